@@ -1,0 +1,50 @@
+# Needs python3 (3.11 or 3.12) with venv, and make. Everything else is installed into .venv, hash-checked.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+.PHONY: demo test serve lint bench format schemas lock clean
+
+$(STAMP): requirements.lock pyproject.toml
+	@echo "Installing into $(VENV) (first use, or the lock changed) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP)
+	@$(BIN)/python -m service demo --report report.html
+
+test: $(STAMP)
+	@$(BIN)/python -m pytest $(ARGS)
+
+serve: $(STAMP)
+	@$(BIN)/python -m service init
+	@$(BIN)/python -m service seed
+	@$(BIN)/python -m service serve
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m service schemas check
+
+bench: $(STAMP)
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+schemas: $(STAMP)
+	$(BIN)/python -m service schemas write
+
+lock:
+	uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header -q -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis report.html
