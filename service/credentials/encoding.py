@@ -1,0 +1,120 @@
+"""Strict base64url and JSON: one byte sequence per value, and bounded work on hostile input."""
+
+import base64
+import json
+import math
+import re
+from typing import Any
+
+from service.errors import MalformedError
+
+
+class MalformedJoseError(MalformedError):
+    """Text that is no well-formed base64url, JSON, JWK or compact JWS."""
+
+    code = "malformed"
+
+
+def b64url_encode(data: bytes) -> str:
+    """Encode ``data`` as base64url without padding.
+
+    Source: RFC 7515, section 2.
+    """
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def b64url_decode(text: str) -> bytes:
+    """Decode base64url, accepting only what :func:`b64url_encode` would have written.
+
+    Raises:
+        MalformedJoseError: Padding, white space, a foreign character, an impossible length, or tail bits that aren't 0.
+
+    Source: RFC 7515, section 2; RFC 4648, sections 3.2, 3.3, 3.5 and 5.
+    """
+    try:
+        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError as error:
+        raise MalformedJoseError("The text isn't base64url.") from error
+    # The decoder skips foreign characters and ignores tail bits; only the round trip shows both.
+    if b64url_encode(data) != text:
+        raise MalformedJoseError("The text isn't canonical, unpadded base64url.")
+    return data
+
+
+def parse_json(data: bytes | str, *, max_bytes: int = 262_144, max_depth: int = 32) -> Any:
+    """Parse JSON that has one meaning for every reader.
+
+    Args:
+        data: A UTF-8 encoded JSON text, or the decoded text.
+        max_bytes: Largest size of the encoded text, in bytes.
+        max_depth: How deep arrays and objects may nest; ``[]`` has depth 1.
+
+    Raises:
+        MalformedJoseError: Too long or too deep, not UTF-8, no JSON, a repeated member name, ``NaN`` or ``Infinity``,
+            a number too large for a double, or a surrogate without its pair.
+
+    Source: RFC 8259, sections 4, 6 and 8; RFC 7493 (I-JSON), section 2.
+    """
+    try:
+        raw = data if isinstance(data, bytes) else data.encode()
+        if len(raw) > max_bytes:
+            raise MalformedJoseError(f"The JSON text is longer than {max_bytes} bytes.")
+        text = raw.decode() if isinstance(data, bytes) else data
+        _check_depth(text, max_depth)
+        value = _DECODER.decode(text)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()  # fails on a surrogate that came in as an escape
+    except ValueError as error:
+        raise MalformedJoseError("The text isn't valid JSON.") from error
+    return value
+
+
+def write_json(value: Any) -> bytes:
+    """Write compact UTF-8 JSON in the order of the members.
+
+    Raises:
+        ValueError: ``NaN`` or ``Infinity`` inside ``value``.
+    """
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+# Possessive, and content to end without a closing quote: linear time on any text.
+_STRING_OR_BRACKET = re.compile(r'(?s)"(?:[^"\\]++|\\.)*+"?|[\[\]{}]')
+
+
+def _check_depth(text: str, max_depth: int) -> None:
+    # The decoder recurses once per level, so depth is checked before it runs.
+    if text.count("[") + text.count("{") <= max_depth:
+        return
+    depth = 0
+    for match in _STRING_OR_BRACKET.finditer(text):
+        found = match[0]
+        if found in "[{":
+            depth += 1
+            if depth > max_depth:
+                raise MalformedJoseError(f"The JSON text nests deeper than {max_depth}.")
+        elif found in "]}":
+            depth -= 1
+
+
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise MalformedJoseError("A JSON object repeats a member name.")
+    return members
+
+
+def _parse_finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise MalformedJoseError("A JSON number is too large.")
+    return number
+
+
+def _refuse_constant(_: str) -> float:
+    raise MalformedJoseError("NaN and Infinity aren't JSON.")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique_members, parse_float=_parse_finite, parse_constant=_refuse_constant
+)

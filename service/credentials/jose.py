@@ -1,0 +1,216 @@
+"""Compact JSON Web Signatures and the claims they carry.
+
+A verifier's order: bounded parsing, the header's rules, the key record's algorithm, the type, the signature, the
+claims. Nothing in a header selects a key, an algorithm or an address; callers look keys up first.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from jwt.algorithms import Algorithm, ECAlgorithm, OKPAlgorithm
+
+from service.credentials.encoding import MalformedJoseError, b64url_decode, b64url_encode, parse_json, write_json
+from service.credentials.jwk import PublicKey, VerificationKey, jwk_thumbprint, load_key
+from service.errors import VerificationError
+
+__all__ = [
+    "MAX_NUMERIC_DATE",
+    "InvalidClaimsError",
+    "InvalidSignatureError",
+    "MalformedJoseError",
+    "PublicKey",
+    "SignFunction",
+    "UnverifiedJws",
+    "VerificationKey",
+    "b64url_decode",
+    "b64url_encode",
+    "check_times",
+    "jwk_thumbprint",
+    "load_key",
+    "parse_json",
+    "parse_jws",
+    "read_numeric_date",
+    "sign_jws",
+    "verify_jws",
+    "write_json",
+]
+
+SignFunction = Callable[[bytes], bytes]
+"""Returns the raw JWS signature over the signing input; for ECDSA R and S side by side."""
+
+MAX_NUMERIC_DATE = 253_370_764_800
+"""9999-01-01T00:00:00Z: the year that is left keeps ``datetime`` sums with a leeway in range."""
+
+
+class InvalidSignatureError(VerificationError):
+    """The signature isn't the key's over this token."""
+
+    code = "invalid_signature"
+
+
+class InvalidClaimsError(VerificationError):
+    """An authentic token of another type, time, issuer or audience than expected."""
+
+    code = "invalid_claims"
+    check = "claims"
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedJws:
+    """A well-formed JWS; nothing in it is to be believed yet."""
+
+    header: dict[str, Any]
+    payload: bytes
+    signature: bytes
+    signing_input: bytes
+
+
+def parse_jws(token: str, *, max_bytes: int = 65_536) -> UnverifiedJws:
+    """Split a compact JWS and check the rules for headers that hold whatever the key.
+
+    Args:
+        token: JWS compact serialization.
+        max_bytes: Largest size of ``token``, in bytes.
+
+    Raises:
+        MalformedJoseError: Too long, not three base64url parts, the header no strict JSON object, ``alg`` missing or
+            ``none`` in any case, ``crit`` or ``b64`` present, or ``typ`` or ``kid`` not a string.
+
+    Source: RFC 7515, sections 4.1 and 5.2; RFC 7797, section 6; RFC 8725, section 3.
+    """
+    if len(token) > max_bytes:
+        raise MalformedJoseError(f"The token is longer than {max_bytes} bytes.")
+    parts = token.split(".")
+    if len(parts) != 3:
+        raise MalformedJoseError("The token isn't a compact JWS.")
+    header = parse_json(b64url_decode(parts[0]))
+    if not isinstance(header, dict):
+        raise MalformedJoseError("The token's header isn't a JSON object.")
+    _check_header(header)
+    payload, signature = b64url_decode(parts[1]), b64url_decode(parts[2])
+    return UnverifiedJws(header, payload, signature, f"{parts[0]}.{parts[1]}".encode("ascii"))
+
+
+def verify_jws(token: str | UnverifiedJws, key: VerificationKey, *, expected_typ: Collection[str]) -> dict[str, Any]:
+    """Verify a compact JWS and return its claims.
+
+    Pure, and silent about time and parties: the caller checks ``exp``, ``iss``, ``aud`` and the like.
+
+    Args:
+        token: The token, or what :func:`parse_jws` made of it.
+        key: The one key that may have signed it; it also fixes the algorithm.
+        expected_typ: The media types allowed in ``typ``, compared as media types; ``""`` allows a header without one.
+
+    Raises:
+        MalformedJoseError: Not a compact JWS, or its payload is no strict JSON object.
+        InvalidClaimsError: Another ``typ``.
+        InvalidSignatureError: Another algorithm than the key's, a signature of the wrong length, or not this key's.
+
+    Source: RFC 7515, sections 4.1.9 and 5.2; RFC 7518, section 3.4; RFC 8037, section 3.1; RFC 8725, section 3.11.
+    """
+    jws = parse_jws(token) if isinstance(token, str) else token
+    algorithm = _ALGORITHMS[key.alg]
+    if jws.header["alg"] not in algorithm.names:
+        raise InvalidSignatureError("The token's algorithm isn't the key's.")
+    if _media_type(jws.header.get("typ", "")) not in map(_media_type, expected_typ):
+        raise InvalidClaimsError("The token is of another type.")
+    # Fixed length shuts out DER and any other second spelling of the same signature.
+    if len(jws.signature) != algorithm.signature_bytes or not algorithm.verifier.verify(
+        jws.signing_input, key.key, jws.signature
+    ):
+        raise InvalidSignatureError("The token's signature doesn't verify.")
+    claims = parse_json(jws.payload)
+    if not isinstance(claims, dict):
+        raise MalformedJoseError("The token's payload isn't a JSON object.")
+    return claims
+
+
+def sign_jws(header: Mapping[str, Any], claims: Mapping[str, Any] | bytes, sign: SignFunction) -> str:
+    """Write a compact JWS.
+
+    Args:
+        header: Protected header, with the ``alg`` that ``sign`` follows.
+        claims: Claims set, or a payload that is already serialized.
+        sign: Makes the signature; may raise what its key store raises.
+
+    Source: RFC 7515, section 5.1.
+    """
+    payload = claims if isinstance(claims, bytes) else write_json(claims)
+    signing_input = f"{b64url_encode(write_json(header))}.{b64url_encode(payload)}"
+    return f"{signing_input}.{b64url_encode(sign(signing_input.encode('ascii')))}"
+
+
+def check_times(claims: Mapping[str, Any], *, now: datetime, leeway: timedelta, require_exp: bool) -> None:
+    """Check that ``now`` lies within the times that the claims state, each widened by ``leeway``.
+
+    Args:
+        claims: Claims set; ``exp``, ``nbf`` and ``iat`` are read.
+        now: Timezone-aware.
+        leeway: How far the clocks of the two sides may differ.
+        require_exp: Whether a claims set without ``exp`` is refused.
+
+    Raises:
+        InvalidClaimsError: Expired, not yet valid, issued in the future, no ``exp`` though required, or a time that
+            isn't an integer between 0 and ``MAX_NUMERIC_DATE``.
+
+    Source: RFC 7519, sections 4.1.4 to 4.1.6.
+    """
+    exp, nbf, iat = (read_numeric_date(claims, name) for name in ("exp", "nbf", "iat"))
+    if exp is None and require_exp:
+        raise InvalidClaimsError("The token has no exp.")
+    if exp is not None and (now - leeway).timestamp() >= exp:
+        raise InvalidClaimsError("The token has expired.")
+    latest = (now + leeway).timestamp()
+    if nbf is not None and nbf > latest:
+        raise InvalidClaimsError("The token isn't valid yet.")
+    if iat is not None and iat > latest:
+        raise InvalidClaimsError("The token was issued in the future.")
+
+
+def read_numeric_date(claims: Mapping[str, Any], name: str) -> int | None:
+    """Return claim ``name`` in whole seconds since 1970 UTC, or None if it is absent.
+
+    Raises:
+        InvalidClaimsError: Not an integer (a boolean, a float or a string isn't) between 0 and ``MAX_NUMERIC_DATE``.
+
+    Source: RFC 7519, section 2 (NumericDate); fractions are refused on purpose.
+    """
+    if name not in claims:
+        return None
+    value = claims[name]
+    if type(value) is not int or not 0 <= value <= MAX_NUMERIC_DATE:
+        raise InvalidClaimsError(f"The token's {name} isn't a whole number of seconds.")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class _SignatureAlgorithm:
+    names: tuple[str, ...]  # that a header may use
+    signature_bytes: int
+    verifier: Algorithm
+
+
+_ALGORITHMS = {
+    "ES256": _SignatureAlgorithm(("ES256",), 64, ECAlgorithm(ECAlgorithm.SHA256)),
+    "ES384": _SignatureAlgorithm(("ES384",), 96, ECAlgorithm(ECAlgorithm.SHA384)),
+    "EdDSA": _SignatureAlgorithm(("EdDSA", "Ed25519"), 64, OKPAlgorithm()),
+}
+
+
+def _check_header(header: Mapping[str, Any]) -> None:
+    alg = header.get("alg")
+    if not isinstance(alg, str) or alg.lower() == "none":
+        raise MalformedJoseError("The token isn't signed.")
+    if "crit" in header or "b64" in header:
+        raise MalformedJoseError("The token's header asks for an extension that isn't supported.")
+    for name in ("typ", "kid"):
+        if not isinstance(header.get(name, ""), str):
+            raise MalformedJoseError(f"The token's {name} isn't a string.")
+
+
+def _media_type(typ: str) -> str:
+    typ = typ.lower()
+    subtype = typ.removeprefix("application/")
+    return typ if "/" in subtype else subtype

@@ -1,0 +1,145 @@
+"""Public keys as JSON Web Keys: loading them strictly, and their thumbprint."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from service.credentials.encoding import MalformedJoseError, b64url_decode, b64url_encode, write_json
+
+PublicKey = ec.EllipticCurvePublicKey | Ed25519PublicKey
+
+# Every member that RFC 7518 section 6 calls private, and AKP's seed.
+_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
+_THUMBPRINT_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x"), "RSA": ("e", "kty", "n")}
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationKey:
+    """A public key that was checked once and may verify signatures of one algorithm.
+
+    Attributes:
+        alg: ``ES256``, ``ES384`` or ``EdDSA``; what a token's header says never overrides it.
+        kid: Key identifier in the namespace of the key's owner.
+        jwk: ``kty``, ``crv``, ``x`` and, for EC, ``y``; nothing else.
+        key: The same key, loaded.
+    """
+
+    alg: str
+    kid: str | None
+    jwk: Mapping[str, Any]
+    key: PublicKey
+
+
+def load_key(jwk: Mapping[str, Any], *, alg: str | None = None, kid: str | None = None) -> VerificationKey:
+    """Load a public JWK for the verification of signatures.
+
+    Args:
+        jwk: The key; members that aren't about verification are ignored.
+        alg: The algorithm that the key's record names, if it names one.
+        kid: The identifier that the key's record names; goes before the one in ``jwk``.
+
+    Raises:
+        MalformedJoseError: Not a P-256, P-384 or Ed25519 key, a private member, ``use`` other than ``sig``,
+            ``key_ops`` without ``verify``, an algorithm of another curve, or coordinates that are no safe point.
+
+    Source: RFC 7517, section 4; RFC 7518, section 6.2; RFC 8037, section 2; RFC 9864, section 2.2.
+    """
+    if not _PRIVATE_MEMBERS.isdisjoint(jwk):
+        raise MalformedJoseError("The JWK holds private members.")
+    curve = _CURVES.get((_text(jwk, "kty"), _text(jwk, "crv")))
+    if curve is None:
+        raise MalformedJoseError("The JWK isn't a P-256, P-384 or Ed25519 key.")
+    _check_purpose(jwk)
+    for named in (alg, jwk.get("alg")):
+        if named is not None and named not in curve.names:
+            raise MalformedJoseError("The JWK's algorithm doesn't fit its curve.")
+    if kid is None:
+        kid = jwk.get("kid")
+    if not isinstance(kid, str | None):
+        raise MalformedJoseError("The JWK's kid isn't a string.")
+    public = {name: _text(jwk, name) for name in curve.members}
+    return VerificationKey(alg=curve.names[0], kid=kid, jwk=public, key=curve.load(public))
+
+
+def jwk_thumbprint(jwk: Mapping[str, Any]) -> str:
+    """Return the SHA-256 thumbprint of a public JWK as base64url.
+
+    Raises:
+        MalformedJoseError: An unknown ``kty`` or a missing member.
+
+    Source: RFC 7638, section 3; RFC 8037, section 2.
+    """
+    members = _THUMBPRINT_MEMBERS.get(_text(jwk, "kty"))
+    if members is None:
+        raise MalformedJoseError("The JWK's kty isn't supported.")
+    return b64url_encode(hashlib.sha256(write_json({name: _text(jwk, name) for name in members})).digest())
+
+
+def _text(jwk: Mapping[str, Any], name: str) -> str:
+    value = jwk.get(name)
+    if not isinstance(value, str) or not value.isascii():
+        raise MalformedJoseError(f"The JWK's {name} is missing or isn't ASCII text.")
+    return value
+
+
+def _check_purpose(jwk: Mapping[str, Any]) -> None:
+    if jwk.get("use", "sig") != "sig":
+        raise MalformedJoseError("The JWK isn't for signatures.")
+    operations = jwk.get("key_ops", ["verify"])
+    if not isinstance(operations, list) or "verify" not in operations:
+        raise MalformedJoseError("The JWK isn't for verifying signatures.")
+
+
+def _load_ec(curve: ec.EllipticCurve) -> Callable[[Mapping[str, str]], PublicKey]:
+    size = (curve.key_size + 7) // 8
+
+    def load(jwk: Mapping[str, str]) -> PublicKey:
+        x, y = b64url_decode(jwk["x"]), b64url_decode(jwk["y"])
+        if len(x) != size or len(y) != size:
+            raise MalformedJoseError(f"An EC coordinate isn't {size} bytes long.")
+        try:
+            return ec.EllipticCurvePublicKey.from_encoded_point(curve, b"\x04" + x + y)
+        except ValueError as error:
+            raise MalformedJoseError("The EC point isn't on its curve.") from error
+
+    return load
+
+
+_P25519 = 2**255 - 19
+# y of the eight points whose order divides 8: under such a key one signature fits many messages.
+_ORDER_8_Y = int.from_bytes(bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"), "little")
+_SMALL_ORDER_Y = frozenset({0, 1, _P25519 - 1, _ORDER_8_Y % 2**255, _P25519 - _ORDER_8_Y % 2**255})
+
+
+def load_ed25519_point(point: bytes) -> Ed25519PublicKey:
+    """Load an Ed25519 public key.
+
+    Raises:
+        MalformedJoseError: Not 32 bytes, ``y`` not reduced, or a point of small order.
+
+    Source: RFC 8032, sections 5.1.2 and 5.1.3.
+    """
+    y = int.from_bytes(point, "little") & (2**255 - 1)
+    if len(point) != 32 or y >= _P25519 or y in _SMALL_ORDER_Y:
+        raise MalformedJoseError("The Ed25519 key isn't a safe 32-byte point.")
+    return Ed25519PublicKey.from_public_bytes(point)
+
+
+@dataclass(frozen=True, slots=True)
+class _Curve:
+    names: tuple[str, ...]  # of the algorithm, ours first
+    members: tuple[str, ...]
+    load: Callable[[Mapping[str, str]], PublicKey]
+
+
+_CURVES = {
+    ("EC", "P-256"): _Curve(("ES256",), ("kty", "crv", "x", "y"), _load_ec(ec.SECP256R1())),
+    ("EC", "P-384"): _Curve(("ES384",), ("kty", "crv", "x", "y"), _load_ec(ec.SECP384R1())),
+    ("OKP", "Ed25519"): _Curve(
+        ("EdDSA", "Ed25519"), ("kty", "crv", "x"), lambda jwk: load_ed25519_point(b64url_decode(jwk["x"]))
+    ),
+}
