@@ -1,4 +1,4 @@
-"""Deliberate errors. Each carries a stable code; none knows HTTP (``web/problems.py`` maps codes to statuses)."""
+"""Deliberate errors. Each carries a stable code; none knows HTTP (``web/problems.py`` maps families to statuses)."""
 
 from typing import Any, ClassVar
 
@@ -26,6 +26,59 @@ class MalformedError(ServiceError):
     code = "malformed"
 
 
+class InvalidInputError(ServiceError):
+    """Input that was read and breaks a rule of its shape or meaning."""
+
+    code = "invalid_input"
+
+
+class UnauthorizedError(ServiceError):
+    """No credential, or one that is not accepted."""
+
+    code = "unauthorized"
+
+
+class ForbiddenError(ServiceError):
+    """A known caller without the right to do this."""
+
+    code = "forbidden"
+
+
+class NotFoundError(ServiceError):
+    """No such thing, or it belongs to somebody else: the two are never told apart."""
+
+    code = "not_found"
+
+    def __init__(self, detail: str = "No such resource.") -> None:
+        super().__init__(detail)
+
+
+class ConflictError(ServiceError):
+    """The request was fine and the state of things forbids it."""
+
+    code = "conflict"
+
+
+class RateLimitedError(ServiceError):
+    """Too many failures in too short a time.
+
+    Attributes:
+        retry_after: Seconds until another try makes sense.
+    """
+
+    code = "rate_limited"
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class UnavailableError(ServiceError):
+    """Something that we depend on does not answer; trying again later may help."""
+
+    code = "unavailable"
+
+
 class VerificationError(ServiceError):
     """A proof that was readable and is not authentic or not current.
 
@@ -35,3 +88,21 @@ class VerificationError(ServiceError):
 
     code = "verification_failed"
     check: ClassVar[str] = "signature"
+
+
+class ProtocolError(ServiceError):
+    """An error whose shape a public protocol fixes: ``{"error": ..., "error_description": ...}``.
+
+    Attributes:
+        error: The protocol's error code.
+        status: HTTP status that the protocol asks for.
+        challenge: Value of ``WWW-Authenticate`` on a 401, else None.
+    """
+
+    code = "protocol_error"
+
+    def __init__(self, error: str, detail: str, *, status: int = 400, challenge: str | None = None) -> None:
+        super().__init__(detail)
+        self.error = error
+        self.status = status
+        self.challenge = challenge

@@ -1,0 +1,51 @@
+"""Compact JWE with ECDH-ES and AES-GCM (RFC 7516, RFC 7518), the profile of OpenID4VP 1.0, section 8.3."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from joserfc import jwe
+from joserfc.errors import JoseError
+from joserfc.jwe import JWERegistry
+from joserfc.jwk import ECKey
+
+from service.errors import VerificationError
+
+ALGORITHMS = ["ECDH-ES"]
+ENCRYPTION_METHODS = ["A128GCM", "A256GCM"]
+MAX_TOKEN_BYTES = 512 * 1024
+
+
+class DecryptionError(VerificationError):
+    """The encrypted message is not for us, altered, or not of our profile."""
+
+    code = "decryption_failed"
+    check = "encryption"
+
+
+def _registry() -> JWERegistry:
+    return JWERegistry(algorithms=ALGORITHMS + ENCRYPTION_METHODS)
+
+
+def decrypt(token: str, private_jwk: Mapping[str, Any], *, max_bytes: int) -> bytes:
+    """Return the plaintext.
+
+    Raises:
+        DecryptionError: See there; compressed messages are refused.
+    """
+    if len(token) > MAX_TOKEN_BYTES:
+        raise DecryptionError("The encrypted response is too large.")
+    try:
+        opened = jwe.decrypt_compact(token, ECKey.import_key(dict(private_jwk)), registry=_registry())
+    except (JoseError, ValueError, TypeError, KeyError):
+        raise DecryptionError("The response could not be decrypted.") from None
+    if "zip" in opened.headers() or opened.plaintext is None or len(opened.plaintext) > max_bytes:
+        raise DecryptionError("The decrypted response is compressed or too large.")
+    return opened.plaintext
+
+
+def encrypt(plaintext: bytes, recipient_jwk: Mapping[str, Any], *, method: str) -> str:
+    """Encrypt to a P-256 key; ``kid`` of the key is named in the header."""
+    header = {"alg": "ECDH-ES", "enc": method, "kid": recipient_jwk.get("kid")}
+    protected = {name: value for name, value in header.items() if value is not None}
+    members = {name: recipient_jwk[name] for name in ("kty", "crv", "x", "y")}
+    return jwe.encrypt_compact(protected, plaintext, ECKey.import_key(members), registry=_registry())

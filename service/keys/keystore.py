@@ -1,0 +1,184 @@
+"""An encrypted file keystore: one file a key, AES-256-GCM under a key derived from a passphrase (scrypt)."""
+
+import base64
+import json
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes, hmac, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from joserfc.jwk import ECKey
+
+from service.credentials.jose import jwk_thumbprint
+from service.errors import ServiceError
+from service.keys import jwe
+from service.keys.files import create_private_file
+from service.keys.signer import PublicKey
+
+SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**15, 8, 1  # about 0.1 s and 32 MiB, once per process
+_HEADER_FILE = "keystore.json"
+_CHECK = b"goodstanding keystore"
+_PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+
+
+class KeystoreError(ServiceError):
+    """The keystore cannot be opened or a sealed value cannot be read."""
+
+    code = "keystore_unusable"
+
+
+class UnknownKeyError(KeystoreError):
+    """No key of that id is stored here."""
+
+    code = "unknown_key"
+
+
+def _b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _b64url_uint(value: int, size: int) -> str:
+    return base64.urlsafe_b64encode(value.to_bytes(size, "big")).rstrip(b"=").decode()
+
+
+def _public_jwk(key: _PrivateKey) -> dict[str, Any]:
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        raw = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        return {"kty": "OKP", "crv": "Ed25519", "x": base64.urlsafe_b64encode(raw).rstrip(b"=").decode()}
+    numbers = key.public_key().public_numbers()
+    return {"kty": "EC", "crv": "P-256", "x": _b64url_uint(numbers.x, 32), "y": _b64url_uint(numbers.y, 32)}
+
+
+def _signing_function(key: _PrivateKey) -> Callable[[bytes], bytes]:
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return key.sign
+
+    def sign(data: bytes) -> bytes:
+        r, s = decode_dss_signature(key.sign(data, ec.ECDSA(hashes.SHA256())))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+    return sign
+
+
+class FileKeystore:
+    """The ``Signer`` for one machine; several processes may share the directory.
+
+    Args:
+        directory: Created with mode 0700 if missing.
+        passphrase: Protects every file in it.
+
+    Raises:
+        KeystoreError: The passphrase is wrong or the directory is not a keystore.
+    """
+
+    def __init__(self, directory: Path, passphrase: str) -> None:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._directory = directory
+        header_path = directory / _HEADER_FILE
+        if not header_path.exists():
+            self._create_header(header_path, passphrase)
+        header = json.loads(header_path.read_text())
+        root = self._derive_root(passphrase, base64.b64decode(header["salt"]))
+        self._aead = AESGCM(self._subkey(root, b"seal"))
+        self._mac_key = self._subkey(root, b"mac")
+        self._signing: dict[str, Callable[[bytes], bytes]] = {}
+        if self._open(base64.b64decode(header["check"]), b"check") != _CHECK:
+            raise KeystoreError("The keystore is damaged.")
+
+    @staticmethod
+    def _derive_root(passphrase: str, salt: bytes) -> bytes:
+        return Scrypt(salt=salt, length=32, n=SCRYPT_N, r=SCRYPT_R, p=SCRYPT_P).derive(passphrase.encode())
+
+    @staticmethod
+    def _subkey(root: bytes, label: bytes) -> bytes:
+        return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"goodstanding " + label).derive(root)
+
+    def _create_header(self, path: Path, passphrase: str) -> None:
+        salt = secrets.token_bytes(16)
+        aead = AESGCM(self._subkey(self._derive_root(passphrase, salt), b"seal"))
+        nonce = secrets.token_bytes(12)
+        check = nonce + aead.encrypt(nonce, _CHECK, b"check")
+        header = {"version": 1, "kdf": "scrypt", "salt": _b64(salt), "check": _b64(check)}
+        create_private_file(path, json.dumps(header).encode())
+
+    def _seal(self, data: bytes, context: bytes) -> bytes:
+        nonce = secrets.token_bytes(12)
+        return nonce + self._aead.encrypt(nonce, data, context)
+
+    def _open(self, sealed: bytes, context: bytes) -> bytes:
+        try:
+            return self._aead.decrypt(sealed[:12], sealed[12:], context)
+        except (InvalidTag, ValueError):
+            raise KeystoreError("Wrong passphrase, or the stored value was altered.") from None
+
+    def _path(self, kid: str) -> Path:
+        if not kid or not all(c.isascii() and (c.isalnum() or c in "-_") for c in kid):
+            raise UnknownKeyError("No such key.")
+        return self._directory / f"{kid}.key"
+
+    def create_key(self, alg: str) -> PublicKey:
+        """See ``Signer.create_key``."""
+        makers: dict[str, Callable[[], _PrivateKey]] = {
+            "ES256": lambda: ec.generate_private_key(ec.SECP256R1()),
+            "EdDSA": ed25519.Ed25519PrivateKey.generate,
+        }
+        key = makers[alg]()
+        jwk = _public_jwk(key)
+        kid = jwk_thumbprint(jwk)
+        der = key.private_bytes(
+            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        create_private_file(self._path(kid), self._seal(der, b"key " + kid.encode()))
+        return PublicKey(kid=kid, alg=alg, jwk=jwk)
+
+    def signing_function(self, kid: str) -> Callable[[bytes], bytes]:
+        """See ``Signer.signing_function``. Reads the file on first use, so keys made by another process work."""
+        if kid not in self._signing:
+            path = self._path(kid)
+            if not path.exists():
+                raise UnknownKeyError("No such key.")
+            der = self._open(path.read_bytes(), b"key " + kid.encode())
+            key = serialization.load_der_private_key(der, password=None)
+            if not isinstance(key, ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey):
+                raise KeystoreError("The stored key is of an unknown kind.")
+            self._signing[kid] = _signing_function(key)
+        return self._signing[kid]
+
+    def delete_key(self, kid: str) -> None:
+        """Destroy a private key; signatures made with it stay verifiable."""
+        self._signing.pop(kid, None)
+        os.unlink(self._path(kid))
+
+    def create_decryption_key(self) -> tuple[dict[str, Any], bytes]:
+        """See ``Signer.create_decryption_key``."""
+        key = ECKey.generate_key("P-256")
+        private = json.dumps(key.as_dict(private=True)).encode()
+        public = {name: str(value) for name, value in key.as_dict(private=False).items()}
+        return public | {"kid": jwk_thumbprint(public)}, self.seal(private, purpose="decryption-key")
+
+    def decrypt_jwe(self, token: str, sealed_key: bytes, *, max_bytes: int) -> bytes:
+        """See ``Signer.decrypt_jwe``."""
+        private = json.loads(self.unseal(sealed_key, purpose="decryption-key"))
+        return jwe.decrypt(token, private, max_bytes=max_bytes)
+
+    def seal(self, data: bytes, *, purpose: str) -> bytes:
+        """See ``Signer.seal``."""
+        return self._seal(data, b"seal " + purpose.encode())
+
+    def unseal(self, sealed: bytes, *, purpose: str) -> bytes:
+        """See ``Signer.unseal``."""
+        return self._open(sealed, b"seal " + purpose.encode())
+
+    def authenticate(self, data: bytes, *, purpose: str) -> bytes:
+        """See ``Signer.authenticate``."""
+        mac = hmac.HMAC(self._mac_key, hashes.SHA256())
+        mac.update(purpose.encode() + b"\x00" + data)
+        return mac.finalize()

@@ -1,0 +1,51 @@
+"""What the rest of the service may ask of a key holder."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """The public half of a stored key; ``kid`` is its RFC 7638 thumbprint, ``alg`` is ES256 or EdDSA."""
+
+    kid: str
+    alg: str
+    jwk: Mapping[str, Any]
+
+
+class Signer(Protocol):
+    """Keys that never leave their holder: a file keystore today."""
+
+    def create_key(self, alg: str) -> PublicKey:
+        """Make and store a signing key, alg ES256 or EdDSA."""
+
+    def signing_function(self, kid: str) -> Callable[[bytes], bytes]:
+        """Return a function from a JWS signing input to its raw signature.
+
+        Raises:
+            UnknownKeyError: No such key here.
+        """
+
+    def create_decryption_key(self) -> tuple[dict[str, Any], bytes]:
+        """Make an ephemeral P-256 key; return its public JWK and the private half, sealed."""
+
+    def decrypt_jwe(self, token: str, sealed_key: bytes, *, max_bytes: int) -> bytes:
+        """Open a compact ECDH-ES JWE (A128GCM or A256GCM) with a sealed key.
+
+        Raises:
+            DecryptionError: Not for this key, malformed, or larger than ``max_bytes`` inside.
+        """
+
+    def seal(self, data: bytes, *, purpose: str) -> bytes:
+        """Encrypt a small value for storage; only ``unseal`` with the same purpose opens it."""
+
+    def unseal(self, sealed: bytes, *, purpose: str) -> bytes:
+        """Open what ``seal`` made.
+
+        Raises:
+            KeystoreError: Altered, or sealed for another purpose or by another keystore.
+        """
+
+    def authenticate(self, data: bytes, *, purpose: str) -> bytes:
+        """Return a 32-byte keyed digest of ``data``, the same in every process of the deployment."""

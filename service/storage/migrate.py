@@ -1,0 +1,52 @@
+"""Create or upgrade the database schema; run explicitly, never on start-up of a worker."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import Connection
+
+from service.errors import ServiceError
+from service.storage.database import Database
+
+
+class SchemaOutdatedError(ServiceError):
+    """The database was made by another version; ``python -m service init`` brings it up to date."""
+
+    code = "schema_outdated"
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _upgrade(connection: Connection) -> None:
+    command.upgrade(_config(connection), "head")
+
+
+async def upgrade(database: Database) -> None:
+    """Bring the schema to the newest revision in one transaction; does nothing when it is there already."""
+    async with database.engine.begin() as connection:
+        await connection.run_sync(_upgrade)
+
+
+def _current_revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+async def check_schema(database: Database) -> None:
+    """Refuse to run on a schema that is not the newest.
+
+    Raises:
+        SchemaOutdatedError: The schema is missing or of another version.
+    """
+    async with database.engine.connect() as connection:
+        current = await connection.run_sync(_current_revision)
+    if current != ScriptDirectory.from_config(_config()).get_current_head():
+        raise SchemaOutdatedError("The database schema is missing or out of date; run `python -m service init`.")

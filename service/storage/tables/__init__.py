@@ -1,0 +1,64 @@
+"""Every table, led by ``org_id``. Importing this package fills ``SQLModel.metadata``."""
+
+from service.storage.tables.audit import AuditEntry
+from service.storage.tables.gate import (
+    Grant,
+    Lot,
+    Offering,
+    OfferingVersion,
+    Reservation,
+    ReservationEnding,
+    ReservedLot,
+    Security,
+    SecurityVersion,
+    Transfer,
+)
+from service.storage.tables.issuing import (
+    Credential,
+    CredentialCopy,
+    CredentialOffer,
+    IssuanceNotification,
+    IssuanceToken,
+    SpentNonce,
+    StatusList,
+    Subject,
+)
+from service.storage.tables.organizations import ApiClient, IdempotencyRecord, Organization, SigningKey
+from service.storage.tables.verifying import (
+    CachedDocument,
+    Investor,
+    PresentationRequest,
+    StandingCredential,
+    TrustedIssuer,
+)
+
+__all__ = [
+    "ApiClient",
+    "AuditEntry",
+    "CachedDocument",
+    "Credential",
+    "CredentialCopy",
+    "CredentialOffer",
+    "Grant",
+    "IdempotencyRecord",
+    "Investor",
+    "IssuanceNotification",
+    "IssuanceToken",
+    "Lot",
+    "Offering",
+    "OfferingVersion",
+    "Organization",
+    "PresentationRequest",
+    "Reservation",
+    "ReservationEnding",
+    "ReservedLot",
+    "Security",
+    "SecurityVersion",
+    "SigningKey",
+    "SpentNonce",
+    "StandingCredential",
+    "StatusList",
+    "Subject",
+    "Transfer",
+    "TrustedIssuer",
+]

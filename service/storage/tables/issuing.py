@@ -1,0 +1,134 @@
+"""What an issuer keeps: offers, grants, copies, status lists."""
+
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from service.storage.types import Instant
+
+
+class Subject(SQLModel, table=True):
+    """The stable, random ``sub`` of one person at one issuer."""
+
+    __tablename__ = "subject"
+
+    org_id: str = Field(primary_key=True)
+    subject_ref: str = Field(primary_key=True)
+    sub: str
+    created_at: datetime = Field(sa_type=Instant)
+
+
+class CredentialOffer(SQLModel, table=True):
+    """A credential waiting to be fetched. Claims are sealed; codes are kept as digests."""
+
+    __tablename__ = "credential_offer"
+    __table_args__ = (CheckConstraint("state IN ('pending','redeemed','cancelled')", name="ck_credential_offer_state"),)
+
+    org_id: str = Field(primary_key=True)
+    id: str = Field(primary_key=True, unique=True)
+    credential_configuration_id: str
+    subject_ref: str
+    sealed_claims: bytes
+    sealed_code: bytes
+    code_sha256: str = Field(unique=True)
+    tx_code_sha256: str | None = None
+    tx_code_attempts: int = 0
+    state: str = "pending"
+    credential_expires_on: date | None = None
+    created_at: datetime = Field(sa_type=Instant)
+    expires_at: datetime = Field(sa_type=Instant)
+
+
+class IssuanceToken(SQLModel, table=True):
+    """An access token of the credential endpoint, for one offer."""
+
+    __tablename__ = "issuance_token"
+
+    org_id: str = Field(primary_key=True)
+    token_sha256: str = Field(primary_key=True)
+    offer_id: str
+    credential_identifier: str | None = None
+    expires_at: datetime = Field(sa_type=Instant)
+
+
+class Credential(SQLModel, table=True):
+    """One grant; its copies share its status."""
+
+    __tablename__ = "credential"
+    __table_args__ = (
+        CheckConstraint("status IN ('valid','suspended','revoked')", name="ck_credential_status"),
+        UniqueConstraint("org_id", "offer_id", name="uq_credential_offer"),
+        Index("ix_credential_subject", "org_id", "subject_ref"),
+    )
+
+    org_id: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    offer_id: str
+    credential_configuration_id: str
+    subject_ref: str
+    status: str = "valid"
+    status_reason: str | None = None
+    status_changed_at: datetime | None = Field(default=None, sa_type=Instant)
+    created_at: datetime = Field(sa_type=Instant)
+    expires_at: datetime = Field(sa_type=Instant)
+
+
+class CredentialCopy(SQLModel, table=True):
+    """One signed copy, bound to one holder key. ``signed_at`` is empty between intent and signature."""
+
+    __tablename__ = "credential_copy"
+    __table_args__ = (
+        UniqueConstraint("org_id", "status_list_id", "status_index", name="uq_credential_copy_status"),
+        Index("ix_credential_copy_digest", "digest"),
+    )
+
+    org_id: str = Field(primary_key=True)
+    credential_id: str = Field(primary_key=True)
+    copy_number: int = Field(primary_key=True)
+    status_list_id: str
+    status_index: int
+    holder_thumbprint: str
+    issuer_kid: str
+    signed_at: datetime | None = Field(default=None, sa_type=Instant)
+    digest: str | None = None
+
+
+class StatusList(SQLModel, table=True):
+    """The packed statuses of many credentials (IETF Token Status List, two bits each)."""
+
+    __tablename__ = "status_list"
+
+    org_id: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    bits: int
+    capacity: int
+    allocated: int = 0
+    packed: bytes
+    changed_at: datetime = Field(sa_type=Instant)
+    token: str | None = None
+    token_issued_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class SpentNonce(SQLModel, table=True):
+    """A ``c_nonce`` that was used; the primary key makes a second use fail."""
+
+    __tablename__ = "spent_nonce"
+
+    org_id: str = Field(primary_key=True)
+    nonce_sha256: str = Field(primary_key=True)
+    expires_at: datetime = Field(sa_type=Instant, index=True)
+
+
+class IssuanceNotification(SQLModel, table=True):
+    """What a wallet reported about a credential response (OpenID4VCI 1.0, section 11)."""
+
+    __tablename__ = "issuance_notification"
+
+    org_id: str = Field(primary_key=True)
+    notification_id: str = Field(primary_key=True)
+    credential_id: str
+    token_sha256: str
+    event: str | None = None
+    event_description: str | None = None
+    received_at: datetime | None = Field(default=None, sa_type=Instant)

@@ -1,0 +1,72 @@
+"""Organisations, their API clients, their public keys, and answers kept for retries."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Field, SQLModel
+
+from service.storage.types import Instant, JsonColumn
+
+SYSTEM_ORG_ID = "org_system"  # owner of keys that belong to the deployment, not to a customer
+
+
+class Organization(SQLModel, table=True):
+    """A party: issuer, platform (verifier and gate), or operator."""
+
+    __tablename__ = "organization"
+
+    id: str = Field(primary_key=True)
+    slug: str = Field(unique=True)
+    name: str
+    roles: list[str] = Field(sa_type=JsonColumn)
+    did: str = Field(unique=True)
+    attester_class: str | None = None
+    attester_register_id: str | None = None
+    is_transfer_agent: bool = False
+    trust_version: int = 0
+    created_at: datetime = Field(sa_type=Instant)
+
+
+class ApiClient(SQLModel, table=True):
+    """An OAuth2 client of one organisation. Secrets are random, so a plain digest is enough."""
+
+    __tablename__ = "api_client"
+
+    org_id: str = Field(primary_key=True, foreign_key="organization.id")
+    client_id: str = Field(primary_key=True, unique=True)
+    name: str
+    secret_sha256: str
+    scopes: list[str] = Field(sa_type=JsonColumn)
+    created_at: datetime = Field(sa_type=Instant)
+    revoked_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class SigningKey(SQLModel, table=True):
+    """The public half of a key in the keystore.
+
+    The newest row of a purpose without ``retired_at`` signs; rows are published until ``published_until``.
+    """
+
+    __tablename__ = "signing_key"
+
+    org_id: str = Field(primary_key=True)
+    kid: str = Field(primary_key=True)
+    purpose: str
+    alg: str
+    public_jwk: dict[str, Any] = Field(sa_type=JsonColumn)
+    created_at: datetime = Field(sa_type=Instant)
+    retired_at: datetime | None = Field(default=None, sa_type=Instant)
+    published_until: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class IdempotencyRecord(SQLModel, table=True):
+    """The first answer to a request that carried an Idempotency-Key."""
+
+    __tablename__ = "idempotency_record"
+
+    org_id: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    request_sha256: str
+    status: int
+    body: str
+    created_at: datetime = Field(sa_type=Instant, index=True)

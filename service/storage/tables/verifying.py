@@ -1,0 +1,109 @@
+"""What a platform keeps: whom it trusts, what it asked, and each investor's standing."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index
+from sqlmodel import Field, SQLModel
+
+from service.storage.types import Instant, JsonColumn
+
+
+class TrustedIssuer(SQLModel, table=True):
+    """An issuer that the organisation believes, for which types, jurisdictions and as what."""
+
+    __tablename__ = "trusted_issuer"
+
+    org_id: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    issuer: str
+    credential_types: list[str] = Field(sa_type=JsonColumn)
+    jurisdictions: list[str] = Field(sa_type=JsonColumn)
+    attester_class: str | None = None
+    attester_register_id: str | None = None
+    valid_from: date | None = None
+    valid_until: date | None = None
+    trust_version: int
+    updated_at: datetime = Field(sa_type=Instant)
+
+
+class PresentationRequest(SQLModel, table=True):
+    """One OpenID4VP request. Leaving ``pending`` happens once, in the transaction that keeps the verdict."""
+
+    __tablename__ = "presentation_request"
+    __table_args__ = (
+        CheckConstraint("state IN ('pending','verified','rejected')", name="ck_presentation_request_state"),
+    )
+
+    org_id: str = Field(primary_key=True)
+    id: str = Field(primary_key=True, unique=True)
+    state: str = "pending"
+    purpose: str | None = None
+    dcql_query: dict[str, Any] = Field(sa_type=JsonColumn)
+    investor_ref: str | None = None
+    response_mode: str
+    client_id: str
+    nonce: str
+    request_object: str
+    transaction_data: list[str] | None = Field(default=None, sa_type=JsonColumn)
+    redirect_uri: str | None = None
+    sealed_decryption_key: bytes | None = None
+    credentials: list[dict[str, Any]] = Field(default_factory=list, sa_type=JsonColumn)
+    checks: list[dict[str, Any]] = Field(default_factory=list, sa_type=JsonColumn)
+    created_at: datetime = Field(sa_type=Instant)
+    expires_at: datetime = Field(sa_type=Instant)
+    answered_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class Investor(SQLModel, table=True):
+    """An investor as one platform knows them. Bound to one KYC (``iss``, ``sub``) by the first presentation."""
+
+    __tablename__ = "investor"
+
+    org_id: str = Field(primary_key=True)
+    ref: str = Field(primary_key=True)
+    frozen: bool = False
+    screening: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
+    kyc_issuer: str | None = None
+    kyc_sub: str | None = None
+    created_at: datetime = Field(sa_type=Instant)
+    updated_at: datetime = Field(sa_type=Instant)
+
+
+class StandingCredential(SQLModel, table=True):
+    """A credential that the investor presented and that verified: minimal facts, their source, their expiry."""
+
+    __tablename__ = "standing_credential"
+    __table_args__ = (
+        Index("ix_standing_investor", "org_id", "investor_ref"),
+        Index("ix_standing_status", "status_uri", "status_index"),
+    )
+
+    org_id: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    investor_ref: str
+    request_id: str
+    credential_type: str
+    vct: str
+    issuer: str
+    digest: str
+    holder_thumbprint: str
+    claims: dict[str, Any] = Field(sa_type=JsonColumn)
+    status_uri: str | None = None
+    status_index: int | None = None
+    issued_at: datetime | None = Field(default=None, sa_type=Instant)
+    not_before: datetime | None = Field(default=None, sa_type=Instant)
+    expires_at: datetime = Field(sa_type=Instant)
+    presented_at: datetime = Field(sa_type=Instant)
+
+
+class CachedDocument(SQLModel, table=True):
+    """A status list token, key set or DID document fetched from an issuer outside this deployment."""
+
+    __tablename__ = "cached_document"
+
+    org_id: str = Field(primary_key=True)
+    url: str = Field(primary_key=True)
+    body: str
+    issued_at: datetime | None = Field(default=None, sa_type=Instant)
+    fetched_at: datetime = Field(sa_type=Instant)

@@ -1,0 +1,112 @@
+"""An organisation's keys: rows in the database, private halves with the Signer."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import col, or_, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.credentials.jose import sign_jws
+from service.errors import UnavailableError
+from service.keys import Signer
+from service.storage.audit import append_audit_entry
+from service.storage.tables import SigningKey
+
+ISSUER, VERIFIER, GATE, LOG, ACCESS = "issuer", "verifier", "gate", "log", "access"
+KEY_ALGORITHMS = {ISSUER: "ES256", VERIFIER: "ES256", GATE: "ES256", LOG: "EdDSA", ACCESS: "ES256"}
+
+# A retired key stays published until everything that it signed has run out: credentials live up to a year,
+# decisions are replayed for years but carry their key in the bundle, requests and tokens live minutes.
+PUBLICATION_OVERLAP = {
+    ISSUER: timedelta(days=400),
+    GATE: timedelta(days=3653),
+    LOG: timedelta(days=3653),
+    VERIFIER: timedelta(days=1),
+    ACCESS: timedelta(hours=1),
+}
+
+
+class NoSigningKeyError(UnavailableError):
+    """The organisation has no active key for this purpose."""
+
+    code = "no_signing_key"
+
+
+async def create_signing_key(
+    session: AsyncSession, signer: Signer, *, org_id: str, purpose: str, now: datetime
+) -> SigningKey:
+    """Make a key and record its public half; it becomes the active key of its purpose."""
+    made = signer.create_key(KEY_ALGORITHMS[purpose])
+    row = SigningKey(
+        org_id=org_id, kid=made.kid, purpose=purpose, alg=made.alg, public_jwk=dict(made.jwk), created_at=now
+    )
+    session.add(row)
+    append_audit_entry(
+        session,
+        org_id=org_id,
+        kind="key.created",
+        subject_id=made.kid,
+        record={"purpose": purpose, "alg": made.alg, "jwk": dict(made.jwk)},
+        recorded_at=now,
+    )
+    return row
+
+
+async def get_active_key(session: AsyncSession, org_id: str, purpose: str) -> SigningKey:
+    """Return the key that signs now.
+
+    Raises:
+        NoSigningKeyError: None was made, or all are retired.
+    """
+    query = (
+        select(SigningKey)
+        .where(SigningKey.org_id == org_id, SigningKey.purpose == purpose, col(SigningKey.retired_at).is_(None))
+        .order_by(col(SigningKey.created_at).desc(), col(SigningKey.kid))
+        .limit(1)
+    )
+    row = (await session.exec(query)).first()
+    if row is None:
+        raise NoSigningKeyError("The organisation has no active key for this purpose.")
+    return row
+
+
+async def list_published_keys(
+    session: AsyncSession, org_id: str, purposes: Collection[str], now: datetime
+) -> Sequence[SigningKey]:
+    """Return active keys and retired ones that are still published, newest first."""
+    query = (
+        select(SigningKey)
+        .where(
+            SigningKey.org_id == org_id,
+            col(SigningKey.purpose).in_(purposes),
+            or_(col(SigningKey.published_until).is_(None), col(SigningKey.published_until) > now),
+        )
+        .order_by(col(SigningKey.created_at).desc(), col(SigningKey.kid))
+    )
+    return (await session.exec(query)).all()
+
+
+async def rotate_signing_key(
+    session: AsyncSession, signer: Signer, *, org_id: str, purpose: str, now: datetime
+) -> SigningKey:
+    """Make a new active key; the old ones stop signing and stay published for the overlap of their purpose."""
+    old_keys = await session.exec(
+        select(SigningKey).where(
+            SigningKey.org_id == org_id, SigningKey.purpose == purpose, col(SigningKey.retired_at).is_(None)
+        )
+    )
+    for old in old_keys.all():
+        old.retired_at = now
+        old.published_until = now + PUBLICATION_OVERLAP[purpose]
+        session.add(old)
+        append_audit_entry(
+            session, org_id=org_id, kind="key.retired", subject_id=old.kid, record={"purpose": purpose}, recorded_at=now
+        )
+    return await create_signing_key(session, signer, org_id=org_id, purpose=purpose, now=now)
+
+
+def sign_token(signer: Signer, key: SigningKey, *, typ: str, claims: Mapping[str, Any], kid: str | None = None) -> str:
+    """Sign a compact JWS with an organisation's key; ``kid`` replaces the bare key id where a DID URL is wanted."""
+    header = {"alg": key.alg, "typ": typ, "kid": kid or key.kid}
+    return sign_jws(header, claims, signer.signing_function(key.kid))
