@@ -82,15 +82,15 @@ def parse_jws(token: str, *, max_bytes: int = 65_536) -> UnverifiedJws:
     """
     if len(token) > max_bytes:
         raise MalformedJoseError(f"The token is longer than {max_bytes} bytes.")
-    parts = token.split(".")
-    if len(parts) != 3:
+    if token.count(".") != 2:
         raise MalformedJoseError("The token isn't a compact JWS.")
-    header = parse_json(b64url_decode(parts[0]))
+    signing_input, _, signature = token.rpartition(".")
+    encoded_header, _, payload = signing_input.partition(".")
+    header = parse_json(b64url_decode(encoded_header))
     if not isinstance(header, dict):
         raise MalformedJoseError("The token's header isn't a JSON object.")
     _check_header(header)
-    payload, signature = b64url_decode(parts[1]), b64url_decode(parts[2])
-    return UnverifiedJws(header, payload, signature, f"{parts[0]}.{parts[1]}".encode("ascii"))
+    return UnverifiedJws(header, b64url_decode(payload), b64url_decode(signature), signing_input.encode("ascii"))
 
 
 def verify_jws(token: str | UnverifiedJws, key: VerificationKey, *, expected_typ: Collection[str]) -> dict[str, Any]:

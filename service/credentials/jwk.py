@@ -1,8 +1,9 @@
 """Public keys as JSON Web Keys: loading them strictly, and their thumbprint."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -12,6 +13,14 @@ from service.credentials.encoding import MalformedJoseError, b64url_decode, b64u
 
 PublicKey = ec.EllipticCurvePublicKey | Ed25519PublicKey
 
+EC_CURVES: Mapping[str, ec.EllipticCurve] = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1()}
+
+# By kty and crv: the names that a record may give the curve's one algorithm, ours first.
+_ALGORITHM_NAMES = {
+    ("EC", "P-256"): ("ES256",),
+    ("EC", "P-384"): ("ES384",),
+    ("OKP", "Ed25519"): ("EdDSA", "Ed25519"),
+}
 # Every member that RFC 7518 section 6 calls private, and AKP's seed.
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 _THUMBPRINT_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x"), "RSA": ("e", "kty", "n")}
@@ -50,19 +59,25 @@ def load_key(jwk: Mapping[str, Any], *, alg: str | None = None, kid: str | None 
     """
     if not _PRIVATE_MEMBERS.isdisjoint(jwk):
         raise MalformedJoseError("The JWK holds private members.")
-    curve = _CURVES.get((_text(jwk, "kty"), _text(jwk, "crv")))
-    if curve is None:
+    kty, crv = _text(jwk, "kty"), _text(jwk, "crv")
+    names = _ALGORITHM_NAMES.get((kty, crv))
+    if names is None:
         raise MalformedJoseError("The JWK isn't a P-256, P-384 or Ed25519 key.")
     _check_purpose(jwk)
     for named in (alg, jwk.get("alg")):
-        if named is not None and named not in curve.names:
+        if named is not None and named not in names:
             raise MalformedJoseError("The JWK's algorithm doesn't fit its curve.")
     if kid is None:
         kid = jwk.get("kid")
     if not isinstance(kid, str | None):
         raise MalformedJoseError("The JWK's kid isn't a string.")
-    public = {name: _text(jwk, name) for name in curve.members}
-    return VerificationKey(alg=curve.names[0], kid=kid, jwk=public, key=curve.load(public))
+    coordinates = {name: _text(jwk, name) for name in (("x", "y") if kty == "EC" else ("x",))}
+    return VerificationKey(
+        alg=names[0],
+        kid=kid,
+        jwk={"kty": kty, "crv": crv, **coordinates},
+        key=_load_point(crv, *coordinates.values()),
+    )
 
 
 def jwk_thumbprint(jwk: Mapping[str, Any]) -> str:
@@ -94,19 +109,20 @@ def _check_purpose(jwk: Mapping[str, Any]) -> None:
         raise MalformedJoseError("The JWK isn't for verifying signatures.")
 
 
-def _load_ec(curve: ec.EllipticCurve) -> Callable[[Mapping[str, str]], PublicKey]:
+# OpenSSL prepares a key at its first use, which takes a third as long as verifying; issuers and holders come back.
+@lru_cache(maxsize=1024)
+def _load_point(crv: str, *coordinates: str) -> PublicKey:
+    decoded = [b64url_decode(coordinate) for coordinate in coordinates]
+    if crv == "Ed25519":
+        return load_ed25519_point(decoded[0])
+    curve = EC_CURVES[crv]
     size = (curve.key_size + 7) // 8
-
-    def load(jwk: Mapping[str, str]) -> PublicKey:
-        x, y = b64url_decode(jwk["x"]), b64url_decode(jwk["y"])
-        if len(x) != size or len(y) != size:
-            raise MalformedJoseError(f"An EC coordinate isn't {size} bytes long.")
-        try:
-            return ec.EllipticCurvePublicKey.from_encoded_point(curve, b"\x04" + x + y)
-        except ValueError as error:
-            raise MalformedJoseError("The EC point isn't on its curve.") from error
-
-    return load
+    if any(len(coordinate) != size for coordinate in decoded):
+        raise MalformedJoseError(f"An EC coordinate isn't {size} bytes long.")
+    try:
+        return ec.EllipticCurvePublicKey.from_encoded_point(curve, b"\x04" + b"".join(decoded))
+    except ValueError as error:
+        raise MalformedJoseError("The EC point isn't on its curve.") from error
 
 
 _P25519 = 2**255 - 19
@@ -127,19 +143,3 @@ def load_ed25519_point(point: bytes) -> Ed25519PublicKey:
     if len(point) != 32 or y >= _P25519 or y in _SMALL_ORDER_Y:
         raise MalformedJoseError("The Ed25519 key isn't a safe 32-byte point.")
     return Ed25519PublicKey.from_public_bytes(point)
-
-
-@dataclass(frozen=True, slots=True)
-class _Curve:
-    names: tuple[str, ...]  # of the algorithm, ours first
-    members: tuple[str, ...]
-    load: Callable[[Mapping[str, str]], PublicKey]
-
-
-_CURVES = {
-    ("EC", "P-256"): _Curve(("ES256",), ("kty", "crv", "x", "y"), _load_ec(ec.SECP256R1())),
-    ("EC", "P-384"): _Curve(("ES384",), ("kty", "crv", "x", "y"), _load_ec(ec.SECP384R1())),
-    ("OKP", "Ed25519"): _Curve(
-        ("EdDSA", "Ed25519"), ("kty", "crv", "x"), lambda jwk: load_ed25519_point(b64url_decode(jwk["x"]))
-    ),
-}
