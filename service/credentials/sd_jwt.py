@@ -1,0 +1,329 @@
+"""SD-JWT VC: issue, read, verify, and keep only some disclosures. The holder's proof is in ``presentation``."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from service.credentials.claims_path import ClaimsPath, touches
+from service.credentials.disclosures import conceal_claims, reveal_claims
+from service.credentials.jose import (
+    InvalidClaimsError,
+    MalformedJoseError,
+    SignFunction,
+    UnverifiedJws,
+    VerificationKey,
+    parse_json,
+    parse_jws,
+    read_numeric_date,
+    sign_jws,
+    verify_jws,
+)
+from service.credentials.sd_jwt_errors import (
+    AudienceMismatchError,
+    CredentialClaimsError,
+    CredentialExpiredError,
+    CredentialExpiryMissingError,
+    CredentialNotYetValidError,
+    HolderKeyError,
+    SdJwtMalformedError,
+    SdJwtTypeError,
+    StatusReferenceError,
+)
+
+SD_JWT_VC_TYP = "dc+sd-jwt"
+# Drafts before November 2024 said vc+sd-jwt; credentials issued then are still around.
+INBOUND_TYP = frozenset({SD_JWT_VC_TYP, "vc+sd-jwt"})
+LEEWAY = timedelta(seconds=60)
+MAX_CHARACTERS = 262_144
+MAX_DISCLOSURES = 512
+# Longer than any address that we would fetch a status list from.
+MAX_URI_CHARACTERS = 2_048
+
+
+@dataclass(frozen=True, slots=True)
+class SdJwt:
+    """The parts of a compact SD-JWT, with or without key binding; nothing is verified.
+
+    Attributes:
+        issuer_jwt: The issuer-signed JWT.
+        disclosures: Encoded disclosures in the order they were sent.
+        kb_jwt: The key binding JWT, or ``None``.
+    """
+
+    issuer_jwt: str
+    disclosures: tuple[str, ...]
+    kb_jwt: str | None
+
+    def without_key_binding(self) -> str:
+        """Return the text that ``sd_hash`` is taken over; ends with ``~``."""
+        return "~".join((self.issuer_jwt, *self.disclosures, ""))
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReference:
+    """Where the status of a credential is published: an entry of a status list."""
+
+    uri: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedCredential:
+    """A credential that is authentic and within its times. Its status and its issuer's trust are not checked yet.
+
+    Attributes:
+        issuer: ``iss``.
+        vct: Type of the credential.
+        claims: All claims that were shown, without traces of selective disclosure.
+        holder_jwk: ``cnf.jwk``; ``None`` if the credential is bound to nobody.
+        status: Status list entry; ``None`` if the issuer keeps no status.
+        issued_at: ``iat``, aware UTC.
+        not_before: ``nbf``, aware UTC.
+        expires_at: ``exp``, aware UTC.
+        kid: The key identifier in the header.
+        disclosed: Names of the top-level claims that came, wholly or partly, from disclosures.
+        digest: ``sha256:<hex>`` of the issuer-signed JWT.
+        holder_bound: Whether the presenter has proved to hold ``holder_jwk``.
+    """
+
+    issuer: str
+    vct: str
+    claims: Mapping[str, Any]
+    holder_jwk: Mapping[str, Any] | None
+    status: StatusReference | None
+    issued_at: datetime | None
+    not_before: datetime | None
+    expires_at: datetime | None
+    kid: str | None
+    disclosed: frozenset[str]
+    digest: str
+    holder_bound: bool = False
+
+
+def issue_sd_jwt(
+    claims: Mapping[str, Any],
+    *,
+    disclosable: Collection[str],
+    header: Mapping[str, Any],
+    sign: SignFunction,
+    new_salt: Callable[[], str],
+) -> str:
+    """Issue an SD-JWT VC whose claims named in ``disclosable`` are hidden until disclosed.
+
+    Args:
+        claims: Everything to issue, in plain: ``iss``, ``vct``, ``cnf``, times, status and the statements.
+        disclosable: Top-level names to hide; those that ``claims`` lacks are skipped.
+        header: ``alg`` and ``kid`` of the issuer's key, perhaps ``x5c``; ``typ`` is added.
+        sign: Signs with that key.
+        new_salt: Returns a fresh text of at least 128 random bits at every call.
+
+    Returns:
+        Compact SD-JWT with all disclosures; ends with ``~``.
+
+    Raises:
+        ValueError: A name that may not be hidden, a reserved claim name, or a repeated salt.
+
+    Source: RFC 9901 section 4; SD-JWT VC section 2.2.
+    """
+    payload, disclosures = conceal_claims(claims, disclosable=disclosable, new_salt=new_salt)
+    jwt = sign_jws({**header, "typ": SD_JWT_VC_TYP}, payload, sign)
+    return SdJwt(jwt, tuple(disclosures), None).without_key_binding()
+
+
+def parse_sd_jwt(compact: str) -> SdJwt:
+    """Split a compact SD-JWT, with or without key binding.
+
+    Raises:
+        SdJwtMalformedError: No ``~``, an empty part, too long, or too many disclosures.
+
+    Source: RFC 9901 section 4.
+    """
+    if len(compact) > MAX_CHARACTERS or compact.count("~") > MAX_DISCLOSURES:
+        raise SdJwtMalformedError("The SD-JWT is too long.")
+    issuer_jwt, *disclosures = compact.split("~")
+    if not disclosures:
+        raise SdJwtMalformedError("The SD-JWT has no '~'.")
+    kb_jwt = disclosures.pop() or None
+    if not issuer_jwt or not all(disclosures):
+        raise SdJwtMalformedError("A part of the SD-JWT is empty.")
+    return SdJwt(issuer_jwt, tuple(disclosures), kb_jwt)
+
+
+def read_issuer(compact: str) -> tuple[str, str | None, str]:
+    """Return ``iss``, ``kid`` and ``vct`` to look the issuer's key up; none of them is verified.
+
+    Raises:
+        SdJwtMalformedError: Not an SD-JWT.
+        CredentialClaimsError: ``iss`` or ``vct`` is missing or not a text.
+    """
+    jws = _parse_issuer_jwt(parse_sd_jwt(compact))
+    payload = _parse_payload(jws)
+    return _read_text(payload, "iss"), jws.header.get("kid"), _read_text(payload, "vct")
+
+
+def read_holder_jwk(compact: str) -> Mapping[str, Any] | None:
+    """Return ``cnf.jwk`` for the holder to pick its key, ``None`` without ``cnf``; nothing is verified.
+
+    Raises:
+        SdJwtMalformedError: Not an SD-JWT.
+        HolderKeyError: ``cnf`` has no ``jwk``.
+    """
+    return _read_cnf_jwk(_parse_payload(_parse_issuer_jwt(parse_sd_jwt(compact))))
+
+
+def disclose(compact: str, names: Collection[str | ClaimsPath]) -> str:
+    """Keep only the disclosures that show the named claims, and drop a key binding JWT.
+
+    Args:
+        compact: SD-JWT as its holder keeps it.
+        names: Top-level claim names, or paths to parts of claims; what the credential lacks is skipped.
+
+    Raises:
+        VerificationError: ``compact`` is not a well-formed SD-JWT; its signature is not checked.
+
+    Source: RFC 9901 section 7.2.
+    """
+    sd_jwt = parse_sd_jwt(compact)
+    revealed = reveal_claims(_parse_payload(_parse_issuer_jwt(sd_jwt)), sd_jwt.disclosures)
+    paths: list[ClaimsPath] = [(name,) if isinstance(name, str) else name for name in names]
+    kept = [item for item in sd_jwt.disclosures if any(touches(path, revealed.locations[item]) for path in paths)]
+    return SdJwt(sd_jwt.issuer_jwt, tuple(kept), None).without_key_binding()
+
+
+def verify_sd_jwt_vc(
+    compact: str,
+    key: VerificationKey,
+    *,
+    now: datetime,
+    leeway: timedelta = LEEWAY,
+    require_exp: bool = True,
+    expected_audience: str | None = None,
+) -> VerifiedCredential:
+    """Verify that an SD-JWT VC is authentic and within its times.
+
+    1. It splits into an issuer-signed JWT and disclosures; a key binding JWT may follow and is not looked at.
+    2. ``typ`` is ``dc+sd-jwt`` (or the older ``vc+sd-jwt``) and the signature is ``key``'s.
+    3. The disclosures belong to it and reveal nothing that must stay in plain (see ``reveal_claims``).
+    4. ``iss`` and ``vct`` are texts.
+    5. ``now`` lies within ``nbf``, ``iat`` and ``exp``, each widened by ``leeway``.
+    6. ``aud``, if present, names us.
+    7. ``cnf`` and ``status``, if present, are ones that we can check against.
+
+    Args:
+        compact: SD-JWT, with or without key binding.
+        key: The key that policy allows for ``iss``; find it with ``read_issuer``.
+        now: Time of the check, aware.
+        leeway: How far clocks may differ.
+        require_exp: Whether a credential without end is refused.
+        expected_audience: Who we are, for the rare credential that names its audience.
+
+    Raises:
+        VerificationError: ``InvalidSignatureError`` or one of ``sd_jwt_errors``.
+
+    Source: RFC 9901 section 7.1; SD-JWT VC sections 2.2 and 2.4.
+    """
+    sd_jwt = parse_sd_jwt(compact)  # (1)
+    jws = _parse_issuer_jwt(sd_jwt)
+    revealed = reveal_claims(_verify_issuer_jwt(jws, key), sd_jwt.disclosures)  # (2), (3)
+    claims = revealed.claims
+    not_before, issued_at, expires_at = _check_times(claims, now=now, leeway=leeway, require_exp=require_exp)  # (5)
+    _check_audience(claims, expected_audience)  # (6)
+    return VerifiedCredential(
+        issuer=_read_text(claims, "iss"),  # (4)
+        vct=_read_text(claims, "vct"),
+        claims=claims,
+        holder_jwk=_read_cnf_jwk(claims),  # (7)
+        status=_read_status(claims),
+        issued_at=issued_at,
+        not_before=not_before,
+        expires_at=expires_at,
+        kid=jws.header.get("kid"),
+        disclosed=frozenset(str(location[0]) for location in revealed.locations.values()),
+        digest=f"sha256:{sha256(sd_jwt.issuer_jwt.encode('ascii')).hexdigest()}",
+    )
+
+
+def _parse_issuer_jwt(sd_jwt: SdJwt) -> UnverifiedJws:
+    try:
+        return parse_jws(sd_jwt.issuer_jwt)
+    except MalformedJoseError as error:
+        raise SdJwtMalformedError(f"The issuer-signed JWT cannot be read: {error.detail}") from error
+
+
+def _parse_payload(jws: UnverifiedJws) -> dict[str, Any]:
+    try:
+        payload = parse_json(jws.payload)
+    except MalformedJoseError as error:
+        raise SdJwtMalformedError(f"The payload cannot be read: {error.detail}") from error
+    if not isinstance(payload, dict):
+        raise SdJwtMalformedError("The payload is not a JSON object.")
+    return payload
+
+
+def _verify_issuer_jwt(jws: UnverifiedJws, key: VerificationKey) -> dict[str, Any]:
+    try:
+        return verify_jws(jws, key, expected_typ=INBOUND_TYP)
+    except MalformedJoseError as error:
+        raise SdJwtMalformedError(f"The payload cannot be read: {error.detail}") from error
+    except InvalidClaimsError as error:
+        raise SdJwtTypeError("The credential's typ is neither dc+sd-jwt nor vc+sd-jwt.") from error
+
+
+def _read_text(claims: Mapping[str, Any], name: str) -> str:
+    value = claims.get(name)
+    if not isinstance(value, str) or not value:
+        raise CredentialClaimsError(f"The credential has no {name}.")
+    return value
+
+
+def _check_times(
+    claims: Mapping[str, Any], *, now: datetime, leeway: timedelta, require_exp: bool
+) -> tuple[datetime | None, datetime | None, datetime | None]:
+    not_before, issued_at, expires_at = (_read_instant(claims, name) for name in ("nbf", "iat", "exp"))
+    if expires_at is None and require_exp:
+        raise CredentialExpiryMissingError("The credential has no exp.")
+    if expires_at is not None and now >= expires_at + leeway:
+        raise CredentialExpiredError("The credential has expired.")
+    for start in (not_before, issued_at):
+        if start is not None and start > now + leeway:
+            raise CredentialNotYetValidError("The credential is not valid yet.")
+    return not_before, issued_at, expires_at
+
+
+def _read_instant(claims: Mapping[str, Any], name: str) -> datetime | None:
+    try:
+        seconds = read_numeric_date(claims, name)
+    except InvalidClaimsError as error:
+        raise CredentialClaimsError(f"The credential's {name} is not a time.") from error
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _check_audience(claims: Mapping[str, Any], expected: str | None) -> None:
+    if "aud" not in claims:
+        return
+    audience = claims["aud"]
+    if expected is None or expected not in (audience if isinstance(audience, list) else [audience]):
+        raise AudienceMismatchError("The credential was issued for another audience.")
+
+
+def _read_cnf_jwk(claims: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    if "cnf" not in claims:
+        return None
+    confirmation = claims["cnf"]
+    jwk = confirmation.get("jwk") if isinstance(confirmation, dict) else None
+    if not isinstance(jwk, dict):
+        raise HolderKeyError("The credential's cnf has no jwk.")
+    return jwk
+
+
+def _read_status(claims: Mapping[str, Any]) -> StatusReference | None:
+    # A mechanism that we do not know would mean a status that we never see, so it is refused rather than skipped.
+    if "status" not in claims:
+        return None
+    match claims["status"]:
+        case {"status_list": {"idx": int() as index, "uri": str() as uri}}:
+            if index >= 0 and not isinstance(index, bool) and 0 < len(uri) <= MAX_URI_CHARACTERS:
+                return StatusReference(uri, index)
+    raise StatusReferenceError("The credential's status is not a status list reference.")
