@@ -1,14 +1,26 @@
 """Alembic environment; started by ``service.storage.migrate`` with a live connection."""
 
+from typing import Any
+
 from alembic import context
-from sqlmodel import SQLModel
+from sqlmodel import AutoString, SQLModel
 
 import service.storage.tables  # noqa: F401  (fills the metadata)
+from service.storage.types import Instant, JsonColumn, Quantity
+
+
+def render_item(kind: str, item: Any, _autogen_context: Any) -> str | bool:
+    """Write our column types by name in generated migrations."""
+    if kind != "type":
+        return False
+    names = {Instant: "types.Instant()", Quantity: "types.Quantity()", AutoString: "sa.String()"}
+    return "types.JsonColumn" if item is JsonColumn else names.get(type(item), False)
+
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=SQLModel.metadata,
-    render_as_batch=True,
+    render_item=render_item,
     compare_type=True,
 )
 with context.begin_transaction():
