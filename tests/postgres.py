@@ -115,7 +115,7 @@ def _candidate_directories() -> Iterator[Path]:
         directories.append(Path(_run([pg_config, "--bindir"], cwd=Path("/")).strip()))
     directories += Path("/usr/lib/postgresql").glob("*/bin")
     for directory in directories:
-        if all((directory / program).exists() for program in ("initdb", "pg_ctl", "psql")):
+        if all(shutil.which(program, path=directory) for program in ("initdb", "pg_ctl", "psql")):
             yield directory
 
 
