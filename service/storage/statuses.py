@@ -1,0 +1,238 @@
+"""Status of credentials as the database knows it: our own lists, and verified copies of others'.
+
+Nothing here fetches: a decision never tells an issuer whose credential is looked at. ``verifier/statuses.py`` keeps
+the copies fresh.
+"""
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.credentials.status_list import StatusList, get_status
+from service.storage.tables import CachedDocument, Organization
+from service.storage.tables import StatusList as StatusListRow
+from service.storage.trust import normalize_issuer
+
+MAX_STATUS_AGE = timedelta(hours=24)
+DEFAULT_TTL = timedelta(hours=1)  # of a list that names none
+
+
+@dataclass(frozen=True, slots=True)
+class StatusQuery:
+    """One credential's entry; ``issuer`` is the ``iss`` of the credential, who alone may keep its status."""
+
+    issuer: str
+    uri: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReading:
+    """What is known about one entry.
+
+    Attributes:
+        value: The status (0 valid, 1 invalid, 2 suspended, ...); None where it cannot be told, which is never "valid".
+        stale: The copy is past its refresh time, but still within its expiry and ``MAX_STATUS_AGE``.
+        issued_at: When the list said so; None if there is none.
+        source: ``own``, ``cached`` or ``unavailable``.
+        code: None with a value, else ``status_unavailable``, ``status_issuer_mismatch`` or ``status_index_invalid``.
+    """
+
+    value: int | None
+    stale: bool
+    issued_at: datetime | None
+    source: Literal["own", "cached", "unavailable"]
+    code: str | None = None
+
+
+UNAVAILABLE = StatusReading(None, False, None, "unavailable", "status_unavailable")
+
+
+async def read_credential_status(
+    session: AsyncSession, *, base_url: str, org_id: str, issuer: str, uri: str, index: int, now: datetime
+) -> StatusReading:
+    """Read one entry; see ``read_credential_statuses``."""
+    query = StatusQuery(issuer, uri, index)
+    readings = await read_credential_statuses(session, base_url=base_url, org_id=org_id, queries=[query], now=now)
+    return readings[query]
+
+
+async def read_credential_statuses(
+    session: AsyncSession, *, base_url: str, org_id: str, queries: Collection[StatusQuery], now: datetime
+) -> dict[StatusQuery, StatusReading]:
+    """Read many entries with one query per kind of list.
+
+    Args:
+        base_url: Lists below ``{base_url}/issuers/`` are ours and binding as they stand in this transaction.
+        org_id: The platform that asks; it has its own copies of others' lists.
+        now: Decides whether a copy is stale or too old.
+    """
+    own_prefix = f"{base_url}/issuers/"
+    own = {query for query in queries if query.uri.startswith(own_prefix)}
+    foreign = set(queries) - own
+    readings = await _read_own(session, base_url, own) if own else {}
+    return readings | (await _read_cached(session, org_id, foreign, now) if foreign else {})
+
+
+async def _read_own(
+    session: AsyncSession, base_url: str, queries: Collection[StatusQuery]
+) -> dict[StatusQuery, StatusReading]:
+    parts = {query: query.uri.removeprefix(f"{base_url}/issuers/").split("/status-lists/") for query in queries}
+    places = {query: (each[0], each[1]) for query, each in parts.items() if len(each) == 2}
+    statement = (
+        select(Organization.slug, Organization.did, StatusListRow)
+        .join(StatusListRow, col(StatusListRow.org_id) == col(Organization.id))
+        .where(
+            col(Organization.slug).in_({slug for slug, _ in places.values()}),
+            col(StatusListRow.id).in_({list_id for _, list_id in places.values()}),
+        )
+    )
+    found = {(slug, row.id): (did, row) for slug, did, row in (await session.exec(statement)).all()}
+    readings = {}
+    for query in queries:
+        entry = found.get(places[query]) if query in places else None
+        if entry is None:
+            readings[query] = UNAVAILABLE
+            continue
+        did, row = entry
+        names = {normalize_issuer(f"{base_url}/issuers/{places[query][0]}"), normalize_issuer(did)}
+        readings[query] = _read_entry(
+            query, packed=row.packed, bits=row.bits, signers=names, stale=False, issued_at=row.changed_at, source="own"
+        )
+    return readings
+
+
+async def _read_cached(
+    session: AsyncSession, org_id: str, queries: Collection[StatusQuery], now: datetime
+) -> dict[StatusQuery, StatusReading]:
+    urls = {cache_key(query.uri) for query in queries}
+    statement = select(CachedDocument).where(CachedDocument.org_id == org_id, col(CachedDocument.url).in_(urls))
+    found = {row.url: _CachedList.load(row) for row in (await session.exec(statement)).all()}
+    readings = {}
+    for query in queries:
+        cached = found.get(cache_key(query.uri))
+        if cached is None or not cached.is_usable(now):
+            readings[query] = UNAVAILABLE
+            continue
+        readings[query] = _read_entry(
+            query,
+            packed=cached.packed,
+            bits=cached.bits,
+            signers={normalize_issuer(cached.issuer)},
+            stale=cached.is_due(now),
+            issued_at=cached.issued_at,
+            source="cached",
+        )
+    return readings
+
+
+def _read_entry(
+    query: StatusQuery,
+    *,
+    packed: bytes,
+    bits: int,
+    signers: set[str],
+    stale: bool,
+    issued_at: datetime,
+    source: Literal["own", "cached"],
+) -> StatusReading:
+    if normalize_issuer(query.issuer) not in signers:
+        return StatusReading(None, stale, issued_at, source, "status_issuer_mismatch")
+    if not 0 <= query.index < len(packed) * 8 // bits:
+        return StatusReading(None, stale, issued_at, source, "status_index_invalid")
+    return StatusReading(get_status(packed, bits, query.index), stale, issued_at, source)
+
+
+def cache_key(uri: str) -> str:
+    """Return the key under which the copy of a status list is kept, apart from key sets at the same address."""
+    return f"status:{uri}"
+
+
+@dataclass(frozen=True, slots=True)
+class _CachedList:
+    """A verified list, unpacked from its row."""
+
+    issuer: str
+    bits: int
+    packed: bytes
+    issued_at: datetime
+    expires_at: datetime | None
+    ttl: timedelta
+    fetched_at: datetime
+
+    @classmethod
+    def load(cls, row: CachedDocument) -> "_CachedList":
+        body = json.loads(row.body)
+        expires_at = body["exp"]
+        return cls(
+            issuer=body["issuer"],
+            bits=body["bits"],
+            packed=b64decode(body["packed"]),
+            issued_at=row.issued_at or row.fetched_at,
+            expires_at=None if expires_at is None else datetime.fromtimestamp(expires_at, UTC),
+            ttl=DEFAULT_TTL if body["ttl"] is None else timedelta(seconds=body["ttl"]),
+            fetched_at=row.fetched_at,
+        )
+
+    def is_usable(self, now: datetime) -> bool:
+        return (self.expires_at is None or now < self.expires_at) and now - self.fetched_at <= MAX_STATUS_AGE
+
+    def is_due(self, now: datetime) -> bool:
+        return now - self.fetched_at >= self.ttl
+
+
+async def find_due_lists(
+    session: AsyncSession, *, org_id: str, uris: Collection[str], now: datetime
+) -> dict[str, datetime | None]:
+    """Return the lists that have to be fetched: those without a fresh copy.
+
+    Returns:
+        uri to the ``iat`` of the copy that we hold, None if we hold none.
+    """
+    statement = select(CachedDocument).where(
+        CachedDocument.org_id == org_id, col(CachedDocument.url).in_({cache_key(uri) for uri in uris})
+    )
+    held = {row.url: _CachedList.load(row) for row in (await session.exec(statement)).all()}
+    due: dict[str, datetime | None] = {}
+    for uri in uris:
+        cached = held.get(cache_key(uri))
+        if cached is None:
+            due[uri] = None
+        elif cached.is_due(now):
+            due[uri] = cached.issued_at
+    return due
+
+
+async def keep_status_list(
+    session: AsyncSession, *, org_id: str, issuer: str, status_list: StatusList, fetched_at: datetime
+) -> bool:
+    """Keep a list whose signature ``issuer``'s key verified; returns False for one that is older than the copy held.
+
+    The order of ``iat`` stops somebody from serving yesterday's list again (threats, row 40).
+    """
+    row = await session.get(CachedDocument, (org_id, cache_key(status_list.uri)), with_for_update=True)
+    if row is not None and row.issued_at is not None and status_list.issued_at < row.issued_at:
+        return False
+    body = {
+        "issuer": issuer,
+        "bits": status_list.bits,
+        "packed": b64encode(status_list.packed).decode(),
+        "exp": None if status_list.expires_at is None else int(status_list.expires_at.timestamp()),
+        "ttl": _seconds(status_list.ttl),
+    }
+    kept = row or CachedDocument(org_id=org_id, url=cache_key(status_list.uri), body="", fetched_at=fetched_at)
+    kept.body = json.dumps(body)
+    kept.issued_at = status_list.issued_at
+    kept.fetched_at = fetched_at
+    session.add(kept)
+    return True
+
+
+def _seconds(ttl: timedelta | int | None) -> int | None:
+    return int(ttl.total_seconds()) if isinstance(ttl, timedelta) else ttl

@@ -1,0 +1,140 @@
+"""Whom a platform trusts, for which types and jurisdictions, and as what. Written by verifier, read by gate."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.storage.tables import TrustedIssuer
+
+UNTRUSTED, OUT_OF_SCOPE = "issuer_untrusted", "issuer_out_of_scope"
+UNKNOWN_JURISDICTION = "?"
+_SAME_JURISDICTION = {"GB": "UK"}  # ISO 3166-1 says GB, the rules say UK
+
+
+@dataclass(frozen=True, slots=True)
+class TrustVerdict:
+    """Whether an issuer is believed for one credential.
+
+    Attributes:
+        trusted: The answer.
+        code: ``issuer_untrusted`` (not on the list, or not on that day), ``issuer_out_of_scope`` (on it for other
+            types, jurisdictions or another attester class), or None.
+        trusted_issuer_id: The list entry that decided, or None.
+        attester_class: What the platform takes the issuer for; None unless trusted.
+    """
+
+    trusted: bool
+    code: str | None
+    trusted_issuer_id: str | None = None
+    attester_class: str | None = None
+
+
+def normalize_issuer(identifier: str) -> str:
+    """Return the one form in which an https issuer identifier and its did:web alias are equal: the URL."""
+    if identifier.startswith("did:web:"):
+        host, *path = identifier.removeprefix("did:web:").split(":")
+        netloc = unquote(host).lower()
+        name = netloc.partition(":")[0]
+        scheme = "http" if name == "localhost" or name.endswith(".localhost") else "https"
+        return f"{scheme}://{'/'.join([netloc, *path])}"
+    parts = urlsplit(identifier)
+    if parts.scheme in ("https", "http") and parts.netloc and not parts.query and not parts.fragment:
+        return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+    return identifier
+
+
+def jurisdiction_of(credential_type: str, claims: Mapping[str, Any]) -> str | None:
+    """Return the jurisdiction that a credential speaks about.
+
+    Returns:
+        ``jurisdiction`` (qualified-investor), the first part of ``regime`` (investment-limit), the residence (kyc);
+        None where there is none to speak of; ``?``, which no list names, where it must be shown and is not.
+    """
+    if credential_type == "qualified-investor":
+        value = claims.get("jurisdiction")
+    elif credential_type == "investment-limit":
+        value = claims.get("regime")
+        value = value.partition(".")[0] if isinstance(value, str) else None
+    else:
+        country = claims.get("country")
+        return country if isinstance(country, str) else None
+    return value if isinstance(value, str) else UNKNOWN_JURISDICTION
+
+
+async def list_trusted_issuers(session: AsyncSession, org_id: str) -> Sequence[TrustedIssuer]:
+    """Return the organisation's list, in order of id."""
+    query = select(TrustedIssuer).where(TrustedIssuer.org_id == org_id).order_by(col(TrustedIssuer.id))
+    return (await session.exec(query)).all()
+
+
+def is_trusted(
+    row: TrustedIssuer,
+    *,
+    issuer: str,
+    credential_type: str,
+    jurisdiction: str | None,
+    attester_class: str | None,
+    on: date,
+) -> TrustVerdict:
+    """Judge one credential by one list entry.
+
+    Args:
+        row: The entry; an empty ``jurisdictions`` does not restrict.
+        issuer: ``iss`` of the credential, an https identifier or a DID.
+        credential_type: ``kyc``, ``aml-screening``, ...
+        jurisdiction: From ``jurisdiction_of``.
+        attester_class: What the credential says its issuer is; None if it says nothing.
+        on: The day of the question.
+    """
+    if normalize_issuer(row.issuer) != normalize_issuer(issuer) or not _covers_day(row, on):
+        return TrustVerdict(False, UNTRUSTED)
+    in_scope = (
+        credential_type in row.credential_types
+        and _covers_jurisdiction(row.jurisdictions, jurisdiction)
+        and (attester_class is None or attester_class == row.attester_class)
+    )
+    if not in_scope:
+        return TrustVerdict(False, OUT_OF_SCOPE, row.id)
+    return TrustVerdict(True, None, row.id, row.attester_class)
+
+
+def judge_issuer(
+    rows: Iterable[TrustedIssuer],
+    *,
+    issuer: str,
+    credential_type: str,
+    jurisdiction: str | None,
+    attester_class: str | None,
+    on: date,
+) -> TrustVerdict:
+    """Judge one credential by the whole list: any entry that trusts is enough. Arguments as ``is_trusted``."""
+    best = TrustVerdict(False, UNTRUSTED)
+    for row in rows:
+        verdict = is_trusted(
+            row,
+            issuer=issuer,
+            credential_type=credential_type,
+            jurisdiction=jurisdiction,
+            attester_class=attester_class,
+            on=on,
+        )
+        if verdict.trusted:
+            return verdict
+        if verdict.code == OUT_OF_SCOPE:
+            best = verdict
+    return best
+
+
+def _covers_day(row: TrustedIssuer, on: date) -> bool:
+    return (row.valid_from is None or row.valid_from <= on) and (row.valid_until is None or on <= row.valid_until)
+
+
+def _covers_jurisdiction(listed: Sequence[str], jurisdiction: str | None) -> bool:
+    if not listed or jurisdiction is None:
+        return True
+    return _SAME_JURISDICTION.get(jurisdiction, jurisdiction) in {_SAME_JURISDICTION.get(each, each) for each in listed}
