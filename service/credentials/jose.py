@@ -120,7 +120,7 @@ def verify_jws(token: str | UnverifiedJws, key: VerificationKey, *, expected_typ
     if _media_type(jws.header.get("typ", "")) not in map(_media_type, expected_typ):
         raise InvalidClaimsError("The token is of another type.")
     _verify_signature(jws, key, algorithm)
-    claims = parse_json(jws.payload)
+    claims = parse_json(jws.payload, max_bytes=len(jws.payload))  # the caller chose how long a token may be
     if not isinstance(claims, dict):
         raise MalformedJoseError("The token's payload isn't a JSON object.")
     return claims

@@ -13,7 +13,11 @@ from service.credentials.encoding import MalformedJoseError, b64url_decode, b64u
 
 PublicKey = ec.EllipticCurvePublicKey | Ed25519PublicKey
 
-EC_CURVES: Mapping[str, ec.EllipticCurve] = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1()}
+EC_CURVES: Mapping[str, ec.EllipticCurve] = {
+    "P-256": ec.SECP256R1(),
+    "P-384": ec.SECP384R1(),
+    "secp256k1": ec.SECP256K1(),  # read in did:key documents; verifies nothing here
+}
 
 # By kty and crv: the names that a record may give the curve's one algorithm, ours first.
 _ALGORITHM_NAMES = {
