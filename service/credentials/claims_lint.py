@@ -157,8 +157,8 @@ def _point_to(path: str, member: str) -> str:
     return f"{path}/{member}" if _SAFE_NAME.fullmatch(member) else path
 
 
-def _explain(keyword: object, schema: Any) -> str:
-    if not isinstance(schema, Mapping):
+def _explain(keyword: object, schema: Mapping[str, Any]) -> str:
+    if keyword == "not":
         return "This claim does not go with the other claims."
     if keyword in {"maxLength", "maxItems"}:
         return f"Too long: at most {schema[keyword]}."
