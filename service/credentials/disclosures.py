@@ -136,7 +136,8 @@ def reveal_claims(payload: Mapping[str, Any], encoded: Iterable[str]) -> Reveale
     2. Each disclosure is readable and was sent once.
     3. Every ``_sd`` is an array of texts, every ``...`` the only member of an array element.
     4. No digest stands twice: in objects, in arrays, inside disclosures, with or without a disclosure.
-    5. Nothing below a claim that must stay in plain is concealed, nor such a claim itself, nor a reserved name.
+    5. No disclosure holds a claim that must stay in plain, a part of one, or a reserved name. (Decoy digests may
+       stand anywhere; a part that was hidden and is needed will be missed by its reader.)
     6. A disclosure has three parts in an object, two in an array, and its name is still free.
     7. Every disclosure was referenced by a digest.
 
@@ -173,11 +174,11 @@ class _Walk:
         self.seen: set[str] = set()
         self.locations: dict[str, Location] = {}
 
-    def reveal(self, value: Any, at: Location) -> Any:
+    def reveal(self, value: Any, parent: Location, place: str | int) -> Any:
         if isinstance(value, dict):
-            return self.reveal_object(value, at)
+            return self.reveal_object(value, (*parent, place))
         if isinstance(value, list):
-            return self.reveal_array(value, at)
+            return self.reveal_array(value, (*parent, place))
         return value
 
     def reveal_object(self, value: Mapping[str, Any], at: Location) -> dict[str, Any]:
@@ -187,7 +188,7 @@ class _Walk:
             raise HashAlgorithmError("_sd_alg stands below the top level.")
         if ELEMENT_KEY in value:  # (3)
             raise DigestMalformedError("'...' stands outside of an array, or beside other members.")
-        claims = {name: self.reveal(member, (*at, name)) for name, member in value.items() if name != SD_KEY}
+        claims = {name: self.reveal(member, at, name) for name, member in value.items() if name != SD_KEY}
         for digest in self._read_digests(value):
             disclosure = self._take(digest, at)
             if disclosure is None:
@@ -195,9 +196,8 @@ class _Walk:
             if disclosure.name is None:  # (6)
                 raise DisclosureMalformedError("An array element's disclosure stands in an object.")
             self._check_name(disclosure.name, claims, at)
-            here = (*at, disclosure.name)
-            self.locations[disclosure.encoded] = here
-            claims[disclosure.name] = self.reveal(disclosure.value, here)
+            self.locations[disclosure.encoded] = (*at, disclosure.name)
+            claims[disclosure.name] = self.reveal(disclosure.value, at, disclosure.name)
         return claims
 
     def reveal_array(self, value: list[Any], at: Location) -> list[Any]:
@@ -205,17 +205,16 @@ class _Walk:
             raise DisclosureMalformedError("Disclosures are nested too deeply.")
         elements: list[Any] = []
         for element in value:
-            here = (*at, len(elements))
             if not (isinstance(element, dict) and element.keys() == {ELEMENT_KEY}):
-                elements.append(self.reveal(element, here))
+                elements.append(self.reveal(element, at, len(elements)))
                 continue
             disclosure = self._take(element[ELEMENT_KEY], at)
             if disclosure is None:
                 continue
             if disclosure.name is not None:  # (6)
                 raise DisclosureMalformedError("An object member's disclosure stands in an array.")
-            self.locations[disclosure.encoded] = here
-            elements.append(self.reveal(disclosure.value, here))
+            self.locations[disclosure.encoded] = (*at, len(elements))
+            elements.append(self.reveal(disclosure.value, at, len(elements)))
         return elements
 
     @staticmethod
@@ -230,10 +229,11 @@ class _Walk:
             raise DigestMalformedError("A digest is not a text.")
         if digest in self.seen:  # (4)
             raise DigestDuplicateError("A digest stands in the credential more than once.")
-        if at and at[0] in NEVER_DISCLOSABLE:  # (5)
-            raise DisclosureForbiddenError("A part of a claim that must stay in plain is selectively disclosable.")
         self.seen.add(digest)
-        return self.pending.pop(digest, None)
+        disclosure = self.pending.pop(digest, None)
+        if disclosure is not None and at and at[0] in NEVER_DISCLOSABLE:  # (5)
+            raise DisclosureForbiddenError("A part of a claim that must stay in plain stands in a disclosure.")
+        return disclosure
 
     @staticmethod
     def _check_name(name: str, claims: Mapping[str, Any], at: Location) -> None:
