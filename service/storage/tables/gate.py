@@ -3,23 +3,34 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from service.storage.types import Instant, JsonColumn, Quantity
 
 
 class Security(SQLModel, table=True):
-    """The head row of a security: what a transfer locks first. ``org_id`` is the registrar."""
+    """The head row of a security: what a transfer locks first. ``org_id`` is the registrar.
+
+    ``issued`` follows the newest version; ``outstanding`` is the sum of all lots, ``outstanding_reserved`` what
+    unsettled primary sales will add to it.
+    """
 
     __tablename__ = "security"
-    __table_args__ = (CheckConstraint("holders >= 0 AND holders_reserved >= 0", name="ck_security_counters"),)
+    __table_args__ = (
+        CheckConstraint("holders >= 0 AND holders_reserved >= 0", name="ck_security_counters"),
+        CheckConstraint("outstanding <= issued AND outstanding_reserved <= issued", name="ck_security_outstanding"),
+    )
 
     org_id: str = Field(primary_key=True)
     id: str = Field(primary_key=True)
     version: int
+    issued: int = Field(sa_type=Quantity)
+    outstanding: int = Field(default=0, sa_type=Quantity)
+    outstanding_reserved: int = Field(default=0, sa_type=Quantity)
     holders: int = 0
     holders_reserved: int = 0
+    decided_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class SecurityVersion(SQLModel, table=True):
@@ -105,6 +116,7 @@ class Transfer(SQLModel, table=True):
     __tablename__ = "transfer"
     __table_args__ = (
         UniqueConstraint("org_id", "idempotency_key", name="uq_transfer_idempotency"),
+        Index("ix_transfer_seller", "registrar_org_id", "security_id", "org_id", "seller_ref", "trade_date"),
         CheckConstraint("outcome IN ('permit','deny','review')", name="ck_transfer_outcome"),
     )
 
@@ -115,26 +127,50 @@ class Transfer(SQLModel, table=True):
     registrar_org_id: str
     security_id: str
     offering_id: str | None = None
+    action: str
+    seller_ref: str | None = None
+    buyer_ref: str | None = None
+    quantity: int = Field(sa_type=Quantity)
+    trade_date: date
+    seller_affiliate: bool | None = None
+    request: dict[str, Any] = Field(sa_type=JsonColumn)
     outcome: str
     decided_at: datetime = Field(sa_type=Instant)
     expires_at: datetime = Field(sa_type=Instant)
     payload: str  # the JWS payload, canonical JSON
     decision_hash: str
     decision_jws: str
+    # The same for callers who may not see AML and sanctions reasons; None where nothing has to be kept from them.
+    outward_payload: str | None = None
+    outward_hash: str | None = None
+    outward_jws: str | None = None
     bundle: str
 
 
 class Reservation(SQLModel, table=True):
-    """What a permit holds until it ends; never updated."""
+    """What a permit holds until it ends. ``held`` only keeps the search for overdue ones short: the ending is a row
+    of its own.
+    """
 
     __tablename__ = "reservation"
-    __table_args__ = (Index("ix_reservation_security", "registrar_org_id", "security_id", "expires_at"),)
+    __table_args__ = (
+        Index(
+            "ix_reservation_held",
+            "registrar_org_id",
+            "security_id",
+            "expires_at",
+            sqlite_where=text("held"),
+            postgresql_where=text("held"),
+        ),
+    )
 
     org_id: str = Field(primary_key=True)
     transfer_id: str = Field(primary_key=True)
     registrar_org_id: str
     security_id: str
     holder_slots: int
+    new_quantity: int = Field(default=0, sa_type=Quantity)
+    held: bool = True
     expires_at: datetime = Field(sa_type=Instant)
 
 

@@ -220,11 +220,18 @@ def upgrade() -> None:
         sa.Column("registrar_org_id", sa.String(), nullable=False),
         sa.Column("security_id", sa.String(), nullable=False),
         sa.Column("holder_slots", sa.Integer(), nullable=False),
+        sa.Column("new_quantity", types.Quantity(), nullable=False),
+        sa.Column("held", sa.Boolean(), nullable=False),
         sa.Column("expires_at", types.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("org_id", "transfer_id"),
     )
     op.create_index(
-        "ix_reservation_security", "reservation", ["registrar_org_id", "security_id", "expires_at"], unique=False
+        "ix_reservation_held",
+        "reservation",
+        ["registrar_org_id", "security_id", "expires_at"],
+        unique=False,
+        sqlite_where=sa.text("held"),
+        postgresql_where=sa.text("held"),
     )
     op.create_table(
         "reservation_ending",
@@ -250,9 +257,14 @@ def upgrade() -> None:
         sa.Column("org_id", sa.String(), nullable=False),
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("issued", types.Quantity(), nullable=False),
+        sa.Column("outstanding", types.Quantity(), nullable=False),
+        sa.Column("outstanding_reserved", types.Quantity(), nullable=False),
         sa.Column("holders", sa.Integer(), nullable=False),
         sa.Column("holders_reserved", sa.Integer(), nullable=False),
+        sa.Column("decided_at", types.Instant(), nullable=True),
         sa.CheckConstraint("holders >= 0 AND holders_reserved >= 0", name="ck_security_counters"),
+        sa.CheckConstraint("outstanding <= issued AND outstanding_reserved <= issued", name="ck_security_outstanding"),
         sa.PrimaryKeyConstraint("org_id", "id"),
     )
     op.create_table(
@@ -347,16 +359,32 @@ def upgrade() -> None:
         sa.Column("registrar_org_id", sa.String(), nullable=False),
         sa.Column("security_id", sa.String(), nullable=False),
         sa.Column("offering_id", sa.String(), nullable=True),
+        sa.Column("action", sa.String(), nullable=False),
+        sa.Column("seller_ref", sa.String(), nullable=True),
+        sa.Column("buyer_ref", sa.String(), nullable=True),
+        sa.Column("quantity", types.Quantity(), nullable=False),
+        sa.Column("trade_date", sa.Date(), nullable=False),
+        sa.Column("seller_affiliate", sa.Boolean(), nullable=True),
+        sa.Column("request", types.JsonColumn, nullable=False),
         sa.Column("outcome", sa.String(), nullable=False),
         sa.Column("decided_at", types.Instant(), nullable=False),
         sa.Column("expires_at", types.Instant(), nullable=False),
         sa.Column("payload", sa.String(), nullable=False),
         sa.Column("decision_hash", sa.String(), nullable=False),
         sa.Column("decision_jws", sa.String(), nullable=False),
+        sa.Column("outward_payload", sa.String(), nullable=True),
+        sa.Column("outward_hash", sa.String(), nullable=True),
+        sa.Column("outward_jws", sa.String(), nullable=True),
         sa.Column("bundle", sa.String(), nullable=False),
         sa.CheckConstraint("outcome IN ('permit','deny','review')", name="ck_transfer_outcome"),
         sa.PrimaryKeyConstraint("org_id", "id"),
         sa.UniqueConstraint("org_id", "idempotency_key", name="uq_transfer_idempotency"),
+    )
+    op.create_index(
+        "ix_transfer_seller",
+        "transfer",
+        ["registrar_org_id", "security_id", "org_id", "seller_ref", "trade_date"],
+        unique=False,
     )
     op.create_table(
         "trusted_issuer",
@@ -394,6 +422,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("api_client")
     op.drop_table("trusted_issuer")
+    op.drop_index("ix_transfer_seller", table_name="transfer")
     op.drop_table("transfer")
     op.drop_table("subject")
     op.drop_table("status_list")
@@ -409,7 +438,9 @@ def downgrade() -> None:
     op.drop_table("security")
     op.drop_table("reserved_lot")
     op.drop_table("reservation_ending")
-    op.drop_index("ix_reservation_security", table_name="reservation")
+    op.drop_index(
+        "ix_reservation_held", table_name="reservation", sqlite_where=sa.text("held"), postgresql_where=sa.text("held")
+    )
     op.drop_table("reservation")
     op.drop_table("presentation_request")
     op.drop_table("organization")
