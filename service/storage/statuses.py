@@ -15,6 +15,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.credentials.status_list import StatusList, get_status
+from service.storage.cache import keep_document
 from service.storage.tables import CachedDocument, Organization
 from service.storage.tables import StatusList as StatusListRow
 from service.storage.trust import normalize_issuer
@@ -216,23 +217,18 @@ async def keep_status_list(
 
     The order of ``iat`` stops somebody from serving yesterday's list again (threats, row 40).
     """
-    row = await session.get(CachedDocument, (org_id, cache_key(status_list.uri)), with_for_update=True)
-    if row is not None and row.issued_at is not None and status_list.issued_at < row.issued_at:
-        return False
     body = {
         "issuer": issuer,
         "bits": status_list.bits,
         "packed": b64encode(status_list.packed).decode(),
         "exp": None if status_list.expires_at is None else int(status_list.expires_at.timestamp()),
-        "ttl": _seconds(status_list.ttl),
+        "ttl": None if status_list.ttl is None else int(status_list.ttl.total_seconds()),
     }
-    kept = row or CachedDocument(org_id=org_id, url=cache_key(status_list.uri), body="", fetched_at=fetched_at)
-    kept.body = json.dumps(body)
-    kept.issued_at = status_list.issued_at
-    kept.fetched_at = fetched_at
-    session.add(kept)
-    return True
-
-
-def _seconds(ttl: timedelta | int | None) -> int | None:
-    return int(ttl.total_seconds()) if isinstance(ttl, timedelta) else ttl
+    return await keep_document(
+        session,
+        org_id=org_id,
+        url=cache_key(status_list.uri),
+        body=json.dumps(body),
+        issued_at=status_list.issued_at,
+        fetched_at=fetched_at,
+    )

@@ -44,9 +44,11 @@ class PresentationRequest(SQLModel, table=True):
     response_mode: str
     client_id: str
     nonce: str
+    wallet_state: str  # the ``state`` parameter, which the answer must bring back
     request_object: str
     transaction_data: list[str] | None = Field(default=None, sa_type=JsonColumn)
     redirect_uri: str | None = None
+    response_code: str | None = None  # sent to the browser that answered; ties the answer to its session
     sealed_decryption_key: bytes | None = None
     credentials: list[dict[str, Any]] = Field(default_factory=list, sa_type=JsonColumn)
     checks: list[dict[str, Any]] = Field(default_factory=list, sa_type=JsonColumn)

@@ -1,0 +1,36 @@
+"""Copies of documents that others publish; a newer copy is never replaced by an older one."""
+
+from datetime import datetime
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.storage.tables import CachedDocument
+
+
+async def keep_document(
+    session: AsyncSession, *, org_id: str, url: str, body: str, issued_at: datetime | None, fetched_at: datetime
+) -> bool:
+    """Insert or replace a copy; safe when several processes fetched the same document.
+
+    Args:
+        org_id: The platform whose copy it is.
+        url: Key of the copy.
+        body: What was fetched, verified and reduced by the caller.
+        issued_at: When the publisher made it; None for documents that do not say, the latest fetch of which wins.
+        fetched_at: Now.
+
+    Returns:
+        False if the copy held is newer than this one, and was left alone.
+    """
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    values = {"body": body, "issued_at": issued_at, "fetched_at": fetched_at}
+    statement = insert(CachedDocument).values(org_id=org_id, url=url, **values)
+    held = col(CachedDocument.issued_at)
+    statement = statement.on_conflict_do_update(
+        index_elements=["org_id", "url"],
+        set_=values,
+        where=held.is_(None) | (held <= issued_at) if issued_at is not None else None,
+    )
+    return bool((await session.execute(statement.returning(col(CachedDocument.url)))).first())

@@ -1,0 +1,1 @@
+"""The platform's front door: ask for presentations, verify them, keep what they prove."""

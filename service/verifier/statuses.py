@@ -1,0 +1,118 @@
+"""Keep verified copies of the status lists of issuers outside this deployment."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import sqlalchemy
+import structlog
+from sqlmodel import col
+
+from service.credentials.jose import parse_jws
+from service.credentials.status_list import MAX_TOKEN_BYTES, StatusList, verify_status_list_token
+from service.errors import ServiceError, UnavailableError
+from service.storage.statuses import StatusQuery, StatusReading, find_due_lists, keep_status_list
+from service.storage.tables import StandingCredential, TrustedIssuer
+from service.storage.trust import list_trusted_issuers, normalize_issuer
+from service.verifier.checks import Checklist
+from service.verifier.issuers import find_issuer_key
+from service.web.context import Context
+
+MEDIA_TYPE = "application/statuslist+jwt"
+STATUS_NAMES = {0: "valid", 1: "revoked", 2: "suspended"}
+_log = structlog.get_logger(__name__)
+
+
+class StatusListUnavailableError(UnavailableError):
+    """The list could not be fetched."""
+
+    code = "status_unavailable"
+
+
+def record_status(checklist: Checklist, reading: StatusReading) -> str:
+    """Turn a reading into the check ``status``.
+
+    Returns:
+        ``valid``, ``revoked``, ``suspended``, or ``unknown``, which covers every value that we have no name for.
+    """
+    name = "unknown" if reading.value is None else STATUS_NAMES.get(reading.value, "unknown")
+    if reading.code == "status_unavailable":
+        checklist.mark_undetermined("status", reading.code, "The status list could not be read, or is too old.")
+    elif reading.code is not None:
+        checklist.mark_failed("status", reading.code, "The status list is not the issuer's, or has no such index.")
+    elif name == "valid":
+        stale = "The last copy of the status list that could be read." if reading.stale else None
+        checklist.mark_passed("status", code="status_stale" if reading.stale else None, detail=stale)
+    else:
+        code = "credential_status_unknown" if name == "unknown" else f"credential_{name}"
+        checklist.mark_failed("status", code, f"The issuer says that the credential is {name}.")
+    return name
+
+
+async def refresh_status_lists(
+    context: Context,
+    *,
+    org_id: str,
+    trusted: Sequence[TrustedIssuer],
+    queries: Collection[StatusQuery],
+    now: datetime,
+) -> None:
+    """Fetch the lists that are due. A list that cannot be had is logged; what is read later says how old it is.
+
+    Only lists of trusted issuers are fetched, and never ours, which are read where they are kept.
+    """
+    names = {normalize_issuer(row.issuer) for row in trusted}
+    own_prefix = f"{context.base_url}/issuers/"
+    issuers = {
+        query.uri: query.issuer
+        for query in queries
+        if not query.uri.startswith(own_prefix) and normalize_issuer(query.issuer) in names
+    }
+    if not issuers:
+        return
+    async with context.database.reading() as session:
+        due = await find_due_lists(session, org_id=org_id, uris=list(issuers), now=now)
+    for uri in due:
+        try:
+            await _refresh_list(context, org_id, trusted, issuers[uri], uri, now)
+        except ServiceError as error:
+            _log.warning("status_list_not_refreshed", code=error.code)
+
+
+async def _refresh_list(
+    context: Context, org_id: str, trusted: Sequence[TrustedIssuer], issuer: str, uri: str, now: datetime
+) -> None:
+    status_list = await _fetch_list(context, org_id, trusted, issuer, uri, now)
+    async with context.database.transaction() as session:
+        kept = await keep_status_list(session, org_id=org_id, issuer=issuer, status_list=status_list, fetched_at=now)
+    if not kept:
+        _log.warning("status_list_older_than_seen")
+
+
+async def _fetch_list(
+    context: Context, org_id: str, trusted: Sequence[TrustedIssuer], issuer: str, uri: str, now: datetime
+) -> StatusList:
+    answer = await context.fetcher.get(uri, accept=MEDIA_TYPE, max_bytes=MAX_TOKEN_BYTES)
+    if answer.status != 200:
+        raise StatusListUnavailableError("The status list could not be fetched.")
+    token = answer.body.decode("ascii", "replace").strip()
+    kid = parse_jws(token, max_bytes=MAX_TOKEN_BYTES).header.get("kid")
+    found = await find_issuer_key(context, org_id=org_id, trusted=trusted, issuer=issuer, kid=kid, now=now)
+    return verify_status_list_token(token, found.key, expected_uri=uri, now=now)
+
+
+async def refresh_all_status_lists(context: Context) -> None:
+    """Fetch every list that a standing depends on and that is due; run on a schedule, apart from any decision."""
+    now = context.clock()
+    issuer, uri = col(StandingCredential.issuer), col(StandingCredential.status_uri)
+    statement = (
+        sqlalchemy.select(col(StandingCredential.org_id), issuer, uri)
+        .where(col(StandingCredential.expires_at) > now, uri.is_not(None))
+        .distinct()
+    )
+    async with context.database.reading() as session:
+        rows = (await session.execute(statement)).all()
+        org_ids = {org_id for org_id, _, _ in rows}
+        trusted = {org_id: await list_trusted_issuers(session, org_id) for org_id in org_ids}
+    for org_id in org_ids:
+        queries = {StatusQuery(signer, address, 0) for owner, signer, address in rows if owner == org_id}
+        await refresh_status_lists(context, org_id=org_id, trusted=trusted[org_id], queries=queries, now=now)

@@ -1,0 +1,226 @@
+"""Verify credentials, alone or presented, in numbered steps that each leave a named check.
+
+1. ``format``: an SD-JWT VC that can be read.
+2. ``issuer``: its issuer is known and publishes the key that the credential names.
+3. ``signature``: it is that key's.
+4. ``disclosures``: they belong to the credential.
+5. ``validity``: it is within its times.
+6. ``holder_binding``, ``audience``, ``nonce``, ``transaction_data`` (presentations): its holder made this
+   presentation, for us, for this request.
+7. ``issuer_trusted``: the platform believes this issuer for this type, jurisdiction and attester class.
+8. ``status``: the issuer has not withdrawn it.
+
+``authenticate_credential`` takes steps 1 to 6 and may fetch; ``judge_credentials`` takes 7 and 8 inside a transaction,
+so that they are as of the moment of the verdict.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.credentials.credential_types import UnknownCredentialTypeError, type_of
+from service.credentials.jose import VerificationKey, jwk_thumbprint
+from service.credentials.presentation import verify_presentation
+from service.credentials.sd_jwt import VerifiedCredential, read_issuer, verify_sd_jwt_vc
+from service.errors import MalformedError, VerificationError
+from service.storage.statuses import StatusQuery, read_credential_statuses
+from service.storage.tables import TrustedIssuer
+from service.storage.trust import OUT_OF_SCOPE, judge_issuer, jurisdiction_of, list_trusted_issuers
+from service.verifier.checks import CREDENTIAL_CHECKS, PRESENTATION_CHECKS, Checklist
+from service.verifier.issuers import IssuerNotFetchedError, IssuerUnavailableError, find_issuer_key
+from service.verifier.statuses import record_status, refresh_status_lists
+from service.web.context import Context
+
+SD_JWT_VC = "dc+sd-jwt"
+# What has passed when a check fails: the order in which the core works, not the order in which we list.
+_TO_VALIDITY = CREDENTIAL_CHECKS[:5]
+_PASSED_BEFORE = {
+    "format": (),
+    "issuer": CREDENTIAL_CHECKS[:1],
+    "signature": CREDENTIAL_CHECKS[:2],
+    "disclosures": CREDENTIAL_CHECKS[:3],
+    "validity": CREDENTIAL_CHECKS[:4],
+    "status": _TO_VALIDITY,
+    "holder_binding": _TO_VALIDITY,
+    "audience": _TO_VALIDITY,
+    "nonce": (*_TO_VALIDITY, "audience"),
+    "transaction_data": (*_TO_VALIDITY, "holder_binding", "audience", "nonce"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a presentation must be bound to."""
+
+    nonce: str
+    audience: str
+    transaction_data: Sequence[str] = ()
+
+
+@dataclass(slots=True)
+class Examined:
+    """A credential on its way through the checks.
+
+    Attributes:
+        checklist: What was found so far.
+        issuer: ``iss`` as claimed; None if it cannot be read.
+        credential: Set once steps 1 to 6 passed.
+        status: ``valid``, ``suspended``, ``revoked``, ``expired``, ``unknown`` or ``none`` (its issuer keeps none).
+        trusted_issuer_id: The list entry that vouches for the issuer.
+    """
+
+    checklist: Checklist
+    issuer: str | None = None
+    credential: VerifiedCredential | None = None
+    status: str = "unknown"
+    trusted_issuer_id: str | None = None
+
+    @property
+    def holder(self) -> str | None:
+        """Thumbprint of the holder key (RFC 7638)."""
+        jwk = self.credential.holder_jwk if self.credential else None
+        return jwk_thumbprint(jwk) if jwk else None
+
+    @property
+    def credential_type(self) -> str | None:
+        """Our name of the type, or the ``vct`` itself for types of others."""
+        return name_of_type(self.credential.vct) if self.credential else None
+
+
+def name_of_type(vct: str) -> str:
+    """Return our name of a type, or ``vct`` where we have none."""
+    try:
+        return type_of(vct).name
+    except UnknownCredentialTypeError:
+        return vct
+
+
+async def authenticate_credential(
+    context: Context,
+    *,
+    org_id: str,
+    trusted: Sequence[TrustedIssuer],
+    compact: str,
+    expected: Expected | None,
+    now: datetime,
+) -> Examined:
+    """Take steps 1 to 6.
+
+    Args:
+        context: Database and fetcher.
+        org_id: The platform that asks.
+        trusted: Its trusted issuers.
+        compact: What was presented; untrusted.
+        expected: None for a bare credential.
+        now: Time of the check.
+    """
+    examined = Examined(Checklist(CREDENTIAL_CHECKS if expected is None else PRESENTATION_CHECKS))
+    try:
+        examined.issuer, kid, _ = read_issuer(compact)  # (1)
+        found = await find_issuer_key(  # (2)
+            context, org_id=org_id, trusted=trusted, issuer=examined.issuer, kid=kid, now=now
+        )
+        credential = _verify(compact, found.key, expected, now)  # (3) to (6)
+        found.check_signing_time(credential.issued_at)
+    except IssuerUnavailableError as error:
+        examined.checklist.mark_passed("format")
+        examined.checklist.mark_undetermined("issuer", error.code, error.detail)
+    except IssuerNotFetchedError as error:
+        examined.checklist.mark_passed("format")
+        examined.checklist.mark_failed("issuer_trusted", error.code, error.detail)
+    except VerificationError as error:
+        _record_failure(examined, error)
+    except MalformedError as error:
+        examined.checklist.mark_failed("format", error.code, error.detail)
+    else:
+        examined.credential = credential
+        examined.checklist.mark_passed(*(name for name in PRESENTATION_CHECKS if name not in CREDENTIAL_CHECKS[5:]))
+    return examined
+
+
+def _verify(compact: str, key: VerificationKey, expected: Expected | None, now: datetime) -> VerifiedCredential:
+    if expected is not None:
+        return verify_presentation(
+            compact,
+            key,
+            expected_audience=expected.audience,
+            expected_nonce=expected.nonce,
+            expected_transaction_data=expected.transaction_data,
+            now=now,
+        )
+    return verify_sd_jwt_vc(compact, key, now=now)
+
+
+def _record_failure(examined: Examined, error: VerificationError) -> None:
+    check = error.check if error.check in _PASSED_BEFORE else "format"
+    examined.checklist.mark_passed(*_PASSED_BEFORE[check])
+    examined.checklist.mark_failed(check, error.code, error.detail)
+    if error.code == "credential_expired":
+        examined.status = "expired"
+
+
+async def refresh_statuses_of(
+    context: Context, *, org_id: str, trusted: Sequence[TrustedIssuer], examined: Sequence[Examined], now: datetime
+) -> None:
+    """Fetch the lists of others that step 8 needs, before a transaction is opened."""
+    queries = [query for each in examined if (query := _status_query(each)) is not None]
+    await refresh_status_lists(context, org_id=org_id, trusted=trusted, queries=queries, now=now)
+
+
+async def judge_credentials(
+    session: AsyncSession, *, base_url: str, org_id: str, examined: Sequence[Examined], now: datetime
+) -> None:
+    """Take steps 7 and 8 for the credentials that are authentic; reads only."""
+    authentic = [each for each in examined if each.credential is not None]
+    if not authentic:
+        return
+    trusted = await list_trusted_issuers(session, org_id)
+    for each in authentic:
+        _judge_trust(each, trusted, now)  # (7)
+    queries = {id(each): query for each in authentic if (query := _status_query(each)) is not None}
+    readings = await read_credential_statuses(
+        session, base_url=base_url, org_id=org_id, queries=set(queries.values()), now=now
+    )
+    for each in authentic:  # (8)
+        if id(each) in queries:
+            each.status = record_status(each.checklist, readings[queries[id(each)]])
+        else:
+            each.status = "none"
+            each.checklist.mark_passed("status", code="status_none", detail="The issuer keeps no status.")
+
+
+def _status_query(examined: Examined) -> StatusQuery | None:
+    credential = examined.credential
+    if credential is None or credential.status is None:
+        return None
+    return StatusQuery(credential.issuer, credential.status.uri, credential.status.index)
+
+
+def _judge_trust(examined: Examined, trusted: Sequence[TrustedIssuer], now: datetime) -> None:
+    assert examined.credential is not None
+    claims, name = examined.credential.claims, name_of_type(examined.credential.vct)
+    verdict = judge_issuer(
+        trusted,
+        issuer=examined.credential.issuer,
+        credential_type=name,
+        jurisdiction=jurisdiction_of(name, claims),
+        attester_class=_read_attester_class(claims),
+        on=now.date(),
+    )
+    examined.trusted_issuer_id = verdict.trusted_issuer_id if verdict.trusted else None
+    if verdict.trusted:
+        examined.checklist.mark_passed("issuer_trusted")
+    elif verdict.code == OUT_OF_SCOPE:
+        detail = "The issuer is trusted, but not for this type, jurisdiction or attester class."
+        examined.checklist.mark_failed("issuer_trusted", OUT_OF_SCOPE, detail)
+    else:
+        examined.checklist.mark_failed("issuer_trusted", str(verdict.code), "The issuer is not a trusted one.")
+
+
+def _read_attester_class(claims: Mapping[str, Any]) -> str | None:
+    # A value that is not a text must not pass for one that was not shown; no list entry has an empty class.
+    value = claims.get("attester_class")
+    return value if value is None or isinstance(value, str) else ""
