@@ -20,7 +20,7 @@ class Subject(SQLModel, table=True):
 
 
 class CredentialOffer(SQLModel, table=True):
-    """A credential waiting to be fetched. Claims are sealed; codes are kept as digests."""
+    """A credential waiting to be fetched. Claims and code are sealed, and emptied once nobody needs them."""
 
     __tablename__ = "credential_offer"
     __table_args__ = (CheckConstraint("state IN ('pending','redeemed','cancelled')", name="ck_credential_offer_state"),)
@@ -32,7 +32,8 @@ class CredentialOffer(SQLModel, table=True):
     sealed_claims: bytes
     sealed_code: bytes
     code_sha256: str = Field(unique=True)
-    tx_code_sha256: str | None = None
+    code_redeemed_at: datetime | None = Field(default=None, sa_type=Instant)
+    tx_code_digest: str | None = None
     tx_code_attempts: int = 0
     state: str = "pending"
     credential_expires_on: date | None = None

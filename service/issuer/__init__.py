@@ -1,0 +1,1 @@
+"""Issuers: offers, the OpenID4VCI endpoints, status lists and the back office of credentials."""

@@ -1,0 +1,58 @@
+"""The claims of one credential: completed and linted when offered, made into a payload when issued."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from service.credentials.claims_lint import lint_claims
+from service.credentials.credential_types import CREDENTIAL_TYPES, CredentialType, complete_claims
+from service.errors import InvalidInputError
+from service.issuer.identity import Issuer
+from service.schema_files import load_claims_schema
+
+
+class UnknownCredentialConfigurationError(InvalidInputError):
+    """The issuer has no credential configuration of this id."""
+
+    code = "credential_configuration_unknown"
+
+
+class InvalidCredentialClaimsError(InvalidInputError):
+    """The claims break the schema or the dates of their credential type; ``errors`` says where."""
+
+    code = "claims_invalid"
+
+
+def find_credential_type(configuration_id: str) -> CredentialType:
+    """Return the type behind a credential configuration id.
+
+    Raises:
+        UnknownCredentialConfigurationError: There is none.
+    """
+    if configuration_id not in CREDENTIAL_TYPES:
+        raise UnknownCredentialConfigurationError("No such credential configuration.")
+    return CREDENTIAL_TYPES[configuration_id]
+
+
+def prepare_claims(issuer: Issuer, name: str, sent: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
+    """Fill in the organisation's defaults and lint the result.
+
+    Raises:
+        InvalidCredentialClaimsError: ``errors`` holds a JSON pointer and a sentence per finding, never a value.
+    """
+    defaults = {"attester_class": issuer.attester_class, "attester_register_id": issuer.attester_register_id}
+    claims = complete_claims(name, sent, defaults=defaults)
+    schema = load_claims_schema(name)
+    findings = lint_claims(name, claims, schema=schema, now=now, attester_class=issuer.attester_class)
+    if findings:
+        errors: list[dict[str, Any]] = [{"path": found.path, "detail": found.detail} for found in findings]
+        raise InvalidCredentialClaimsError("The claims do not fit their credential type.", errors=errors)
+    return claims
+
+
+def coarsen(instant: datetime) -> datetime:
+    """Return the start of the UTC day: the finest time that a credential shows, so that copies can't be linked by it.
+
+    Source: OpenID4VCI 1.0, section 15.4.1.
+    """
+    return instant.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

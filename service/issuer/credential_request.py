@@ -1,0 +1,132 @@
+"""Read a Credential Request and verify its key proofs.
+
+Source: OpenID4VCI 1.0, sections 8.2 and 8.3.1.2, appendix F.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from service.credentials.credential_types import CREDENTIAL_TYPES
+from service.credentials.jose import MalformedJoseError, parse_json
+from service.credentials.key_proof import HolderKey, InvalidNonceError, InvalidProofError, verify_key_proof
+from service.errors import ProtocolError
+from service.issuer.identity import Issuer
+from service.issuer.nonces import check_nonce
+from service.keys import Signer
+
+BATCH_SIZE = 10
+PROOF_ALGORITHMS = ("ES256", "ES384", "EdDSA", "Ed25519")
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialRequest:
+    """What a wallet asks for: by configuration or by identifier, never both, with one proof per key."""
+
+    configuration_id: str | None
+    identifier: str | None
+    proofs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProvedKeys:
+    """Distinct holder keys, in the order of their proofs, and the nonces to spend, each with its end."""
+
+    keys: tuple[HolderKey, ...]
+    nonces: Mapping[str, datetime]
+
+
+def read_credential_request(body: bytes) -> CredentialRequest:
+    """Parse the body; members that we do not know are ignored.
+
+    Raises:
+        ProtocolError: ``invalid_credential_request``, ``invalid_encryption_parameters`` or ``invalid_proof``.
+    """
+    try:
+        raw = parse_json(body)
+    except MalformedJoseError:
+        raw = None
+    if not isinstance(raw, dict):
+        raise ProtocolError("invalid_credential_request", "The body is not a JSON object.")
+    if "credential_response_encryption" in raw:
+        raise ProtocolError("invalid_encryption_parameters", "Encrypted responses are not supported.")
+    configuration_id, identifier = (
+        _read_text(raw, "credential_configuration_id"),
+        _read_text(raw, "credential_identifier"),
+    )
+    if (configuration_id is None) == (identifier is None):
+        raise ProtocolError(
+            "invalid_credential_request", "Send either credential_configuration_id or credential_identifier."
+        )
+    return CredentialRequest(configuration_id, identifier, _read_proofs(raw.get("proofs")))
+
+
+def check_authorized(request: CredentialRequest, *, offered_id: str, identifier: str | None) -> None:
+    """Check that the access token covers what is asked for.
+
+    Args:
+        request: As read.
+        offered_id: Credential configuration of the offer.
+        identifier: The ``credential_identifier`` that came with the token, None if none did.
+
+    Raises:
+        ProtocolError: ``unknown_credential_identifier``, ``unknown_credential_configuration``,
+            ``invalid_credential_request``, or ``insufficient_scope`` (403).
+
+    Source: OpenID4VCI 1.0, sections 3.3.4 and 8.2; RFC 6750, section 3.1.
+    """
+    if request.identifier is not None:
+        if request.identifier != identifier:
+            raise ProtocolError("unknown_credential_identifier", "No such credential_identifier came with this token.")
+        return
+    if request.configuration_id not in CREDENTIAL_TYPES:
+        raise ProtocolError("unknown_credential_configuration", "No such credential configuration.")
+    if identifier is not None:
+        raise ProtocolError("invalid_credential_request", "Use the credential_identifier that came with this token.")
+    if request.configuration_id != offered_id:
+        detail = "The access token is for another credential configuration."
+        challenge = f'Bearer realm="issuer", error="insufficient_scope", error_description="{detail}"'
+        raise ProtocolError("insufficient_scope", detail, status=403, challenge=challenge)
+
+
+def verify_proofs(proofs: Sequence[str], *, signer: Signer, issuer: Issuer, now: datetime) -> ProvedKeys:
+    """Verify every proof and its nonce; whether a nonce was spent before shows when it is spent.
+
+    Raises:
+        ProtocolError: ``invalid_proof`` (also if two proofs are of one key), or ``invalid_nonce``.
+    """
+    try:
+        keys = tuple(
+            verify_key_proof(proof, audience=issuer.identifier, nonce=None, now=now, algorithms=PROOF_ALGORITHMS)
+            for proof in proofs
+        )
+        if len({key.thumbprint for key in keys}) != len(keys):
+            raise InvalidProofError("Two proofs are of the same key.")
+        nonces = {key.nonce: check_nonce(signer, key.nonce, org_id=issuer.org_id, now=now) for key in keys}
+    except (InvalidProofError, InvalidNonceError) as error:
+        raise proof_error(error) from error
+    return ProvedKeys(keys, nonces)
+
+
+def proof_error(error: InvalidProofError | InvalidNonceError) -> ProtocolError:
+    """Give a refused proof the shape of the protocol."""
+    return ProtocolError(error.code, error.detail)
+
+
+def _read_text(raw: Mapping[str, Any], name: str) -> str | None:
+    value = raw.get(name)
+    if name in raw and not isinstance(value, str):
+        raise ProtocolError("invalid_credential_request", f"The parameter {name} is not a string.")
+    return value
+
+
+def _read_proofs(raw: Any) -> tuple[str, ...]:
+    if not isinstance(raw, dict) or list(raw) != ["jwt"]:
+        raise ProtocolError("invalid_proof", "The parameter proofs must hold exactly one proof type, jwt.")
+    proofs = raw["jwt"]
+    if not isinstance(proofs, list) or not all(isinstance(proof, str) for proof in proofs):
+        raise ProtocolError("invalid_proof", "The parameter proofs.jwt must be an array of JWTs.")
+    if not 1 <= len(proofs) <= BATCH_SIZE:
+        raise ProtocolError("invalid_proof", f"Between 1 and {BATCH_SIZE} proofs are accepted.")
+    return tuple(proofs)

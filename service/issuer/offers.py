@@ -1,0 +1,289 @@
+"""Credential offers: made by the back office, read by wallets until they are redeemed.
+
+Personal data stays sealed and only as long as it is needed: claims and code are emptied when the offer is redeemed,
+cancelled or found expired.
+"""
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from sqlalchemy import update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.credentials.credential_types import CredentialExpiryError, compute_expiry
+from service.credentials.jose import b64url_encode, write_json
+from service.errors import ConflictError, InvalidInputError, NotFoundError
+from service.issuer.claims import coarsen, find_credential_type, prepare_claims
+from service.issuer.credentials import CredentialView, list_offer_credentials
+from service.issuer.identity import Issuer
+from service.keys import Signer
+from service.storage.audit import append_audit_entry
+from service.storage.ids import new_id
+from service.storage.tables import CredentialOffer
+
+PRE_AUTHORIZED_CODE_GRANT = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
+DEFAULT_LIFETIME = timedelta(hours=1)
+MAX_LIFETIME = timedelta(days=7)
+TOKEN_LIFETIME = timedelta(seconds=300)
+TX_CODE_LENGTH = 6
+PENDING, REDEEMED, EXPIRED, CANCELLED = "pending", "redeemed", "expired", "cancelled"
+
+_CLAIMS_PURPOSE, _CODE_PURPOSE, _LINK_PURPOSE, _TX_CODE_PURPOSE = "offer-claims", "offer-code", "offer-link", "tx-code"
+
+
+class OfferExpiryError(InvalidInputError):
+    """The dates of the offer would give a credential that is never valid."""
+
+    code = "credential_expiry_invalid"
+
+
+class OfferNotPendingError(ConflictError):
+    """The offer was redeemed or has expired; there is nothing to cancel."""
+
+    code = "offer_not_pending"
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRequest:
+    """What the back office asks for.
+
+    Attributes:
+        credential_configuration_id: Name of the credential type.
+        claims: As parsed from JSON.
+        subject_ref: The issuer's own reference to the person.
+        tx_code: Whether redeeming needs a transaction code.
+        lifetime: How long the offer can be redeemed.
+        credential_expires_on: Last valid day of the credential, unless its claims name one.
+    """
+
+    credential_configuration_id: str
+    claims: Mapping[str, Any]
+    subject_ref: str
+    tx_code: bool
+    lifetime: timedelta = DEFAULT_LIFETIME
+    credential_expires_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MadeOffer:
+    """A new offer; ``tx_code`` is shown this once and kept as a keyed digest only."""
+
+    id: str
+    credential_offer_uri: str
+    deep_link: str
+    web_link: str
+    tx_code: str | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OfferView:
+    """What the back office sees of an offer."""
+
+    id: str
+    state: str
+    credential_configuration_id: str
+    subject_ref: str
+    created_at: datetime
+    expires_at: datetime
+    credentials: Sequence[CredentialView]
+
+
+async def create_offer(
+    session: AsyncSession, signer: Signer, issuer: Issuer, request: OfferRequest, *, now: datetime
+) -> MadeOffer:
+    """Lint the claims, seal them, and make the offer with its links.
+
+    Raises:
+        UnknownCredentialConfigurationError, InvalidCredentialClaimsError: See ``prepare_claims``.
+        OfferExpiryError: The credential would have expired already.
+    """
+    name = find_credential_type(request.credential_configuration_id).name
+    claims = prepare_claims(issuer, name, request.claims, now=now)
+    _check_expiry(name, claims, request.credential_expires_on, now)
+    await _forget_expired_offers(session, issuer.org_id, now)
+    offer_id, code = new_id("offer"), secrets.token_urlsafe(32)
+    tx_code = f"{secrets.randbelow(10**TX_CODE_LENGTH):0{TX_CODE_LENGTH}d}" if request.tx_code else None
+    row = CredentialOffer(
+        org_id=issuer.org_id,
+        id=offer_id,
+        credential_configuration_id=name,
+        subject_ref=request.subject_ref,
+        sealed_claims=signer.seal(write_json(claims), purpose=_CLAIMS_PURPOSE),
+        sealed_code=signer.seal(code.encode(), purpose=_CODE_PURPOSE),
+        code_sha256=hashlib.sha256(code.encode()).hexdigest(),
+        tx_code_digest=None if tx_code is None else digest_tx_code(signer, offer_id, tx_code),
+        credential_expires_on=request.credential_expires_on,
+        created_at=now,
+        expires_at=now + request.lifetime,
+    )
+    session.add(row)
+    _audit(session, row, "offer.created", now, {"subject_ref": row.subject_ref, "tx_code": request.tx_code})
+    return _describe(signer, issuer, row, tx_code)
+
+
+async def get_offer(session: AsyncSession, org_id: str, offer_id: str, *, now: datetime) -> OfferView:
+    """Return an offer of this organisation.
+
+    Raises:
+        NotFoundError: None of this id, or another organisation's.
+    """
+    return await _view(session, await _load(session, org_id, offer_id), now)
+
+
+async def cancel_offer(session: AsyncSession, org_id: str, offer_id: str, *, now: datetime) -> OfferView:
+    """Make a pending offer useless; cancelling twice is the same as once.
+
+    Raises:
+        NotFoundError: See ``get_offer``.
+        OfferNotPendingError: Redeemed or expired.
+    """
+    row = await _load(session, org_id, offer_id, lock=True)
+    state = offer_state(row, now)
+    if state not in (PENDING, CANCELLED):
+        raise OfferNotPendingError(f"The offer is {state}.")
+    if state == PENDING:
+        close_offer(session, row, CANCELLED, "offer.cancelled", now)
+    return await _view(session, row, now)
+
+
+async def find_offer_by_link(
+    session: AsyncSession, signer: Signer, issuer: Issuer, link: str, *, now: datetime
+) -> CredentialOffer:
+    """Return the pending offer behind a public link.
+
+    Raises:
+        NotFoundError: A link that we did not make, or an offer that can no longer be redeemed: never told apart.
+    """
+    offer_id, _, digest = link.partition(".")
+    expected = _link_digest(signer, issuer.org_id, offer_id)
+    if not hmac.compare_digest(digest.encode(), expected.encode()):
+        raise NotFoundError
+    row = await session.get(CredentialOffer, (issuer.org_id, offer_id))
+    if row is None or offer_state(row, now) != PENDING:
+        raise NotFoundError
+    return row
+
+
+def build_offer_object(signer: Signer, issuer: Issuer, row: CredentialOffer) -> dict[str, Any]:
+    """Build the Credential Offer that a wallet reads. Source: OpenID4VCI 1.0, section 4.1.1."""
+    grant: dict[str, Any] = {
+        "pre-authorized_code": signer.unseal(row.sealed_code, purpose=_CODE_PURPOSE).decode(),
+    }
+    if row.tx_code_digest is not None:
+        grant["tx_code"] = {"input_mode": "numeric", "length": TX_CODE_LENGTH}
+    return {
+        "credential_issuer": issuer.identifier,
+        "credential_configuration_ids": [row.credential_configuration_id],
+        "grants": {PRE_AUTHORIZED_CODE_GRANT: grant},
+    }
+
+
+def build_deep_link(signer: Signer, issuer: Issuer, row: CredentialOffer) -> str:
+    """Build the link that opens a wallet with this offer. Source: OpenID4VCI 1.0, section 4.1.3."""
+    uri = f"{issuer.identifier}/credential-offers/{_link(signer, row)}"
+    return "openid-credential-offer://?" + urlencode({"credential_offer_uri": uri})
+
+
+def read_offered_claims(signer: Signer, row: CredentialOffer) -> dict[str, Any]:
+    """Open the claims of an offer that was not closed yet."""
+    claims: dict[str, Any] = json.loads(signer.unseal(row.sealed_claims, purpose=_CLAIMS_PURPOSE))
+    return claims
+
+
+def offer_state(row: CredentialOffer, now: datetime) -> str:
+    """Return pending, redeemed, expired or cancelled; a wallet that holds a token may still finish a late offer."""
+    last = row.expires_at
+    if row.code_redeemed_at is not None:
+        last = max(last, row.code_redeemed_at + TOKEN_LIFETIME)
+    return EXPIRED if row.state == PENDING and now >= last else row.state
+
+
+def close_offer(session: AsyncSession, row: CredentialOffer, state: str, kind: str, now: datetime) -> None:
+    """End an offer and forget what only a pending one needs."""
+    row.state = state
+    row.sealed_claims = row.sealed_code = b""
+    session.add(row)
+    _audit(session, row, kind, now, {})
+
+
+def digest_tx_code(signer: Signer, offer_id: str, tx_code: str) -> str:
+    """Return the keyed digest under which a transaction code is kept: six digits alone would be guessed from a hash."""
+    return signer.authenticate(f"{offer_id}\x00{tx_code}".encode(), purpose=_TX_CODE_PURPOSE).hex()
+
+
+def _check_expiry(name: str, claims: Mapping[str, Any], expires_on: date | None, now: datetime) -> None:
+    try:
+        expires_at = compute_expiry(name, claims, issued_at=coarsen(now), credential_expires_on=expires_on)
+    except CredentialExpiryError as error:
+        raise OfferExpiryError(error.detail) from error
+    if expires_at <= now:
+        raise OfferExpiryError("The credential would have expired already.")
+
+
+async def _forget_expired_offers(session: AsyncSession, org_id: str, now: datetime) -> None:
+    """Empty what expired offers still seal; done here, so that no offer needs a clock of its own."""
+    await session.execute(
+        update(CredentialOffer)
+        .where(
+            col(CredentialOffer.org_id) == org_id,
+            col(CredentialOffer.state) == PENDING,
+            col(CredentialOffer.expires_at) < now - TOKEN_LIFETIME,
+            col(CredentialOffer.sealed_claims) != b"",
+        )
+        .values(sealed_claims=b"", sealed_code=b"")
+    )
+
+
+async def _load(session: AsyncSession, org_id: str, offer_id: str, *, lock: bool = False) -> CredentialOffer:
+    query = select(CredentialOffer).where(CredentialOffer.org_id == org_id, CredentialOffer.id == offer_id)
+    row = (await session.exec(query.with_for_update() if lock else query)).first()
+    if row is None:
+        raise NotFoundError
+    return row
+
+
+async def _view(session: AsyncSession, row: CredentialOffer, now: datetime) -> OfferView:
+    return OfferView(
+        id=row.id,
+        state=offer_state(row, now),
+        credential_configuration_id=row.credential_configuration_id,
+        subject_ref=row.subject_ref,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        credentials=await list_offer_credentials(session, row.org_id, row.id),
+    )
+
+
+def _describe(signer: Signer, issuer: Issuer, row: CredentialOffer, tx_code: str | None) -> MadeOffer:
+    link = _link(signer, row)
+    return MadeOffer(
+        id=row.id,
+        credential_offer_uri=f"{issuer.identifier}/credential-offers/{link}",
+        deep_link=build_deep_link(signer, issuer, row),
+        web_link=f"{issuer.identifier}/offers/{link}",
+        tx_code=tx_code,
+        expires_at=row.expires_at,
+    )
+
+
+def _link(signer: Signer, row: CredentialOffer) -> str:
+    """Ids sort by time and turn up in logs, so a public link also needs a digest that only we can make."""
+    return f"{row.id}.{_link_digest(signer, row.org_id, row.id)}"
+
+
+def _link_digest(signer: Signer, org_id: str, offer_id: str) -> str:
+    return b64url_encode(signer.authenticate(f"{org_id}\x00{offer_id}".encode(), purpose=_LINK_PURPOSE)[:16])
+
+
+def _audit(session: AsyncSession, row: CredentialOffer, kind: str, now: datetime, more: Mapping[str, Any]) -> None:
+    record = {"credential_configuration_id": row.credential_configuration_id, **more}
+    append_audit_entry(session, org_id=row.org_id, kind=kind, subject_id=row.id, record=record, recorded_at=now)

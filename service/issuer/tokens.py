@@ -1,0 +1,202 @@
+"""The token endpoint's work: a pre-authorized code, once, for an access token.
+
+The token is opaque, kept as a digest, lives five minutes and is good for one offer.
+
+Source: OpenID4VCI 1.0, section 6; RFC 6749, sections 5.1 and 5.2; RFC 9396, section 7.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.credentials.jose import MalformedJoseError, parse_json
+from service.errors import ProtocolError
+from service.issuer.identity import Issuer
+from service.issuer.offers import (
+    CANCELLED,
+    PENDING,
+    PRE_AUTHORIZED_CODE_GRANT,
+    TOKEN_LIFETIME,
+    close_offer,
+    digest_tx_code,
+    offer_state,
+)
+from service.keys import Signer
+from service.storage.audit import append_audit_entry
+from service.storage.database import Database
+from service.storage.tables import CredentialOffer, IssuanceToken
+
+MAX_TX_CODE_ATTEMPTS = 5
+DETAILS_TYPE = "openid_credential"
+_CODE_REFUSED = "The pre-authorized code is not valid, was used or has expired."
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """A pre-authorized code token request; ``requested_ids`` are those of ``authorization_details``, None without."""
+
+    code: str
+    tx_code: str | None
+    requested_ids: tuple[str, ...] | None
+
+
+def read_token_request(form: Mapping[str, str]) -> TokenRequest:
+    """Read the form; parameters that we do not know are ignored, empty ones count as absent.
+
+    Raises:
+        ProtocolError: ``unsupported_grant_type``, ``invalid_client``, ``invalid_request`` or
+            ``invalid_authorization_details``.
+    """
+    sent = {name: value for name, value in form.items() if value}
+    if "grant_type" not in sent:
+        raise ProtocolError("invalid_request", "The parameter grant_type is missing.")
+    if sent["grant_type"] != PRE_AUTHORIZED_CODE_GRANT:
+        raise ProtocolError("unsupported_grant_type", "Only the pre-authorized code grant is supported.")
+    if "client_secret" in sent or "client_assertion" in sent:
+        raise ProtocolError("invalid_client", "No client is registered here; ask anonymously.", status=401)
+    if "pre-authorized_code" not in sent:
+        raise ProtocolError("invalid_request", "The parameter pre-authorized_code is missing.")
+    details = sent.get("authorization_details")
+    return TokenRequest(
+        sent["pre-authorized_code"], sent.get("tx_code"), None if details is None else _read_requested_ids(details)
+    )
+
+
+async def exchange_code(
+    database: Database, signer: Signer, issuer: Issuer, request: TokenRequest, *, now: datetime
+) -> dict[str, Any]:
+    """Use the code up and return the token response.
+
+    Effects: a wrong transaction code is counted; the fifth one ends the offer.
+
+    Raises:
+        ProtocolError: ``invalid_grant``, ``invalid_request`` or ``invalid_authorization_details``.
+    """
+    async with database.transaction() as session:
+        answer = await _try_exchange(session, signer, issuer, request, now)
+    if isinstance(answer, ProtocolError):  # raised only now: the transaction above keeps the count of wrong guesses
+        raise answer
+    return answer
+
+
+async def _try_exchange(
+    session: AsyncSession, signer: Signer, issuer: Issuer, request: TokenRequest, now: datetime
+) -> dict[str, Any] | ProtocolError:
+    offer = await _lock_offer(session, issuer.org_id, request.code)
+    if offer is None or offer.code_redeemed_at is not None or offer_state(offer, now) != PENDING:
+        return ProtocolError("invalid_grant", _CODE_REFUSED)
+    if (offer.tx_code_digest is None) != (request.tx_code is None):
+        wanted = "needs a" if request.tx_code is None else "takes no"
+        return ProtocolError("invalid_request", f"This code {wanted} tx_code.")
+    if not _matches(signer, offer, request.tx_code):
+        return _count_wrong_guess(session, offer, now)
+    if request.requested_ids is not None and set(request.requested_ids) != {offer.credential_configuration_id}:
+        return ProtocolError("invalid_authorization_details", "The offer is for another credential configuration.")
+    offer.code_redeemed_at = now
+    session.add(offer)
+    return _issue_token(session, offer, with_details=request.requested_ids is not None, now=now)
+
+
+async def _lock_offer(session: AsyncSession, org_id: str, code: str) -> CredentialOffer | None:
+    digest = hashlib.sha256(code.encode()).hexdigest()
+    query = select(CredentialOffer).where(
+        col(CredentialOffer.org_id) == org_id, col(CredentialOffer.code_sha256) == digest
+    )
+    return (await session.exec(query.with_for_update())).first()
+
+
+def _matches(signer: Signer, offer: CredentialOffer, tx_code: str | None) -> bool:
+    if offer.tx_code_digest is None or tx_code is None:
+        return offer.tx_code_digest is tx_code
+    return hmac.compare_digest(offer.tx_code_digest, digest_tx_code(signer, offer.id, tx_code))
+
+
+def _count_wrong_guess(session: AsyncSession, offer: CredentialOffer, now: datetime) -> ProtocolError:
+    offer.tx_code_attempts += 1
+    session.add(offer)
+    if offer.tx_code_attempts >= MAX_TX_CODE_ATTEMPTS:
+        close_offer(session, offer, CANCELLED, "offer.guessed", now)
+    return ProtocolError("invalid_grant", "The transaction code is wrong.")
+
+
+def _issue_token(session: AsyncSession, offer: CredentialOffer, *, with_details: bool, now: datetime) -> dict[str, Any]:
+    token = secrets.token_urlsafe(32)
+    identifier = secrets.token_urlsafe(12) if with_details else None
+    session.add(
+        IssuanceToken(
+            org_id=offer.org_id,
+            token_sha256=digest_token(token),
+            offer_id=offer.id,
+            credential_identifier=identifier,
+            expires_at=now + TOKEN_LIFETIME,
+        )
+    )
+    append_audit_entry(
+        session, org_id=offer.org_id, kind="offer.code_used", subject_id=offer.id, record={}, recorded_at=now
+    )
+    answer: dict[str, Any] = {
+        "access_token": token,
+        "token_type": "Bearer",
+        "expires_in": int(TOKEN_LIFETIME.total_seconds()),
+    }
+    if identifier is not None:
+        answer["authorization_details"] = [
+            {
+                "type": DETAILS_TYPE,
+                "credential_configuration_id": offer.credential_configuration_id,
+                "credential_identifiers": [identifier],
+            }
+        ]
+    return answer
+
+
+def digest_token(token: str) -> str:
+    """Return the digest under which an access token is kept; it is random, so a plain hash is enough."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+async def find_token(session: AsyncSession, org_id: str, token: str, *, now: datetime) -> IssuanceToken:
+    """Return the record of an access token.
+
+    Raises:
+        ProtocolError: ``invalid_token``, 401 with a challenge: unknown at this issuer, or expired.
+
+    Source: RFC 6750, section 3.1.
+    """
+    row = await session.get(IssuanceToken, (org_id, digest_token(token)))
+    if row is None or now >= row.expires_at:
+        raise invalid_token("The access token is not valid or has expired.")
+    return row
+
+
+def invalid_token(detail: str) -> ProtocolError:
+    """Make the error for a missing or unusable access token."""
+    challenge = f'Bearer realm="issuer", error="invalid_token", error_description="{detail}"'
+    return ProtocolError("invalid_token", detail, status=401, challenge=challenge)
+
+
+def _read_requested_ids(text: str) -> tuple[str, ...]:
+    try:
+        details = parse_json(text)
+    except MalformedJoseError:
+        raise ProtocolError("invalid_request", "The parameter authorization_details is not JSON.") from None
+    if not isinstance(details, list) or not details or not all(_is_known_detail(entry) for entry in details):
+        raise ProtocolError(
+            "invalid_authorization_details", "Each entry must be of type openid_credential and name a configuration."
+        )
+    return tuple(entry["credential_configuration_id"] for entry in details)
+
+
+def _is_known_detail(entry: Any) -> bool:
+    return (
+        isinstance(entry, dict)
+        and entry.get("type") == DETAILS_TYPE
+        and isinstance(entry.get("credential_configuration_id"), str)
+    )
