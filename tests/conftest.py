@@ -1,10 +1,15 @@
 """Fixtures that every folder of tests shares."""
 
-from collections.abc import Iterator
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from service.storage.database import Database
+from service.storage.migrate import upgrade
+from tests.deployment import Deployment, running_deployment
 from tests.postgres import PostgresServer, running_postgres
 
 
@@ -24,3 +29,72 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     server: PostgresServer = request.getfixturevalue("postgres_server")
     with server.temporary_database() as url:
         yield url
+
+
+def _migrate(url: str) -> None:
+    async def run() -> None:
+        database = Database(url)
+        await upgrade(database)
+        await database.close()
+
+    asyncio.run(run())
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, copied for each test."""
+    path = tmp_path_factory.mktemp("template") / "goodstanding.sqlite3"
+    _migrate(f"sqlite+aiosqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: PostgresServer) -> Iterator[str]:
+    """Name of a migrated PostgreSQL database, copied for each test."""
+    with postgres_server.temporary_database() as url:
+        _migrate(url)
+        yield url.rsplit("/", 1)[1]
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """URL of a migrated SQLite database of the test's own."""
+    path = tmp_path / "goodstanding.sqlite3"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite+aiosqlite:///{path}"
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str]:
+    """URL of a migrated PostgreSQL database of the test's own."""
+    with postgres_server.temporary_database(template=postgres_template) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_url(request: pytest.FixtureRequest) -> str:
+    """URL of a migrated database; the test runs once on each kind that we support."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return url
+
+
+@pytest.fixture
+async def database(migrated_url: str) -> AsyncIterator[Database]:
+    """A migrated database, on both kinds."""
+    database = Database(migrated_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def deployment(migrated_url: str, tmp_path: Path) -> AsyncIterator[Deployment]:
+    """A whole deployment, on both kinds of database."""
+    async with running_deployment(migrated_url, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def sqlite_deployment(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Deployment]:
+    """A whole deployment on SQLite, for tests of the HTTP surface."""
+    async with running_deployment(sqlite_url, tmp_path) as running:
+        yield running

@@ -42,8 +42,9 @@ def _tune_sqlite(engine: AsyncEngine) -> None:
 
 
 def _create_engine(url: str) -> AsyncEngine:
+    # Parameters stay hidden: the text of a database error ends up in logs.
     if url.startswith("sqlite"):
-        engine = create_async_engine(url, pool_timeout=POOL_TIMEOUT_S, pool_size=POOL_SIZE)
+        engine = create_async_engine(url, pool_timeout=POOL_TIMEOUT_S, pool_size=POOL_SIZE, hide_parameters=True)
         _tune_sqlite(engine)
         return engine
     return create_async_engine(
@@ -52,6 +53,7 @@ def _create_engine(url: str) -> AsyncEngine:
         max_overflow=POOL_SIZE,
         pool_timeout=POOL_TIMEOUT_S,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={"timeout": POOL_TIMEOUT_S, "command_timeout": 30},
     )
 
@@ -89,9 +91,8 @@ class Database:
 
     async def ping(self) -> None:
         """Raise if the database does not answer."""
-        async with self.reading() as session:
-            await session.connection(execution_options={})
-            await session.execute(text("SELECT 1"))
+        async with self._reading_engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
         """Return every connection."""

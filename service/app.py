@@ -1,0 +1,83 @@
+"""The composition root: builds everything from the settings; nothing else constructs."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from service import __version__
+from service.fetch import Fetcher
+from service.keys import FileKeystore, Signer
+from service.keys.files import read_or_create_passphrase
+from service.organizations.api import router as organizations_router
+from service.organizations.throttle import FailureThrottle
+from service.settings import Settings
+from service.storage.database import Database
+from service.storage.migrate import check_schema
+from service.web.auth import TokenCache
+from service.web.body_limit import BodyLimitMiddleware
+from service.web.context import Context
+from service.web.probes import router as probes_router
+from service.web.problems import answer_unexpected, install_problem_handlers
+from service.web.request_id import RequestIdMiddleware
+
+
+def read_clock() -> datetime:
+    """Return the present instant; the only reading of the wall clock behind HTTP."""
+    return datetime.now(UTC)
+
+
+def build_signer(settings: Settings) -> Signer:
+    """Open the keystore of the deployment."""
+    passphrase = (
+        settings.key_passphrase.get_secret_value()
+        if settings.key_passphrase is not None
+        else read_or_create_passphrase(settings.data_dir / "passphrase")
+    )
+    return FileKeystore(settings.data_dir / "keys", passphrase)
+
+
+def build_context(settings: Settings, *, clock: Callable[[], datetime] = read_clock) -> Context:
+    """Build what requests and commands work with."""
+    return Context(
+        base_url=settings.base_url,
+        database=Database(settings.database_url),
+        signer=build_signer(settings),
+        fetcher=Fetcher(settings.fetch_allow),
+        clock=clock,
+    )
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    context: Context = app.state.context
+    await check_schema(context.database)
+    yield
+    await context.fetcher.close()
+    await context.database.close()
+
+
+def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock) -> FastAPI:
+    """Build the application.
+
+    Args:
+        settings: From ``load_settings``.
+        clock: Tests pass their own.
+    """
+    app = FastAPI(
+        title="Goodstanding",
+        version=__version__,
+        summary="Reusable investor credentials and a transfer gate.",
+        lifespan=_lifespan,
+        middleware=[Middleware(RequestIdMiddleware), Middleware(BodyLimitMiddleware)],
+        exception_handlers={Exception: answer_unexpected},
+    )
+    app.state.context = build_context(settings, clock=clock)
+    app.state.token_cache = TokenCache()
+    app.state.throttle = FailureThrottle()
+    install_problem_handlers(app)
+    for router in (probes_router, organizations_router):
+        app.include_router(router)
+    return app

@@ -1,0 +1,196 @@
+"""The only outbound HTTP of the service.
+
+Every request resolves its host once, checks each address against deny lists by prefix, and connects to the checked
+address, so a name that changes its mind between check and connect gains nothing. No redirects, small answers,
+short waits.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+import httpx2
+
+from service.errors import UnavailableError
+
+MAX_BYTES = 64 * 1024
+TIMEOUT_S = 3.0
+
+# ``ipaddress.is_global`` calls NAT64, 6to4, IPv4-compatible and multicast addresses global, so we list what is not.
+_DENIED = [
+    ipaddress.ip_network(block)
+    for block in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/3",
+        "::/96",
+        "::ffff:0:0/96",
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "100::/64",
+        "2001::/23",
+        "2001:db8::/32",
+        "2002::/16",
+        "3fff::/20",
+        "5f00::/16",
+        "fc00::/7",
+        "fe80::/10",
+        "fec0::/10",
+        "ff00::/8",
+    )
+]
+
+
+class FetchError(UnavailableError):
+    """The other side could not be reached, was too slow, or answered too much or with an error."""
+
+    code = "fetch_failed"
+
+
+class FetchBlockedError(FetchError):
+    """The address is one that we never call: private, loopback, link-local, or not https."""
+
+    code = "fetch_blocked"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An answer: HTTP status, lower-case header names, body of at most the allowed size."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def is_public_address(address: str) -> bool:
+    """Tell whether an IP address may be called at all."""
+    ip = ipaddress.ip_address(address.split("%")[0])
+    return not any(ip.version == block.version and ip in block for block in _DENIED)
+
+
+def _port(parts: SplitResult) -> int:
+    try:
+        return parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        raise FetchBlockedError("The address has no valid port.") from None
+
+
+async def _resolve(host: str, port: int) -> list[str]:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise FetchError("The host name could not be resolved.") from None
+    addresses = [str(entry[4][0]) for entry in found]
+    return sorted(addresses, key=lambda address: ":" in address)  # a local server often listens on IPv4 only
+
+
+class Fetcher:
+    """Outbound requests with the guard.
+
+    Args:
+        allow: ``host:port`` pairs that are exempt from the address and https rules.
+        allow_loopback: Exempt ``localhost`` and ``*.localhost`` too; for a wallet on its owner's machine.
+    """
+
+    def __init__(self, allow: Collection[str] = (), *, allow_loopback: bool = False) -> None:
+        self._allow = frozenset(allow)
+        self._allow_loopback = allow_loopback
+        self._client = httpx2.AsyncClient(follow_redirects=False, timeout=TIMEOUT_S, trust_env=False)
+
+    async def close(self) -> None:
+        """Close idle connections."""
+        await self._client.aclose()
+
+    def _is_exempt(self, host: str, port: int) -> bool:
+        loopback = host == "localhost" or host.endswith(".localhost")
+        return f"{host}:{port}" in self._allow or (self._allow_loopback and loopback)
+
+    async def _pin(self, url: str) -> tuple[str, str]:
+        """Return the URL with the checked address in place of the host, and the host for SNI and ``Host``."""
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if parts.scheme not in ("http", "https") or not host or parts.username is not None:
+            raise FetchBlockedError("Only plain https addresses are fetched.")
+        port = _port(parts)
+        exempt = self._is_exempt(host, port)
+        if not exempt and parts.scheme != "https":
+            raise FetchBlockedError("Only https addresses are fetched.")
+        addresses = await _resolve(host, port)
+        if not addresses or not (exempt or all(is_public_address(address) for address in addresses)):
+            raise FetchBlockedError("The address is not a public one.")
+        literal = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
+        query = f"?{parts.query}" if parts.query else ""
+        return f"{parts.scheme}://{literal}:{port}{parts.path or '/'}{query}", parts.netloc.rpartition("@")[2]
+
+    async def _request(
+        self, method: str, url: str, *, max_bytes: int, headers: dict[str, str], **kwargs: Any
+    ) -> Fetched:
+        pinned, netloc = await self._pin(url)
+        request = self._client.build_request(
+            method,
+            pinned,
+            headers={"Host": netloc, "Accept-Encoding": "identity"} | headers,
+            extensions={"sni_hostname": urlsplit(url).hostname},
+            **kwargs,
+        )
+        try:
+            async with asyncio.timeout(TIMEOUT_S * 2):
+                response = await self._client.send(request, stream=True)
+                try:
+                    body = await self._read(response, max_bytes)
+                finally:
+                    await response.aclose()
+        except (httpx2.HTTPError, TimeoutError):
+            raise FetchError("The other side did not answer in time or broke the connection.") from None
+        return Fetched(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
+
+    @staticmethod
+    async def _read(response: httpx2.Response, max_bytes: int) -> bytes:
+        body = bytearray()
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise FetchError("The answer is compressed, which was not asked for.")
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) > max_bytes:
+                raise FetchError("The answer is too large.")
+        return bytes(body)
+
+    async def get(self, url: str, *, accept: str = "application/json", max_bytes: int = MAX_BYTES) -> Fetched:
+        """Fetch ``url``; redirects are returned, not followed.
+
+        Raises:
+            FetchBlockedError: The guard refuses the address.
+            FetchError: No usable answer.
+        """
+        return await self._request("GET", url, max_bytes=max_bytes, headers={"Accept": accept})
+
+    async def post(
+        self,
+        url: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = MAX_BYTES,
+    ) -> Fetched:
+        """Send a form or a JSON body; errors as ``get``."""
+        body: dict[str, Any] = {"json": json} if form is None else {"data": dict(form)}
+        if form is None and json is None:
+            body = {}
+        base = {"Accept": "application/json"} | dict(headers or {})
+        return await self._request("POST", url, max_bytes=max_bytes, headers=base, **body)

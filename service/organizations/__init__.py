@@ -1,0 +1,1 @@
+"""Organisations, their API clients and keys, and their DID documents."""

@@ -1,0 +1,41 @@
+"""Probes and metrics for operators."""
+
+import asyncio
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from service.errors import UnavailableError
+from service.web.context import ContextDep
+
+DATABASE_TIMEOUT_S = 2.0
+router = APIRouter(tags=["operations"])
+
+
+class NotReadyError(UnavailableError):
+    """The process runs and cannot serve yet or any more."""
+
+    code = "not_ready"
+
+
+@router.get("/livez")
+async def livez() -> dict[str, str]:
+    """Tell that the process runs."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+async def readyz(context: ContextDep) -> dict[str, str]:
+    """Tell whether requests can be served: the database answers within two seconds."""
+    try:
+        async with asyncio.timeout(DATABASE_TIMEOUT_S):
+            await context.database.ping()
+    except Exception as error:  # whatever keeps the database from answering, we are not ready
+        raise NotReadyError("The database does not answer.") from error
+    return {"status": "ok"}
+
+
+@router.get("/metrics")
+async def metrics() -> Response:
+    """Return Prometheus metrics."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,151 @@
+"""Errors as RFC 9457 problem documents; the only place that maps codes to HTTP statuses."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
+
+from service.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidInputError,
+    MalformedError,
+    NotFoundError,
+    ProtocolError,
+    RateLimitedError,
+    ServiceError,
+    UnauthorizedError,
+    UnavailableError,
+    VerificationError,
+)
+from service.web.request_id import get_request_id
+
+MEDIA_TYPE = "application/problem+json"
+_STATUS_BY_FAMILY: Sequence[tuple[type[ServiceError], int]] = (
+    (MalformedError, 400),
+    (UnauthorizedError, 401),
+    (ForbiddenError, 403),
+    (NotFoundError, 404),
+    (ConflictError, 409),
+    (InvalidInputError, 422),
+    (VerificationError, 422),
+    (RateLimitedError, 429),
+    (UnavailableError, 503),
+)
+_STATUS_BY_CODE = {"body_too_large": 413}
+_log = structlog.get_logger(__name__)
+
+
+def status_of(error: ServiceError) -> int:
+    """Return the HTTP status of a deliberate error; 500 if it belongs to no family."""
+    if error.code in _STATUS_BY_CODE:
+        return _STATUS_BY_CODE[error.code]
+    return next((status for family, status in _STATUS_BY_FAMILY if isinstance(error, family)), 500)
+
+
+def problem_document(
+    *, status: int, code: str, detail: str, errors: Sequence[dict[str, Any]] = (), instance: str | None = None
+) -> dict[str, Any]:
+    """Build the document; ``instance`` is the request id."""
+    return {
+        "type": f"urn:goodstanding:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "instance": instance or get_request_id(),
+        "errors": list(errors),
+    }
+
+
+def problem_of(error: ServiceError) -> dict[str, Any]:
+    """Build the problem document of a deliberate error, for single answers and for items of a batch."""
+    return problem_document(status=status_of(error), code=error.code, detail=error.detail, errors=error.errors)
+
+
+def problem_response(document: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:
+    """Answer with a problem document."""
+    return JSONResponse(document, status_code=document["status"], media_type=MEDIA_TYPE, headers=headers)
+
+
+async def _answer_service_error(_request: Request, error: ServiceError) -> JSONResponse:
+    headers = {}
+    if isinstance(error, UnauthorizedError):
+        headers["WWW-Authenticate"] = 'Bearer realm="goodstanding"'
+    if isinstance(error, RateLimitedError):
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, UnavailableError):
+        headers["Retry-After"] = "1"
+    if isinstance(error, ConflictError) and error.code == "request_in_progress":
+        headers["Retry-After"] = "1"
+    if status_of(error) >= 500:
+        _log.warning("request_failed", code=error.code)
+    return problem_response(problem_of(error), headers)
+
+
+async def _answer_protocol_error(_request: Request, error: ProtocolError) -> JSONResponse:
+    headers = {"Cache-Control": "no-store"}
+    if error.challenge:
+        headers["WWW-Authenticate"] = error.challenge
+    body = {"error": error.error, "error_description": error.detail}
+    return JSONResponse(body, status_code=error.status, headers=headers)
+
+
+def _pointer(location: Sequence[Any]) -> str:
+    return "/" + "/".join(str(part) for part in location)
+
+
+async def _answer_validation_error(_request: Request, error: RequestValidationError) -> JSONResponse:
+    # The offending value stays out of the answer: it may be personal data or a secret.
+    errors = [{"path": _pointer(found["loc"]), "detail": found["msg"]} for found in error.errors()]
+    document = problem_document(
+        status=422, code="invalid_input", detail="The request does not have the expected shape.", errors=errors
+    )
+    return problem_response(document)
+
+
+async def _answer_http_exception(_request: Request, error: HTTPException) -> JSONResponse:
+    codes = {404: "not_found", 405: "method_not_allowed"}
+    code = codes.get(error.status_code, "http_error")
+    detail = "No such resource." if error.status_code == 404 else HTTPStatus(error.status_code).phrase
+    document = problem_document(status=error.status_code, code=code, detail=detail)
+    return problem_response(document, dict(error.headers or {}))
+
+
+async def _answer_storage_failure(_request: Request, error: Exception) -> JSONResponse:
+    _log.error("storage_unavailable", error=type(error).__name__)
+    document = problem_document(status=503, code="storage_unavailable", detail="The database does not answer.")
+    return problem_response(document, {"Retry-After": "1"})
+
+
+async def _answer_database_error(request: Request, error: DBAPIError) -> JSONResponse:
+    if error.connection_invalidated:
+        return await _answer_storage_failure(request, error)
+    return await answer_unexpected(request, error)
+
+
+async def answer_unexpected(_request: Request, error: Exception) -> JSONResponse:
+    """Answer a defect: logged with its trace, nothing of it shown."""
+    _log.error("unexpected_error", error=type(error).__name__, exc_info=error)
+    return problem_response(problem_document(status=500, code="internal_error", detail="Something went wrong here."))
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Make every error of the application a problem document or the protocol's own shape."""
+    handlers: list[tuple[type[Exception], Any]] = [
+        (ServiceError, _answer_service_error),
+        (ProtocolError, _answer_protocol_error),
+        (RequestValidationError, _answer_validation_error),
+        (HTTPException, _answer_http_exception),
+        (DBAPIError, _answer_database_error),
+        *((kind, _answer_storage_failure) for kind in (OperationalError, InterfaceError, PoolTimeoutError, OSError)),
+    ]
+    for kind, handler in handlers:
+        app.add_exception_handler(kind, handler)

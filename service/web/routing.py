@@ -1,0 +1,57 @@
+"""Routers whose bodies are read strictly: one JSON document, no duplicate members, no NaN, bounded depth."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+
+from service.credentials.jose import parse_json
+from service.errors import MalformedError
+from service.web.body_limit import MAX_BODY_BYTES
+
+MAX_DEPTH = 32
+
+
+class NotJsonError(MalformedError):
+    """The body is not declared to be JSON."""
+
+    code = "not_json"
+
+
+class StrictRequest(Request):
+    """A request whose ``json()`` accepts only what the contract allows."""
+
+    async def json(self) -> Any:
+        """Return the parsed body.
+
+        Raises:
+            MalformedError: See ``parse_json``; also if the media type is not JSON.
+        """
+        if not hasattr(self, "_strict_json"):
+            media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if media_type not in ("application/json", ""):
+                raise NotJsonError("The body must be application/json.")
+            self._strict_json = parse_json(await self.body(), max_bytes=MAX_BODY_BYTES, max_depth=MAX_DEPTH)
+        return self._strict_json
+
+
+class StrictRoute(APIRoute):
+    """A route that sees a ``StrictRequest``."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap FastAPI's handler."""
+        handle = super().get_route_handler()
+
+        async def handle_strictly(request: Request) -> Response:
+            strict = StrictRequest(request.scope, request.receive)
+            if request.method in ("POST", "PUT", "PATCH") and await strict.body():
+                await strict.json()  # a malformed body is reported before any rule of its shape
+            return await handle(strict)
+
+        return handle_strictly
+
+
+def v1_router(tag: str) -> APIRouter:
+    """Make a router for /v1 endpoints of one front door."""
+    return APIRouter(prefix="/v1", tags=[tag], route_class=StrictRoute)
