@@ -189,8 +189,23 @@ class Fetcher:
         max_bytes: int = MAX_BYTES,
     ) -> Fetched:
         """Send a form or a JSON body; errors as ``get``."""
-        body: dict[str, Any] = {"json": json} if form is None else {"data": dict(form)}
-        if form is None and json is None:
-            body = {}
+        return await self.send("POST", url, form=form, json=json, headers=headers, max_bytes=max_bytes)
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = MAX_BYTES,
+    ) -> Fetched:
+        """Send a request of any method, with a form, a JSON body or none; errors as ``get``."""
+        body: dict[str, Any] = {}
+        if form is not None:
+            body["data"] = dict(form)
+        elif json is not None:
+            body["json"] = json
         base = {"Accept": "application/json"} | dict(headers or {})
-        return await self._request("POST", url, max_bytes=max_bytes, headers=base, **body)
+        return await self._request(method, url, max_bytes=max_bytes, headers=base, **body)
