@@ -1,0 +1,91 @@
+"""What the wallet sends with an access token: Credential Requests with fresh proofs, and notifications."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from service.credentials.key_proof import build_key_proof
+from service.fetch import Fetched, Fetcher, FetchError
+from service.keys import PublicKey
+from service.wallet.errors import UnsupportedError
+from service.wallet.http import post_json, read_error, read_object, refused, text_member
+from service.wallet.issuer_metadata import IssuerMetadata
+from service.wallet.store import Wallet
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerSession:
+    """A redeemed offer: whose access token, for whose wallet, with what to reach the issuer, at which aware time."""
+
+    wallet: Wallet
+    issuer: IssuerMetadata
+    token: str
+    fetcher: Fetcher
+    now: datetime
+
+
+async def request_credential(session: IssuerSession, named: Mapping[str, str], keys: Sequence[PublicKey]) -> Fetched:
+    """Ask for one credential in as many copies as there are keys; once more if the nonce was stale.
+
+    Args:
+        session: Whom to ask, and with what.
+        named: ``credential_identifier`` or ``credential_configuration_id``, never both.
+        keys: Holder keys of the session's wallet.
+
+    Raises:
+        RefusedError: The issuer refused.
+        UnsupportedError: It gives no nonce, or issues later.
+        RejectedError, FetchError: The nonce or the answer can't be had.
+
+    Source: OpenID4VCI 1.0, sections 7, 8.2, 8.3 and appendix F.1.
+    """
+    answer = await _send(session, named, keys)
+    if answer.status == 400 and read_error(answer)[0] == "invalid_nonce":
+        answer = await _send(session, named, keys)
+    if answer.status == 202:
+        raise UnsupportedError("The issuer will issue this credential later; ask it for a new offer then.")
+    if answer.status != 200:
+        raise refused(answer, "The credential request")
+    return answer
+
+
+async def notify(session: IssuerSession, body: Mapping[str, Any], event: str) -> None:
+    """Tell the issuer what became of a Credential Response, if it wants to know.
+
+    A failure is passed over: the credential is kept or lost all the same.
+
+    Source: OpenID4VCI 1.0, section 11.1.
+    """
+    endpoint, notification_id = session.issuer.notification_endpoint, body.get("notification_id")
+    if endpoint is None or not isinstance(notification_id, str):
+        return
+    notice = {"notification_id": notification_id, "event": event}
+    with suppress(FetchError):
+        await post_json(session.fetcher, endpoint, notice, token=session.token)
+
+
+async def _send(session: IssuerSession, named: Mapping[str, str], keys: Sequence[PublicKey]) -> Fetched:
+    nonce = await _fetch_nonce(session.issuer, session.fetcher)
+    proofs = [
+        build_key_proof(
+            key.jwk,
+            audience=session.issuer.identifier,
+            nonce=nonce,
+            issued_at=session.now,
+            sign=session.wallet.signing_function(key.kid),
+        )
+        for key in keys
+    ]
+    body = {**named, "proofs": {"jwt": proofs}}
+    return await post_json(session.fetcher, session.issuer.credential_endpoint, body, token=session.token)
+
+
+async def _fetch_nonce(issuer: IssuerMetadata, fetcher: Fetcher) -> str:
+    if issuer.nonce_endpoint is None:
+        raise UnsupportedError("The issuer gives no nonce, so the proof of the holder key could be replayed.")
+    answer = await fetcher.post(issuer.nonce_endpoint)
+    if not 200 <= answer.status < 300:
+        raise refused(answer, "The nonce request")
+    return text_member(read_object(answer.body, "The nonce response"), "c_nonce", "The nonce response")

@@ -1,0 +1,184 @@
+"""OpenID4VCI from the holder's side: look at an offer, then redeem it and keep what it gives."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from service.fetch import Fetched, Fetcher, FetchError
+from service.keys import PublicKey
+from service.wallet.credential_request import IssuerSession, notify, request_credential
+from service.wallet.errors import NegativeAnswerError, RejectedError, UnsupportedError, UsageError
+from service.wallet.http import MAX_ANSWER_BYTES, read_object, refused, text_member
+from service.wallet.issuer_metadata import (
+    SUPPORTED_FORMAT,
+    CredentialConfiguration,
+    IssuerMetadata,
+    fetch_issuer_metadata,
+    find_token_endpoint,
+)
+from service.wallet.offers import PRE_AUTHORIZED_GRANT, CredentialOffer, fetch_offer
+from service.wallet.received import verify_received
+from service.wallet.records import CredentialCopy, StoredCredential
+from service.wallet.store import Wallet
+
+NamedRequest = tuple[CredentialConfiguration, Mapping[str, str]]
+"""A credential, and how a Credential Request names it."""
+
+ACCEPTED, FAILED = "credential_accepted", "credential_failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An offer with what its issuer says about it; nothing was redeemed yet.
+
+    Attributes:
+        offer: The offer.
+        issuer: Its issuer.
+        configurations: What would be received.
+        skipped: Ids on offer in formats that this wallet doesn't take.
+    """
+
+    offer: CredentialOffer
+    issuer: IssuerMetadata
+    configurations: Sequence[CredentialConfiguration]
+    skipped: Sequence[str]
+
+
+async def propose(text: str, *, fetcher: Fetcher) -> Proposal:
+    """Read an offer and its issuer's metadata, without telling the issuer anything about the holder.
+
+    Raises:
+        UsageError: ``text`` is no offer.
+        NegativeAnswerError: The offer or the metadata break the protocol, or nothing in it can be received.
+        FetchError: They can't be had.
+    """
+    offer = await fetch_offer(text, fetcher=fetcher)
+    issuer = await fetch_issuer_metadata(offer.credential_issuer, fetcher=fetcher)
+    known = [issuer.configurations[item] for item in offer.configuration_ids if item in issuer.configurations]
+    if not known:
+        raise UnsupportedError(
+            "The offer holds nothing that this wallet can receive (SD-JWT VC bound to an ES256 key)."
+        )
+    skipped = [item for item in offer.configuration_ids if item not in issuer.configurations]
+    return Proposal(offer, issuer, known, skipped)
+
+
+async def accept(
+    wallet: Wallet,
+    proposal: Proposal,
+    *,
+    tx_code: str | None,
+    fetcher: Fetcher,
+    now: datetime,
+    copies: int = 1,
+    new_key: bool = False,
+) -> list[StoredCredential]:
+    """Redeem an offer, verify what comes and store it.
+
+    Args:
+        wallet: Where it is kept; copy number i is bound to its shared key number i.
+        proposal: What the holder agreed to.
+        tx_code: Transaction code; sent only if the offer asks for one.
+        fetcher: Outbound requests.
+        now: Aware.
+        copies: How many copies to ask for; cut to what the issuer gives.
+        new_key: Bind to keys of its own; such a credential can't be shown together with others.
+
+    Raises:
+        UsageError: The offer needs a transaction code.
+        RefusedError: The issuer refused; an offer that was used before ends like this.
+        RejectedError: What came isn't what was offered, or isn't authentic; the issuer is told that it failed.
+        FetchError: The issuer can't be reached.
+
+    Source: OpenID4VCI 1.0, sections 6, 8 and 11.
+    """
+    endpoint = await find_token_endpoint(proposal.issuer, proposal.offer, fetcher=fetcher)
+    token, requests = await _redeem(proposal, endpoint, tx_code, fetcher=fetcher)
+    session = IssuerSession(wallet, proposal.issuer, token, fetcher, now)
+    count = max(1, min(copies, proposal.issuer.batch_size))
+    stored = []
+    for configuration, named in requests:
+        keys = [wallet.create_key() if new_key else wallet.shared_key(index) for index in range(count)]
+        answer = await request_credential(session, named, keys)
+        stored.append(await _keep(session, configuration, keys, answer))
+    return stored
+
+
+async def _redeem(
+    proposal: Proposal, endpoint: str, tx_code: str | None, *, fetcher: Fetcher
+) -> tuple[str, list[NamedRequest]]:
+    form = {"grant_type": PRE_AUTHORIZED_GRANT, "pre-authorized_code": proposal.offer.code}
+    if proposal.offer.tx_code is not None:
+        if not tx_code:
+            raise UsageError("The offer needs the transaction code that the issuer sent you; give it with --tx-code.")
+        form["tx_code"] = tx_code
+    answer = await fetcher.post(endpoint, form=form, max_bytes=MAX_ANSWER_BYTES)
+    if answer.status != 200:
+        raise refused(answer, "The offer")
+    body = read_object(answer.body, "The token response")
+    if str(body.get("token_type", "")).lower() != "bearer":
+        raise UnsupportedError("The issuer gives access tokens of a kind that this wallet doesn't use.")
+    token = text_member(body, "access_token", "The token response")
+    return token, _name_requests(proposal.configurations, body.get("authorization_details"))
+
+
+def _name_requests(configurations: Sequence[CredentialConfiguration], details: Any) -> list[NamedRequest]:
+    """Name each credential by its identifiers if the token response has them, else by its configuration."""
+    if details is None:
+        return [(item, {"credential_configuration_id": item.id}) for item in configurations]
+    by_id = {item.id: item for item in configurations}
+    requests: list[NamedRequest] = []
+    for detail in details if isinstance(details, list) else []:
+        match detail:
+            case {
+                "type": "openid_credential",
+                "credential_configuration_id": str() as configuration_id,
+                "credential_identifiers": list() as identifiers,
+            } if configuration_id in by_id:
+                requests += [(by_id[configuration_id], {"credential_identifier": str(item)}) for item in identifiers]
+    if not requests:
+        raise RejectedError("The token response authorizes nothing that was offered.")
+    return requests
+
+
+async def _keep(
+    session: IssuerSession, configuration: CredentialConfiguration, keys: Sequence[PublicKey], answer: Fetched
+) -> StoredCredential:
+    body = read_object(answer.body, "The credential response")
+    try:
+        copies, verified_issuer = await verify_received(
+            body, configuration, keys, fetcher=session.fetcher, now=session.now
+        )
+        record = _new_record(session, configuration, copies, verified_issuer)
+        stored = session.wallet.add_credential(record, stem=_stem(configuration))
+    except (NegativeAnswerError, FetchError, OSError):
+        await notify(session, body, FAILED)
+        raise
+    await notify(session, body, ACCEPTED)
+    return stored
+
+
+def _new_record(
+    session: IssuerSession,
+    configuration: CredentialConfiguration,
+    copies: Sequence[CredentialCopy],
+    verified_issuer: str,
+) -> StoredCredential:
+    return StoredCredential(
+        id="",
+        issuer=verified_issuer,
+        issuer_name=session.issuer.name,
+        vct=configuration.vct,
+        format=SUPPORTED_FORMAT,
+        name=configuration.name,
+        description=configuration.description,
+        labels=dict(configuration.labels),
+        received_at=session.now,
+        copies=tuple(copies),
+    )
+
+
+def _stem(configuration: CredentialConfiguration) -> str:
+    letters = "".join(c if c.isascii() and c.isalnum() else "-" for c in configuration.id.lower()).strip("-")
+    return letters[:40].strip("-") or "credential"

@@ -1,0 +1,138 @@
+"""What the wallet keeps: credentials with their copies, and who saw what."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from service.credentials.disclosures import reveal_claims
+from service.credentials.jose import parse_json, parse_jws, read_numeric_date
+from service.credentials.sd_jwt import StatusReference, parse_sd_jwt
+
+PLAIN_CLAIMS = frozenset({"iss", "vct", "vct#integrity", "cnf", "status", "iat", "nbf", "exp"})
+"""Claims about the credential itself; they are shown as such and not among what it says of its holder."""
+
+
+def read_claims(compact: str) -> dict[str, Any]:
+    """Return all claims of an SD-JWT that was verified when it came in; raises VerificationError if it is damaged."""
+    sd_jwt = parse_sd_jwt(compact)
+    return reveal_claims(parse_json(parse_jws(sd_jwt.issuer_jwt).payload), sd_jwt.disclosures).claims
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialCopy:
+    """One copy of a credential; ``kid`` is the thumbprint of the holder key that it is bound to."""
+
+    kid: str
+    compact: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCredential:
+    """A credential as the wallet keeps it. Copies differ in key, salts and status index only.
+
+    Attributes:
+        id: Short name in this wallet.
+        issuer: ``iss``, verified.
+        issuer_name: What the issuer calls itself.
+        vct: Type.
+        format: Credential format identifier.
+        name: Title of the type for people.
+        description: What the type proves, for people; may be empty.
+        labels: Claim name to label, for people.
+        received_at: Aware UTC.
+        copies: At least one.
+    """
+
+    id: str
+    issuer: str
+    issuer_name: str
+    vct: str
+    format: str
+    name: str
+    description: str
+    labels: Mapping[str, str]
+    received_at: datetime
+    copies: tuple[CredentialCopy, ...]
+
+    @property
+    def all_claims(self) -> Mapping[str, Any]:
+        """Every claim of the first copy, those about the credential itself included."""
+        return read_claims(self.copies[0].compact)
+
+    @property
+    def claims(self) -> Mapping[str, Any]:
+        """What the credential says of its holder."""
+        return {name: value for name, value in self.all_claims.items() if name not in PLAIN_CLAIMS}
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """``exp``, aware UTC; ``None`` if it never ends."""
+        seconds = read_numeric_date(self.all_claims, "exp")
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+    @property
+    def status(self) -> StatusReference | None:
+        """Where the status of the first copy is published; all copies change together."""
+        match self.all_claims.get("status"):
+            case {"status_list": {"idx": int() as index, "uri": str() as uri}}:
+                return StatusReference(uri, index)
+        return None
+
+    def is_expired(self, now: datetime) -> bool:
+        """Tell whether ``now`` is at or past the end."""
+        return self.expires_at is not None and now >= self.expires_at
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record for storage."""
+        return asdict(self) | {"received_at": self.received_at.isoformat()}
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> "StoredCredential":
+        """Read what ``to_json`` wrote."""
+        copies = tuple(CredentialCopy(**copy) for copy in raw["copies"])
+        return cls(**{**raw, "copies": copies, "received_at": datetime.fromisoformat(raw["received_at"])})
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCredential:
+    """One credential in a presentation: names of the claims that were shown, never their values."""
+
+    credential_id: str
+    name: str
+    issuer: str
+    kid: str
+    claims: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One answer to a verifier.
+
+    Attributes:
+        id: Sorts by time.
+        presented_at: Aware UTC.
+        client_id: The verifier's full, prefixed identifier.
+        client_name: What the verifier calls itself; may be empty.
+        host: Where the answer went.
+        outcome: ``sending`` (no answer seen), ``accepted``, ``refused`` or ``declined``.
+        credentials: Empty if the holder declined.
+    """
+
+    id: str
+    presented_at: datetime
+    client_id: str
+    client_name: str
+    host: str
+    outcome: str
+    credentials: tuple[ShownCredential, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry for storage and output."""
+        return asdict(self) | {"presented_at": self.presented_at.isoformat()}
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> "HistoryEntry":
+        """Read what ``to_json`` wrote."""
+        shown = tuple(ShownCredential(**{**item, "claims": tuple(item["claims"])}) for item in raw["credentials"])
+        return cls(**{**raw, "credentials": shown, "presented_at": datetime.fromisoformat(raw["presented_at"])})
