@@ -17,6 +17,7 @@ from service.storage.tables import Organization
 from service.web import signing
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+SYSTEM_SLUG = "system"  # how commands call the deployment itself; no organisation may take it
 SCOPES_BY_ROLE = {
     "issuer": frozenset({"issuer", "audit"}),
     "platform": frozenset({"verifier", "gate", "compliance", "audit"}),
@@ -61,8 +62,8 @@ def allowed_scopes(roles: Collection[str]) -> frozenset[str]:
 
 
 def _check(new: NewOrganization) -> None:
-    if not SLUG.fullmatch(new.slug):
-        raise OrganizationInvalidError("slug: lower-case letters, digits and inner hyphens, at most 63.")
+    if not SLUG.fullmatch(new.slug) or new.slug == SYSTEM_SLUG:
+        raise OrganizationInvalidError("slug: lower-case letters, digits and inner hyphens, at most 63, not system.")
     if not new.name.strip() or len(new.name) > 200:
         raise OrganizationInvalidError("name: 1 to 200 characters.")
     if not new.roles or not set(new.roles) <= SCOPES_BY_ROLE.keys():

@@ -1,0 +1,1 @@
+"""Commands; each is thin and calls the same use cases as HTTP."""

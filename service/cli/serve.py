@@ -1,0 +1,88 @@
+"""``serve``: run the HTTP service."""
+
+import socket
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.supervisors import Multiprocess
+
+from service.app import create_app
+from service.cli.support import run_with_context
+from service.errors import ServiceError
+from service.settings import Settings, load_settings
+from service.web.context import Context
+from service.web.logs import configure_logs
+
+BEHIND_PROXY_PORT = 8000
+GRACE_S = 10
+BACKLOG = 2048
+
+
+class AddressUnavailableError(ServiceError):
+    """The service cannot listen there."""
+
+    code = "address_unavailable"
+
+
+def build_application() -> ASGIApp:
+    """Build the application from the environment; every worker process starts here."""
+    settings = load_settings()
+    configure_logs(settings.log_level)
+    return create_app(settings)
+
+
+def _default_port(base_url: str) -> int:
+    parts = urlsplit(base_url)
+    # An https base is a proxy's address: TLS doesn't end here.
+    return (parts.port or 80) if parts.scheme == "http" else BEHIND_PROXY_PORT
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise AddressUnavailableError(f"Cannot listen on {host} port {port}: {error.strerror}.") from None
+    listener.set_inheritable(True)
+    return listener
+
+
+async def _check(_context: Context) -> None:
+    """Opening the context has checked passphrase, database and schema."""
+
+
+def _run(settings: Settings, host: str, port: int, workers: int) -> None:
+    listeners = [_listen(host, wanted) for wanted in (port, settings.admin_port) if wanted is not None]
+    config = uvicorn.Config(
+        "service.cli.serve:build_application",
+        factory=True,
+        workers=workers,
+        loop="auto",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    if workers > 1:
+        Multiprocess(config, listeners).run()
+    else:
+        uvicorn.Server(config).run(listeners)
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port; default: that of the base URL.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=64, help="Processes; default: the setting.")] = None,
+) -> None:
+    """Run the service until it is told to stop; needs ``init`` first."""
+    settings = load_settings()
+    run_with_context(_check)
+    main_port = port or _default_port(settings.base_url)
+    if settings.admin_port == main_port:
+        raise AddressUnavailableError("GOODSTANDING_ADMIN_PORT is the port of the service itself.")
+    typer.echo(f"Serving {settings.base_url} on {host} port {main_port}.", err=True)
+    _run(settings, host, main_port, workers or settings.workers)
