@@ -1,0 +1,33 @@
+"""Civil-date arithmetic of the rules. No time zones here: a rule's dates are civil dates of its own zone."""
+
+import calendar
+from datetime import date, timedelta
+
+
+def add_months(day: date, months: int) -> date:
+    """Return the same day of the month ``months`` later (earlier if negative), clamped to the month's end.
+
+    ``2026-05-31`` plus 3 is ``2026-08-31``; ``2025-11-30`` plus 3 is ``2026-02-28``.
+
+    Source: rules.yaml, conventions.add_months.
+    """
+    years, month0 = divmod(day.month - 1 + months, 12)
+    year, month = day.year + years, month0 + 1
+    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
+
+
+def add_days(day: date, days: int) -> date:
+    """Return the civil date ``days`` later."""
+    return day + timedelta(days=days)
+
+
+def first_day_after_elapsed(start: date, months: int, *, boundary: str) -> date:
+    """Return the first day on which a period of ``months`` that began on ``start`` has elapsed.
+
+    Args:
+        start: Day on which the period begins.
+        months: Length of the period in calendar months.
+        boundary: ``anniversary_permits`` (the anniversary itself counts as elapsed) or ``day_after``.
+    """
+    anniversary = add_months(start, months)
+    return add_days(anniversary, 1) if boundary == "day_after" else anniversary

@@ -1,0 +1,225 @@
+"""The one evaluation: every rule runs, and their findings become one answer.
+
+Deny overrides review overrides permit. A rule that needs an absent fact denies ``INPUT_MISSING``; a rule that fails
+denies ``RULE_FAILED``. Nothing here, or in a rule, assumes a fact.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Context, localcontext
+from typing import Any
+
+from service.rules.catalog import ALWAYS_RULES, REGIMES, RULES_SHA256, RULES_VERSION
+from service.rules.codes import MESSAGES, OBLIGATIONS, RANKS
+from service.rules.decision import Evaluation, Obligation, Outcome, Reason, Remedy, Value
+from service.rules.facts import Facts, InvalidFactsError, MissingFactError, iterate_parties
+from service.rules.rule import (
+    ACTIONS,
+    UNWILLED,
+    AtLeast,
+    AtMost,
+    Deny,
+    Finding,
+    Note,
+    Regime,
+    Require,
+    Review,
+    Rule,
+    Through,
+)
+
+_DIGITS = 200
+"""Precision that keeps products of quantities (31 digits) and prices exact."""
+
+
+def evaluate_transfer(facts: Mapping[str, Any]) -> Evaluation:
+    """Evaluate every rule that applies to one transfer.
+
+    Pure and deterministic. The caller supplies every fact; none has a default here.
+
+    Args:
+        facts: ``given`` of the scenario format: nested mappings, civil dates as ``date``, exact numbers as ``int`` or
+            ``Decimal``.
+
+    Raises:
+        InvalidFactsError: Regime or action is absent or unknown, so no rules can be chosen.
+
+    Source: gate.md section 1; FACTS.md.
+    """
+    view = Facts(facts)
+    regime, action = _choose_regime(view), _choose_action(view)
+    tally = _Tally()
+    with localcontext(Context(prec=_DIGITS)):
+        for rule in (*ALWAYS_RULES, *regime.rules):
+            if action in rule.actions:
+                _run_rule(rule, action, view, tally)
+    if action in UNWILLED and not _may_acquire(regime, view):
+        tally.obligations.add("OBL_HOLD_ONLY")
+    return tally.conclude()
+
+
+def _choose_regime(facts: Facts) -> Regime:
+    try:
+        regime_id = facts.part("offering").text("regime")
+    except MissingFactError as error:
+        raise InvalidFactsError(f"{error.path} is missing") from None
+    if regime_id not in REGIMES:
+        raise InvalidFactsError("unknown regime at offering.regime")
+    return REGIMES[regime_id]
+
+
+def _choose_action(facts: Facts) -> str:
+    if not facts.has("action"):
+        raise InvalidFactsError("action is missing")
+    action = facts.text("action")
+    if action not in ACTIONS:
+        raise InvalidFactsError("unknown action at action")
+    return action
+
+
+def _may_acquire(regime: Regime, facts: Facts) -> bool:
+    try:
+        return regime.may_acquire(facts)
+    except MissingFactError:
+        return False
+
+
+def _run_rule(rule: Rule, action: str, facts: Facts, tally: "_Tally") -> None:
+    if rule.check:
+        tally.take(rule, None, _guard(rule, facts, rule.check(facts)))
+    if rule.check_party:
+        for role, party in iterate_parties(facts):
+            if role == "seller" and action in UNWILLED and not rule.binds_unwilled_seller:
+                continue
+            tally.take(rule, role, _guard(rule, facts, rule.check_party(role, party, facts)))
+
+
+def _guard(rule: Rule, facts: Facts, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """Yield the findings of one check; what stops it becomes a finding that denies."""
+    try:
+        if not rule.is_in_force(facts.day("date")):
+            yield Deny("RULE_FAILED", Remedy("none"), {"rule": rule.id, "error": "not in force on this date"})
+            return
+        yield from findings
+    except MissingFactError as error:
+        yield Deny("INPUT_MISSING", _remedy_missing(error.path, facts), {"field": error.path})
+    except Exception as error:  # a rule's defect must deny this transfer, not stop every other decision
+        yield Deny("RULE_FAILED", Remedy("none"), {"rule": rule.id, "error": type(error).__name__})
+
+
+_REPRESENTED = ("offshore", "regs_certified", "affiliate", "represent", "contrary_knowledge", "third_party_financed")
+
+
+def _remedy_missing(path: str, facts: Facts) -> Remedy:
+    purpose = facts.part("offering").text("regime")
+    if not path.startswith(("buyer.", "seller.")) or ".lots" in path:
+        return Remedy("none")
+    said = any(word in path for word in _REPRESENTED)
+    return Remedy("represent" if said else "present", purpose=purpose)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Findings so far."""
+
+    outcome: Outcome = "permit"
+    reasons: dict[tuple[object, ...], Reason] = field(default_factory=dict)
+    computed: dict[str, Value] = field(default_factory=dict)
+    obligations: set[str] = field(default_factory=set)
+    binding: set[str] = field(default_factory=set)
+    bounds: list[int] = field(default_factory=list)
+    least: int = 1
+    route: str | None = None
+    fewer_may_pass: bool = True
+
+    def take(self, rule: Rule, party: str | None, findings: Iterator[Finding]) -> None:
+        """Add what one check of one rule found."""
+        notes: dict[str, Value] = {}
+        for finding in findings:
+            match finding:
+                case Note(name, value):
+                    notes[name] = value
+                case Through(route):
+                    self.route = notes["route"] = route
+                case AtMost(quantity):
+                    self.bounds.append(quantity)
+                case AtLeast(quantity):
+                    self.least = max(self.least, quantity)
+                case Require(code, on_deny):
+                    (self.binding if on_deny else self.obligations).add(code)
+                case Deny() | Review():
+                    self._add_reason(rule, party, finding, notes)
+        self.computed.update(notes)
+
+    def _add_reason(self, rule: Rule, party: str | None, finding: Deny | Review, notes: dict[str, Value]) -> None:
+        if isinstance(finding, Deny):
+            self.outcome = "deny"
+            self.fewer_may_pass &= finding.smaller_may_pass
+        elif self.outcome == "permit":
+            self.outcome = "review"
+        reason = _build_reason(rule, party, finding, notes)
+        self.reasons.setdefault((reason.code, reason.party, reason.evidence.get("field")), reason)
+
+    def conclude(self) -> Evaluation:
+        """Build the answer; obligations of a transfer that doesn't happen are left out, save those that bind anyway."""
+        obligations = self.binding | (self.obligations if self.outcome == "permit" else set())
+        return Evaluation(
+            outcome=self.outcome,
+            reasons=tuple(sorted(self.reasons.values(), key=_rank)),
+            obligations=tuple(Obligation(code, text) for code, text in OBLIGATIONS.items() if code in obligations),
+            route=self.route if self.outcome == "permit" else None,
+            computed=self.computed,
+            max_quantity=self._find_max_quantity(),
+            rules_version=RULES_VERSION,
+            rules_sha256=RULES_SHA256,
+        )
+
+    def _find_max_quantity(self) -> int | None:
+        may_pass = self.outcome == "permit" or (self.outcome == "deny" and self.fewer_may_pass and self.bounds)
+        most = min(self.bounds, default=None) if may_pass else 0
+        return most if most is None or most >= self.least else 0
+
+
+def _rank(reason: Reason) -> tuple[int, str, str]:
+    return RANKS[reason.code], reason.party or "", str(reason.evidence.get("field", ""))
+
+
+def _build_reason(rule: Rule, party: str | None, finding: Deny | Review, notes: dict[str, Value]) -> Reason:
+    evidence, basis = dict(notes), rule.basis
+    if isinstance(finding, Deny):
+        evidence.update(finding.evidence)
+        basis = finding.basis or ("firm_policy" if finding.code in {"INPUT_MISSING", "RULE_FAILED"} else rule.basis)
+    return Reason(
+        code=finding.code,
+        party=party or _find_party(finding.code, evidence),
+        basis=basis,
+        citation=rule.citation,
+        message=MESSAGES[finding.code],
+        evidence=evidence,
+        remedy=finding.remedy,
+    )
+
+
+_SELLER_CODES = frozenset({"INSUFFICIENT_BALANCE", "LOCKUP_CONTRACT", "US_RESALE_NO_EXEMPTION", "US_144_VOLUME"})
+_BUYER_CODES = frozenset(
+    {
+        "JURISDICTION_BLOCKED",
+        "US_NOT_ACCREDITED",
+        "US_REGS_US_PERSON",
+        "US_REGS_DCP",
+        "US_REGS_NOT_OFFSHORE",
+        "US_REGS_CERT_MISSING",
+        "US_3C7_NOT_QP",
+        "RECOVERY_SUBJECT_MISMATCH",
+    }
+)
+
+
+def _find_party(code: str, evidence: Mapping[str, Value]) -> str | None:
+    """Name the party that a check of the whole transfer is about."""
+    named = str(evidence.get("field", "")).partition(".")[0]
+    if named in {"buyer", "seller"}:
+        return named
+    if code in _SELLER_CODES:
+        return "seller"
+    return "buyer" if code in _BUYER_CODES or code.startswith("US_506C_") else None

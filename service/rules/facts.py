@@ -1,0 +1,159 @@
+"""Typed reading of facts. What is absent raises; nothing is ever assumed.
+
+Facts are nested mappings under the names of the scenario format: ``buyer.kyc_valid_until``, ``seller.lots``. Null says
+"there is none" and is a fact only where a reader says so; elsewhere it is as good as absent.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from service.errors import MalformedError
+
+Number = int | Decimal
+_T = TypeVar("_T")
+
+
+class MissingFactError(Exception):
+    """A rule needs a fact that nobody supplied. The engine turns it into ``INPUT_MISSING``.
+
+    Attributes:
+        path: Full name of the fact, such as ``buyer.accredited``.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+class InvalidFactsError(MalformedError):
+    """Facts that no rule can read: an unknown field, regime or action, or a value of the wrong type."""
+
+    code = "invalid_facts"
+
+
+class Facts:
+    """Read-only view of one transfer's facts, or of a part of them.
+
+    Args:
+        values: The facts at this level.
+        prefix: Path of this level, empty at the top; only for naming what is missing.
+    """
+
+    __slots__ = ("_prefix", "_values")
+
+    def __init__(self, values: Mapping[str, Any], prefix: str = "") -> None:
+        self._values = values
+        self._prefix = prefix
+
+    def path(self, name: str) -> str:
+        """Return the full path of ``name``, for evidence."""
+        return f"{self._prefix}.{name}" if self._prefix else name
+
+    def has(self, name: str) -> bool:
+        """Tell whether ``name`` was supplied and is not null."""
+        return self._values.get(name) is not None
+
+    def is_null(self, name: str) -> bool:
+        """Tell whether ``name`` was supplied as null, which says "there is none" where the format allows it."""
+        return name in self._values and self._values[name] is None
+
+    def flag(self, name: str) -> bool:
+        """Read a boolean."""
+        return self._read(name, bool)
+
+    def text(self, name: str) -> str:
+        """Read a string."""
+        return self._read(name, str)
+
+    def day(self, name: str) -> date:
+        """Read a civil date."""
+        value = self._read(name, date)
+        if isinstance(value, datetime):
+            raise InvalidFactsError(f"{self.path(name)} must be a civil date, not an instant")
+        return value
+
+    def number(self, name: str) -> Number:
+        """Read an exact number; a boolean is none, and neither is a float."""
+        value = self._values.get(name)
+        if value is None:
+            raise MissingFactError(self.path(name))
+        if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+            raise InvalidFactsError(f"{self.path(name)} must be an exact number")
+        return value
+
+    def texts(self, name: str) -> list[str]:
+        """Read a list of strings."""
+        return self._read(name, list)
+
+    def numbers(self, name: str) -> list[int]:
+        """Read a list of whole numbers."""
+        return self._read(name, list)
+
+    def part(self, name: str) -> "Facts":
+        """Return the facts below ``name``."""
+        return Facts(self._read(name, dict), self.path(name))
+
+    def parts(self, name: str) -> list["Facts"]:
+        """Return the entries of the list ``name``, each as facts."""
+        entries: list[Mapping[str, Any]] = self._read(name, list)
+        return [Facts(entry, f"{self.path(name)}[{index}]") for index, entry in enumerate(entries)]
+
+    def text_or_none(self, name: str) -> str | None:
+        """Read a string that may be null; absent is still missing."""
+        return None if self.is_null(name) else self.text(name)
+
+    def day_or_none(self, name: str) -> date | None:
+        """Read a civil date that may be null; absent is still missing."""
+        return None if self.is_null(name) else self.day(name)
+
+    def texts_or_none(self, name: str) -> list[str] | None:
+        """Read a list of strings that may be null; absent is still missing."""
+        return None if self.is_null(name) else self.texts(name)
+
+    def _read(self, name: str, kind: type[_T]) -> _T:
+        value = self._values.get(name)
+        if value is None:
+            raise MissingFactError(self.path(name))
+        if not isinstance(value, kind):
+            raise InvalidFactsError(f"{self.path(name)} has the wrong type")
+        return value
+
+
+def all_hold(*conditions: Callable[[], bool]) -> bool:
+    """Tell whether every condition holds; one that is known to fail decides, whatever else is missing.
+
+    Raises:
+        MissingFactError: No condition is known to fail and one cannot be read: the first such.
+    """
+    missing: MissingFactError | None = None
+    for condition in conditions:
+        try:
+            if not condition():
+                return False
+        except MissingFactError as error:
+            missing = missing or error
+    if missing:
+        raise missing
+    return True
+
+
+def any_holds(*conditions: Callable[[], bool]) -> bool:
+    """Tell whether a condition holds; one that is known to hold decides, whatever else is missing.
+
+    Raises:
+        MissingFactError: No condition is known to hold and one cannot be read: the first such.
+    """
+    return not all_hold(*(_negate(condition) for condition in conditions))
+
+
+def _negate(condition: Callable[[], bool]) -> Callable[[], bool]:
+    return lambda: not condition()
+
+
+def iterate_parties(facts: Facts) -> Iterator[tuple[str, Facts]]:
+    """Yield the parties that take part, seller first, as (role, facts)."""
+    for role in ("seller", "buyer"):
+        if facts.has(role):
+            yield role, facts.part(role)

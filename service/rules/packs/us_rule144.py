@@ -1,0 +1,226 @@
+"""Rule 144 as a route: holding period with tacking, current information, and what binds affiliates.
+
+Source: 17 CFR 230.144(b)-(i), as in force since 2008-02-15.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from service.rules.dates import add_days, add_months, first_day_after_elapsed
+from service.rules.facts import Facts, MissingFactError, Number, all_hold
+from service.rules.packs.lots import read_clock_start, read_free_lots, sum_free_quantity
+from service.rules.packs.us_resale import Attempt, attempt_route
+
+IN_FORCE_FROM = date(2008, 2, 15)
+HOLDING_REPORTING, HOLDING_OTHER = 6, 12
+"""Months of (d)(1)(i) and (ii); after the longer one a non-affiliate is also free of current information, (b)(1)(i)."""
+VOLUME_SHARE = Decimal("0.01")
+VOLUME_SHARE_DEBT = Decimal("0.1")
+VOLUME_WINDOW_MONTHS = 3
+FORM_144_UNITS, FORM_144_AMOUNT = 5_000, 50_000
+
+
+def try_rule144(facts: Facts) -> Attempt:
+    """Try Rule 144 for restricted securities."""
+    return attempt_route("rule144", facts, _meets_restricted)
+
+
+def try_rule144_control(facts: Facts) -> Attempt:
+    """Try Rule 144 for an affiliate's securities that are not restricted: everything but the holding period."""
+    return attempt_route("rule144", facts, _meets_control)
+
+
+def _meets_restricted(facts: Facts, attempt: Attempt) -> bool:
+    _note_first_date(facts, attempt)
+    return all_hold(
+        lambda: facts.day("date") >= IN_FORCE_FROM,
+        lambda: not facts.part("offering").flag("shell"),  # (i)(1)
+        lambda: _are_enough_free(facts, attempt),
+        lambda: _meets_affiliate_terms(facts, attempt),
+    )
+
+
+def _meets_control(facts: Facts, attempt: Attempt) -> bool:
+    attempt.at_most = sum_free_quantity(facts)
+    return all_hold(
+        lambda: facts.day("date") >= IN_FORCE_FROM,
+        lambda: not facts.part("offering").flag("shell"),
+        lambda: facts.part("offering").flag("current_public_info"),
+        lambda: _meets_affiliate_terms(facts, attempt),
+    )
+
+
+def _wanted(facts: Facts) -> Number:
+    """Return the quantity to find an exemption for; what the seller lacks is another rule's reason."""
+    return min(facts.number("qty"), sum_free_quantity(facts))
+
+
+def _boundary(facts: Facts) -> str:
+    return facts.part("policy").text("elapsed_boundary")
+
+
+def _has_elapsed(facts: Facts, start: date, months: int) -> bool:
+    return facts.day("date") >= first_day_after_elapsed(start, months, boundary=_boundary(facts))
+
+
+def _find_start(facts: Facts, lot: Facts) -> date:
+    """Return the lot's clock start; an unknown earlier owner doesn't matter once the seller's own year has run."""
+    try:
+        return read_clock_start(lot)
+    except MissingFactError:
+        if lot.has("acquired_on") and _has_elapsed(facts, lot.day("acquired_on"), HOLDING_OTHER):
+            return lot.day("acquired_on")
+        raise
+
+
+def _is_free(facts: Facts, lot: Facts) -> bool:
+    """Tell whether holding period and current information let this lot go."""
+    start, offering = _find_start(facts, lot), facts.part("offering")
+    if not _has_elapsed(facts, start, HOLDING_REPORTING):
+        return False
+    if _has_elapsed(facts, start, HOLDING_OTHER):
+        return not facts.part("seller").flag("affiliate") or offering.flag("current_public_info")
+    return all_hold(lambda: offering.flag("reporting"), lambda: offering.flag("current_public_info"))
+
+
+def _are_enough_free(facts: Facts, attempt: Attempt) -> bool:
+    wanted, free, unknown = _wanted(facts), 0, 0
+    missing: MissingFactError | None = None
+    for lot in read_free_lots(facts):
+        try:
+            free += int(lot.number("qty")) if _is_free(facts, lot) else 0
+        except MissingFactError as error:
+            missing = missing or error
+            unknown += int(lot.number("qty"))
+    attempt.at_most = free
+    if not missing:
+        attempt.notes["eligible_qty"] = free
+    if missing and free < wanted <= free + unknown:
+        raise missing
+    return free >= wanted
+
+
+def _note_first_date(facts: Facts, attempt: Attempt) -> None:
+    """Note the day on which (d)(1) lets the wanted quantity go, and the day on which waiting alone opens the route.
+
+    Purely informative: an absent fact leaves it out here and is reported by the condition that turns on it.
+    """
+    try:
+        offering = facts.part("offering")
+        reporting = offering.flag("reporting")
+        first = _find_day_of_quantity(facts, HOLDING_REPORTING if reporting else HOLDING_OTHER)
+        attempt.notes["first_144_date"] = first
+        informed = reporting and offering.has("current_public_info") and offering.flag("current_public_info")
+        if facts.part("seller").flag("affiliate"):
+            opens_on = first if informed else None
+        else:
+            opens_on = first if informed else _find_day_of_quantity(facts, HOLDING_OTHER)
+        if opens_on and opens_on > facts.day("date") and not offering.flag("shell"):
+            attempt.opens_on = opens_on
+    except MissingFactError:
+        return
+
+
+def _find_day_of_quantity(facts: Facts, months: int) -> date | None:
+    wanted, held = _wanted(facts), 0
+    boundary = _boundary(facts)
+    days = sorted(
+        (first_day_after_elapsed(read_clock_start(lot), months, boundary=boundary), int(lot.number("qty")))
+        for lot in read_free_lots(facts)
+    )
+    for day, quantity in days:
+        held += quantity
+        if held >= wanted:
+            return day
+    return None
+
+
+def _meets_affiliate_terms(facts: Facts, attempt: Attempt) -> bool:
+    if not facts.part("seller").flag("affiliate"):
+        return True
+    volume = _Volume(facts)
+    attempt.notes |= {"used": volume.used, "requested": facts.number("qty")}
+    limit = volume.limit
+    if limit is not None:
+        remaining = max(limit - volume.used, 0)
+        attempt.notes |= {"limit": limit, "remaining": remaining}
+        attempt.at_most = min(int(remaining), attempt.at_most or 0)
+    if not volume.allows(_wanted(facts)):
+        attempt.over_volume, attempt.opens_on = True, volume.find_day_for(_wanted(facts))
+        return False
+    attempt.obligations += _list_affiliate_obligations(facts, volume.used)
+    return True
+
+
+def _list_affiliate_obligations(facts: Facts, used: Number) -> list[str]:
+    units = used + facts.number("qty")
+    codes = ["OBL_FORM_144"] if units > FORM_144_UNITS or units * facts.number("price") > FORM_144_AMOUNT else []
+    return codes if _is_debt(facts) else [*codes, "OBL_MANNER_OF_SALE"]
+
+
+def _is_debt(facts: Facts) -> bool:
+    """Tell whether the lighter terms of debt apply; a security of unknown kind has the stricter ones of equity."""
+    offering = facts.part("offering")
+    return offering.has("security") and offering.text("security") == "debt"
+
+
+@dataclass(slots=True)
+class _Volume:
+    """Paragraph (e): what an affiliate may sell in three months."""
+
+    facts: Facts
+
+    @property
+    def sales(self) -> Sequence[tuple[date, Number]]:
+        """Sales of the window, both ends included, oldest first."""
+        day = self.facts.day("date")
+        first = add_months(day, -VOLUME_WINDOW_MONTHS)
+        sales = ((sale.day("date"), sale.number("qty")) for sale in self.facts.part("seller").parts("affiliate_sales"))
+        return sorted((sold_on, quantity) for sold_on, quantity in sales if sold_on >= first)
+
+    @property
+    def used(self) -> Number:
+        return sum((quantity for _, quantity in self.sales), 0)
+
+    @property
+    def limit(self) -> Number | None:
+        """The greater of the measures, or None while one is unknown; trading volume may be null: not traded."""
+        offering = self.facts.part("offering")
+        if not offering.has("outstanding") or not (offering.has("awtv") or offering.is_null("awtv")):
+            return None
+        return max(self._measures())
+
+    def _measures(self) -> list[Number]:
+        offering, measures = self.facts.part("offering"), list[Number]()
+        if offering.has("outstanding"):
+            measures.append(
+                offering.number("outstanding") * (VOLUME_SHARE_DEBT if _is_debt(self.facts) else VOLUME_SHARE)
+            )
+        if offering.has("awtv"):
+            measures.append(offering.number("awtv"))
+        return measures
+
+    def allows(self, wanted: Number) -> bool:
+        """Tell whether ``wanted`` more may be sold; one measure that allows it is enough.
+
+        Raises:
+            MissingFactError: No known measure allows it and the other is unknown.
+        """
+        if any(self.used + wanted <= measure for measure in self._measures()):
+            return True
+        offering = self.facts.part("offering")
+        offering.number("outstanding")
+        if not offering.is_null("awtv"):
+            offering.number("awtv")
+        return False
+
+    def find_day_for(self, wanted: Number) -> date | None:
+        """Return the first day on which enough earlier sales have left the window."""
+        limit, used = self.limit, self.used
+        for sold_on, quantity in self.sales:
+            used -= quantity
+            if limit is not None and used + wanted <= limit:
+                return add_days(add_months(sold_on, VOLUME_WINDOW_MONTHS), 1)
+        return None

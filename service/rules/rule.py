@@ -1,0 +1,141 @@
+"""One rule: its legal data, what it reads, and a generator that yields what it finds."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+from service.rules.decision import Basis, Remedy, Value
+from service.rules.facts import Facts
+
+ACTIONS = ("primary", "secondary", "liquidation", "gift", "pledge", "redemption", "forced", "inheritance", "recovery")
+SALES = frozenset({"primary", "secondary", "liquidation", "gift"})
+"""Actions by which a new holder acquires of the parties' own will."""
+RESALES = frozenset({"secondary", "liquidation", "gift"})
+UNWILLED = frozenset({"forced", "inheritance", "recovery"})
+"""Actions on a document instead of the transferor's will."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """A check failed.
+
+    Attributes:
+        basis: Overrides the rule's basis where this failure is policy though the rule is law, or the other way.
+        smaller_may_pass: The same transfer of fewer units would not fail here.
+    """
+
+    code: str
+    remedy: Remedy | None = None
+    evidence: Mapping[str, Value] = field(default_factory=dict)
+    basis: Basis | None = None
+    smaller_may_pass: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A check that a person must decide."""
+
+    code: str
+    remedy: Remedy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """An intermediate value, kept as evidence of the decision and of the rule's own reasons."""
+
+    name: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Require:
+    """An obligation; ``on_deny`` for the few that bind though the transfer does not happen."""
+
+    code: str
+    on_deny: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Through:
+    """The exemption that carries the transfer."""
+
+    route: str
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """The largest quantity that this rule lets pass now."""
+
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """The smallest quantity that this rule lets pass."""
+
+    quantity: int
+
+
+Finding = Deny | Review | Note | Require | Through | AtMost | AtLeast
+TransferCheck = Callable[[Facts], Iterator[Finding]]
+PartyCheck = Callable[[str, Facts, Facts], Iterator[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A check with its legal data.
+
+    Attributes:
+        id: Stable, dotted.
+        citation: What a reason of this rule cites.
+        source: Where the text was read: ``primary``, ``secondary``, ``recall`` or ``policy``.
+        confidence: H, M or L; a row of confidence L never permits alone.
+        basis: Who asks for it.
+        inputs: Paths that it may read.
+        effective_from: First day on which the text applies; None for a policy without a date.
+        effective_to: Last such day; None while in force.
+        parameters: Thresholds, as text, for the listing and the digest of the rule set.
+        actions: Actions that it applies to.
+        check: The generator, called once with the transfer's facts; or
+        check_party: the generator, called once per party with (role, party's facts, transfer's facts).
+        binds_unwilled_seller: Whether a party check binds the transferor of an action that it did not will.
+    """
+
+    id: str
+    citation: str
+    source: Literal["primary", "secondary", "recall", "policy"]
+    confidence: Literal["H", "M", "L"]
+    basis: Basis
+    inputs: tuple[str, ...]
+    actions: frozenset[str] = frozenset(ACTIONS)
+    effective_from: date | None = None
+    effective_to: date | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    check: TransferCheck | None = None
+    check_party: PartyCheck | None = None
+    binds_unwilled_seller: bool = False
+
+    def is_in_force(self, day: date) -> bool:
+        """Tell whether the rule's text applies on ``day``."""
+        return not (
+            (self.effective_from and day < self.effective_from) or (self.effective_to and day > self.effective_to)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Regime:
+    """An exemption or registration under which lots are sold: one file of ``packs``.
+
+    Attributes:
+        id: Public id, such as ``us.506c``.
+        rules: Its rules for sales and resales; what is not a sale needs no exemption.
+        may_acquire: Whether the taker of a transfer that nobody willed could have bought; if not, or if that is
+            unknown, the lot is tagged hold only.
+    """
+
+    id: str
+    title: str
+    citation: str
+    rules: tuple[Rule, ...]
+    may_acquire: Callable[[Facts], bool]

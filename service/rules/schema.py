@@ -1,0 +1,148 @@
+"""Form of the facts: which fields there are and what each holds. Nothing here knows a rule.
+
+A field is a reader ``(value, path) -> value``; an object is a mapping of fields; a list is a one-entry tuple of its
+element. Readers turn the text of dates and decimals into values and refuse what is neither.
+
+Source: FACTS.md, "Fields that occur".
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+from service.rules.facts import InvalidFactsError
+
+Reader = Callable[[Any, str], Any]
+Shape: TypeAlias = "Reader | Mapping[str, Shape] | tuple[Shape]"
+
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,60}(\.[0-9]{1,60})?")
+
+
+class BadLiteral(str):
+    """A numeric literal that stands for no exact decimal: NaN, an infinity, or an exponent."""
+
+    __slots__ = ()
+
+
+def is_decimal(text: str) -> bool:
+    """Tell whether a string is the plain text of a decimal."""
+    return not isinstance(text, BadLiteral) and _DECIMAL.fullmatch(text) is not None
+
+
+def read_number(value: Any, path: str) -> int | Decimal:
+    """Read an exact number, or its decimal text."""
+    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and is_decimal(value):
+        return Decimal(value) if "." in value else int(value)
+    raise InvalidFactsError(f"{path}: an exact decimal number is needed (no exponent, NaN or infinity)")
+
+
+def read_quantity(value: Any, path: str) -> int | Decimal:
+    """Read a number of units: whole and positive."""
+    number = read_number(value, path)
+    if number <= 0 or number != int(number):
+        raise InvalidFactsError(f"{path}: a positive whole number is needed")
+    return int(number)
+
+
+def read_amount(value: Any, path: str) -> int | Decimal:
+    """Read a number that is not negative."""
+    number = read_number(value, path)
+    if number < 0:
+        raise InvalidFactsError(f"{path}: a number of at least 0 is needed")
+    return number
+
+
+def read_whole(value: Any, path: str) -> int:
+    """Read a whole number of at least 0."""
+    number = read_amount(value, path)
+    if number != int(number):
+        raise InvalidFactsError(f"{path}: a whole number is needed")
+    return int(number)
+
+
+def read_flag(value: Any, path: str) -> bool:
+    """Read a boolean."""
+    if isinstance(value, bool):
+        return value
+    raise InvalidFactsError(f"{path}: true or false is needed")
+
+
+def read_string(value: Any, path: str) -> str:
+    """Read a string."""
+    if isinstance(value, str) and not isinstance(value, BadLiteral):
+        return value
+    raise InvalidFactsError(f"{path}: a string is needed")
+
+
+def read_day(value: Any, path: str) -> date:
+    """Read a civil date."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and len(value) == 10:
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise InvalidFactsError(f"{path}: a civil date YYYY-MM-DD is needed")
+
+
+def one_of(*allowed: str) -> Reader:
+    """Return a reader of one of ``allowed``."""
+
+    def read_choice(value: Any, path: str) -> str:
+        if read_string(value, path) not in allowed:
+            raise InvalidFactsError(f"{path}: one of {', '.join(allowed)} is needed")
+        return str(value)
+
+    return read_choice
+
+
+def read_category(value: Any, path: str) -> int:
+    """Read a category of Regulation S."""
+    number = read_whole(value, path)
+    if number not in (1, 2, 3):
+        raise InvalidFactsError(f"{path}: 1, 2 or 3 is needed")
+    return number
+
+
+def read_shape(value: Any, shape: Shape, path: str) -> Any:
+    """Read ``value`` by its shape; null stays null.
+
+    Raises:
+        InvalidFactsError: An unknown field or a value of the wrong kind, with its path.
+    """
+    if value is None:
+        return None
+    if isinstance(shape, Mapping):
+        return _read_object(value, shape, path)
+    if isinstance(shape, tuple):
+        return _read_list(value, shape[0], path)
+    return shape(value, path)
+
+
+def _read_object(value: Any, shape: Mapping[str, Shape], path: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidFactsError(f"{path}: an object is needed")
+    read: dict[str, Any] = {}
+    for name, entry in value.items():
+        below = shape.get(name) or shape.get("*")
+        if below is None:
+            raise InvalidFactsError(f"{path}.{name}: unknown field")
+        read[name] = entry if entry is None else read_shape(entry, below, f"{path}.{name}")
+    return read
+
+
+def _read_list(value: Any, shape: Shape, path: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise InvalidFactsError(f"{path}: a list is needed")
+    return [_read_entry(entry, shape, f"{path}[{index}]") for index, entry in enumerate(value)]
+
+
+def _read_entry(value: Any, shape: Shape, path: str) -> Any:
+    if value is None:
+        raise InvalidFactsError(f"{path}: null is no entry of a list")
+    return read_shape(value, shape, path)
