@@ -231,7 +231,7 @@ def _check_expiry(name: str, claims: Mapping[str, Any], expires_on: date | None,
 
 async def _forget_expired_offers(session: AsyncSession, org_id: str, now: datetime) -> None:
     """Empty what expired offers still seal; done here, so that no offer needs a clock of its own."""
-    await session.execute(
+    await session.exec(
         update(CredentialOffer)
         .where(
             col(CredentialOffer.org_id) == org_id,

@@ -32,7 +32,7 @@ async def allocate_indices(session: AsyncSession, org_id: str, count: int, *, no
         list_id = _open_list(session, org_id, now)
         await session.flush()
     indices = await _choose_free(session, org_id, list_id, count)
-    await session.execute(
+    await session.exec(
         update(StatusList)
         .where(col(StatusList.org_id) == org_id, col(StatusList.id) == list_id)
         .values(allocated=StatusList.allocated + count)

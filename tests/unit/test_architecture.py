@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 LONGEST_FILE = 600
 
 ONLY_IN = {
-    "fastapi": ["service/*/api.py", "service/web/*", "service/web.py", "service/app.py"],
+    "fastapi": ["service/*/*api.py", "service/web/*", "service/web.py", "service/app.py"],
     "didkit": ["service/linked_data.py", "service/linked_data/*"],
     "httpx2": ["service/fetch.py", "service/fetch/*"],
     "pydantic_settings": ["service/settings.py", "service/settings/*"],

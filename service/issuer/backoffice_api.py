@@ -1,0 +1,171 @@
+"""The issuer's own side: make and cancel offers, look up grants, change their status."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends, Query, Request, Response
+from pydantic import Field
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.issuer import credentials, offers, status
+from service.issuer.credentials import CredentialView
+from service.issuer.identity import get_issuer
+from service.issuer.offers import DEFAULT_LIFETIME, MAX_LIFETIME, MadeOffer, OfferRequest, OfferView
+from service.web.auth import Caller, require_scope
+from service.web.context import ContextDep
+from service.web.idempotency import Answer, answer_once
+from service.web.models import StrictModel
+from service.web.pagination import DEFAULT_LIMIT, After, Limit, page_of
+from service.web.routing import v1_router
+
+SubjectRef = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+IssuerCaller = Annotated[Caller, Depends(require_scope("issuer"))]
+router = v1_router("issuer")
+
+
+class OfferBody(StrictModel):
+    """A new credential offer."""
+
+    credential_configuration_id: Annotated[str, Field(max_length=64)]
+    claims: dict[str, Any]
+    subject_ref: SubjectRef
+    tx_code: bool
+    expires_in: Annotated[int, Field(ge=1, le=int(MAX_LIFETIME.total_seconds()))] = int(
+        DEFAULT_LIFETIME.total_seconds()
+    )
+    credential_expires_on: Annotated[date | None, Field(strict=False)] = None
+
+    def to_request(self) -> OfferRequest:
+        """Return the same in the words of the use case."""
+        return OfferRequest(
+            credential_configuration_id=self.credential_configuration_id,
+            claims=self.claims,
+            subject_ref=self.subject_ref,
+            tx_code=self.tx_code,
+            lifetime=timedelta(seconds=self.expires_in),
+            credential_expires_on=self.credential_expires_on,
+        )
+
+
+class StatusBody(StrictModel):
+    """A new status; ``reason`` stays with the issuer."""
+
+    status: Literal["valid", "suspended", "revoked"]
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+@router.post("/credential-offers", status_code=201)
+async def create_credential_offer(
+    body: OfferBody, request: Request, context: ContextDep, caller: IssuerCaller
+) -> Response:
+    """Offer a credential to a person."""
+
+    async def handle(session: AsyncSession) -> Answer:
+        issuer = await get_issuer(session, base_url=context.base_url, org_id=caller.org_id)
+        made = await offers.create_offer(session, context.signer, issuer, body.to_request(), now=context.clock())
+        return Answer(201, _describe_made(made))
+
+    return await answer_once(context, request, caller, handle)
+
+
+@router.get("/credential-offers/{offer_id}")
+async def read_credential_offer(offer_id: str, context: ContextDep, caller: IssuerCaller) -> dict[str, Any]:
+    """Return an offer's state and what was granted through it."""
+    async with context.database.reading() as session:
+        return _describe_offer(await offers.get_offer(session, caller.org_id, offer_id, now=context.clock()))
+
+
+@router.delete("/credential-offers/{offer_id}")
+async def cancel_credential_offer(offer_id: str, context: ContextDep, caller: IssuerCaller) -> dict[str, Any]:
+    """Cancel a pending offer."""
+    async with context.database.transaction() as session:
+        return _describe_offer(await offers.cancel_offer(session, caller.org_id, offer_id, now=context.clock()))
+
+
+@router.get("/credentials")
+async def list_credentials(
+    request: Request,
+    response: Response,
+    context: ContextDep,
+    caller: IssuerCaller,
+    subject_ref: Annotated[SubjectRef | None, Query()] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    after: After = None,
+) -> dict[str, Any]:
+    """List granted credentials, all or one person's."""
+    async with context.database.reading() as session:
+        rows = await credentials.list_credentials(
+            session, caller.org_id, subject_ref=subject_ref, after=after, limit=limit + 1
+        )
+    return page_of(request, response, [_describe_credential(row) for row in rows], limit=limit)
+
+
+@router.get("/credentials/{credential_id}")
+async def read_credential(credential_id: str, context: ContextDep, caller: IssuerCaller) -> dict[str, Any]:
+    """Return one granted credential: metadata and status, no claims."""
+    async with context.database.reading() as session:
+        row = await credentials.load_credential(session, caller.org_id, credential_id)
+    return _describe_credential(credentials.view_credential(row))
+
+
+@router.post("/credentials/{credential_id}/status")
+async def change_credential_status(
+    credential_id: str, body: StatusBody, request: Request, context: ContextDep, caller: IssuerCaller
+) -> Response:
+    """Change the status of every copy of a credential."""
+
+    async def handle(session: AsyncSession) -> Answer:
+        changed = await status.change_status(
+            session, caller.org_id, credential_id, status=body.status, reason=body.reason, now=context.clock()
+        )
+        return Answer(200, _describe_credential(changed))
+
+    return await answer_once(context, request, caller, handle)
+
+
+def _format(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _describe_made(made: MadeOffer) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "id": made.id,
+        "credential_offer_uri": made.credential_offer_uri,
+        "deep_link": made.deep_link,
+        "web_link": made.web_link,
+        "expires_at": _format(made.expires_at),
+    }
+    return answer if made.tx_code is None else answer | {"tx_code": made.tx_code}
+
+
+def _describe_offer(view: OfferView) -> dict[str, Any]:
+    return {
+        "id": view.id,
+        "state": view.state,
+        "credential_configuration_id": view.credential_configuration_id,
+        "subject_ref": view.subject_ref,
+        "created_at": _format(view.created_at),
+        "expires_at": _format(view.expires_at),
+        "credentials": [
+            {
+                "id": granted.id,
+                "credential_configuration_id": granted.credential_configuration_id,
+                "status": granted.status,
+            }
+            for granted in view.credentials
+        ],
+    }
+
+
+def _describe_credential(view: CredentialView) -> dict[str, Any]:
+    return {
+        "id": view.id,
+        "credential_configuration_id": view.credential_configuration_id,
+        "subject_ref": view.subject_ref,
+        "offer_id": view.offer_id,
+        "status": view.status,
+        "status_reason": view.status_reason,
+        "status_changed_at": None if view.status_changed_at is None else _format(view.status_changed_at),
+        "issued_at": _format(view.created_at),
+        "expires_at": _format(view.expires_at),
+    }

@@ -1,0 +1,86 @@
+"""The documents that an issuer publishes about itself; pure builders over its identity and keys."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from service.credentials.credential_types import CREDENTIAL_TYPES, CredentialType
+from service.issuer.credential_request import BATCH_SIZE, PROOF_ALGORITHMS
+from service.issuer.identity import Issuer
+from service.issuer.offers import PRE_AUTHORIZED_CODE_GRANT
+from service.issuer.tokens import DETAILS_TYPE
+from service.schema_files import load_type_metadata
+from service.storage.tables import SigningKey
+
+BINDING_METHODS = ("jwk", "did:key", "did:jwk")
+SIGNING_ALGORITHMS = ("ES256",)
+_LOCALE = "en"
+
+
+def build_issuer_metadata(issuer: Issuer) -> dict[str, Any]:
+    """Build the Credential Issuer Metadata. Source: OpenID4VCI 1.0, section 12.2.4."""
+    return {
+        "credential_issuer": issuer.identifier,
+        "credential_endpoint": f"{issuer.identifier}/credential",
+        "nonce_endpoint": f"{issuer.identifier}/nonce",
+        "notification_endpoint": f"{issuer.identifier}/notification",
+        "batch_credential_issuance": {"batch_size": BATCH_SIZE},
+        "display": [{"name": issuer.name, "locale": _LOCALE}],
+        "credential_configurations_supported": {
+            name: _build_configuration(kind, load_type_metadata(name)) for name, kind in CREDENTIAL_TYPES.items()
+        },
+    }
+
+
+def build_authorization_server_metadata(issuer: Issuer) -> dict[str, Any]:
+    """Build the metadata of the token endpoint.
+
+    There is no authorization endpoint, so ``response_types_supported`` is left out.
+
+    Source: RFC 8414, section 2; OpenID4VCI 1.0, sections 12.2.4 and 12.3; draft-ietf-oauth-status-list-20, section 9.1.
+    """
+    return {
+        "issuer": issuer.identifier,
+        "token_endpoint": f"{issuer.identifier}/token",
+        "token_endpoint_auth_methods_supported": ["none"],
+        "jwks_uri": f"{issuer.identifier}/jwks",
+        "grant_types_supported": [PRE_AUTHORIZED_CODE_GRANT],
+        "scopes_supported": list(CREDENTIAL_TYPES),
+        "authorization_details_types_supported": [DETAILS_TYPE],
+        "pre-authorized_grant_anonymous_access_supported": True,
+        "status_list_aggregation_endpoint": f"{issuer.identifier}/status-lists",
+    }
+
+
+def build_jwt_vc_issuer_metadata(issuer: Issuer, keys: Sequence[SigningKey]) -> dict[str, Any]:
+    """Build the JWT VC Issuer Metadata, keys inside. Source: SD-JWT VC draft, section "JWT VC Issuer Metadata"."""
+    return {"issuer": issuer.identifier, "jwks": build_jwks(keys)}
+
+
+def build_jwks(keys: Sequence[SigningKey]) -> dict[str, Any]:
+    """Build the JWK Set of published keys. Source: RFC 7517, section 5."""
+    return {"keys": [{**key.public_jwk, "kid": key.kid, "alg": key.alg, "use": "sig"} for key in keys]}
+
+
+def _build_configuration(kind: CredentialType, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe one type as ``dc+sd-jwt``. Source: OpenID4VCI 1.0, sections 12.2.4 and A.3.2."""
+    return {
+        "format": "dc+sd-jwt",
+        "scope": kind.name,
+        "vct": kind.vct,
+        "cryptographic_binding_methods_supported": list(BINDING_METHODS),
+        "credential_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
+        "proof_types_supported": {"jwt": {"proof_signing_alg_values_supported": list(PROOF_ALGORITHMS)}},
+        "credential_metadata": {
+            "display": metadata["display"],
+            "claims": [_describe_claim(claim) for claim in metadata["claims"] if claim["sd"] != "never"],
+        },
+    }
+
+
+def _describe_claim(claim: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn a claim of the type metadata into a claims description. Source: OpenID4VCI 1.0, appendix B.2."""
+    return {
+        "path": claim["path"],
+        "mandatory": claim["mandatory"],
+        "display": [{"name": entry["label"], "locale": entry["locale"]} for entry in claim["display"]],
+    }

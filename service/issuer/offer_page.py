@@ -1,0 +1,67 @@
+"""The page behind ``web_link``: a QR code and a link that open the wallet. It shows nothing of the person."""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import segno
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
+
+from service.issuer.identity import Issuer
+from service.issuer.offers import build_deep_link
+from service.keys import Signer
+from service.schema_files import load_type_metadata
+from service.storage.tables import CredentialOffer
+
+_FOLDER = Path(__file__).parent / "templates"
+_TEMPLATES = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, trim_blocks=True)
+_CSS = (_FOLDER / "offer.css").read_text(encoding="utf-8")
+_CSS_HASH = base64.b64encode(hashlib.sha256(_CSS.encode()).digest()).decode()
+
+PAGE_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src 'sha256-{_CSS_HASH}'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _OfferOnPage:
+    issuer: str
+    credential: str
+    deep_link: str
+    qr_code: Markup
+    needs_code: bool
+    expires_at: str
+    expires_text: str
+
+
+def render_offer(signer: Signer, issuer: Issuer, row: CredentialOffer) -> str:
+    """Render the page of an offer that can be redeemed."""
+    deep_link = build_deep_link(signer, issuer, row)
+    offer = _OfferOnPage(
+        issuer=issuer.name,
+        credential=str(load_type_metadata(row.credential_configuration_id)["name"]),
+        deep_link=deep_link,
+        qr_code=_draw_qr_code(deep_link),
+        needs_code=row.tx_code_digest is not None,
+        expires_at=row.expires_at.isoformat(timespec="seconds"),
+        expires_text=row.expires_at.strftime("%d %B %Y, %H:%M UTC"),
+    )
+    return _TEMPLATES.get_template("offer.html").render(title="Your credential is ready", css=Markup(_CSS), offer=offer)  # noqa: S704  # our own style sheet
+
+
+def render_gone() -> str:
+    """Render the page of a link that leads nowhere; the same whatever the cause."""
+    return _TEMPLATES.get_template("offer.html").render(title="This offer can't be used", css=Markup(_CSS), offer=None)  # noqa: S704  # our own style sheet
+
+
+def _draw_qr_code(text: str) -> Markup:
+    code = segno.make(text, error="m", micro=False)
+    return Markup(code.svg_inline(scale=6, title="QR code that opens your wallet with this offer"))  # noqa: S704  # segno escapes the title and draws the rest

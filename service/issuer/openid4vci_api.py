@@ -1,0 +1,143 @@
+"""What wallets call: offer, token, nonce, credential, notification."""
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from service.errors import NotFoundError, ProtocolError
+from service.issuer.identity import Issuer, find_issuer
+from service.issuer.issuance import issue_credential
+from service.issuer.nonces import make_nonce
+from service.issuer.notifications import read_notification, record_notification
+from service.issuer.offer_page import PAGE_HEADERS, render_gone, render_offer
+from service.issuer.offers import build_offer_object, find_offer_by_link
+from service.issuer.tokens import exchange_code, invalid_token, read_token_request
+from service.web.context import Context, ContextDep
+
+MAX_BODY_BYTES = 64 * 1024
+MAX_FORM_FIELDS = 32
+NO_STORE = {"Cache-Control": "no-store"}
+router = APIRouter(prefix="/issuers/{slug}", tags=["openid4vci"])
+
+
+async def _find_issuer(context: Context, slug: str) -> Issuer:
+    async with context.database.reading() as session:
+        return await find_issuer(session, base_url=context.base_url, slug=slug)
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def _read_form(request: Request) -> dict[str, str]:
+    """Read a form strictly: a repeated parameter could mean one thing here and another to a proxy."""
+    if _media_type(request) != "application/x-www-form-urlencoded":
+        raise ProtocolError("invalid_request", "The body must be application/x-www-form-urlencoded.")
+    try:
+        text = (await request.body()).decode("ascii")
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FORM_FIELDS)
+    except ValueError:
+        raise ProtocolError("invalid_request", "The form cannot be read.") from None
+    if len(dict(pairs)) != len(pairs):
+        raise ProtocolError("invalid_request", "A parameter is repeated.")
+    return dict(pairs)
+
+
+async def _read_json(request: Request, *, error: str) -> bytes:
+    if _media_type(request) != "application/json":
+        raise ProtocolError(error, "The body must be application/json.")
+    body = await request.body()
+    if len(body) > MAX_BODY_BYTES:
+        raise ProtocolError(error, "The body is too large.")
+    return body
+
+
+def _read_bearer_token(request: Request) -> str:
+    """Return the access token. Source: RFC 6750, sections 2.1 and 3."""
+    header = request.headers.get("authorization")
+    if header is None:  # RFC 6750, section 3.1: a challenge without an error code, as nothing was wrong yet
+        raise ProtocolError(
+            "invalid_token", "An access token is needed.", status=401, challenge='Bearer realm="issuer"'
+        )
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise invalid_token("The access token must be sent as a bearer token.")
+    return token.strip()
+
+
+@router.get("/credential-offers/{link}")
+async def read_credential_offer(slug: str, link: str, context: ContextDep) -> JSONResponse:
+    """Return the Credential Offer; readable again until it is redeemed."""
+    async with context.database.reading() as session:
+        issuer = await find_issuer(session, base_url=context.base_url, slug=slug)
+        row = await find_offer_by_link(session, context.signer, issuer, link, now=context.clock())
+    return JSONResponse(
+        build_offer_object(context.signer, issuer, row), headers=NO_STORE | {"Access-Control-Allow-Origin": "*"}
+    )
+
+
+@router.get("/offers/{link}")
+async def show_offer(slug: str, link: str, context: ContextDep) -> HTMLResponse:
+    """Show a person how to fetch the offer into a wallet."""
+    try:
+        async with context.database.reading() as session:
+            issuer = await find_issuer(session, base_url=context.base_url, slug=slug)
+            row = await find_offer_by_link(session, context.signer, issuer, link, now=context.clock())
+    except NotFoundError:
+        return HTMLResponse(render_gone(), status_code=404, headers=PAGE_HEADERS)
+    return HTMLResponse(render_offer(context.signer, issuer, row), headers=PAGE_HEADERS)
+
+
+@router.post("/token")
+async def request_token(slug: str, request: Request, context: ContextDep) -> JSONResponse:
+    """Exchange a pre-authorized code for an access token."""
+    issuer = await _find_issuer(context, slug)
+    if "authorization" in request.headers:
+        raise ProtocolError(
+            "invalid_client",
+            "No client is registered here; ask anonymously.",
+            status=401,
+            challenge='Basic realm="issuer"',
+        )
+    wanted = read_token_request(await _read_form(request))
+    answer = await exchange_code(context.database, context.signer, issuer, wanted, now=context.clock())
+    return JSONResponse(answer, headers=NO_STORE | {"Pragma": "no-cache"})
+
+
+@router.post("/nonce")
+async def request_nonce(slug: str, context: ContextDep) -> JSONResponse:
+    """Give out a fresh ``c_nonce``."""
+    issuer = await _find_issuer(context, slug)
+    nonce = make_nonce(context.signer, org_id=issuer.org_id, now=context.clock())
+    return JSONResponse({"c_nonce": nonce}, headers=NO_STORE)
+
+
+@router.post("/credential")
+async def request_credential(slug: str, request: Request, context: ContextDep) -> JSONResponse:
+    """Issue one credential per proved key."""
+    issuer = await _find_issuer(context, slug)
+    token = _read_bearer_token(request)
+    if _media_type(request) == "application/jwt":
+        raise ProtocolError("invalid_encryption_parameters", "Encrypted requests are not supported.")
+    body = await _read_json(request, error="invalid_credential_request")
+    issued = await issue_credential(
+        context.database, context.signer, issuer, token=token, body=body, now=context.clock()
+    )
+    answer: dict[str, Any] = {
+        "credentials": [{"credential": credential} for credential in issued.credentials],
+        "notification_id": issued.notification_id,
+    }
+    return JSONResponse(answer, headers=NO_STORE)
+
+
+@router.post("/notification", status_code=204)
+async def notify(slug: str, request: Request, context: ContextDep) -> Response:
+    """Take a wallet's report on what it was given."""
+    issuer = await _find_issuer(context, slug)
+    token = _read_bearer_token(request)
+    notification = read_notification(await _read_json(request, error="invalid_notification_request"))
+    async with context.database.transaction() as session:
+        await record_notification(session, issuer, notification, token=token, now=context.clock())
+    return Response(status_code=204, headers=NO_STORE)

@@ -1,0 +1,116 @@
+"""What anybody may read about an issuer: metadata, keys, type metadata, status lists."""
+
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
+
+from service.credentials.credential_types import CREDENTIAL_TYPES
+from service.errors import NotFoundError
+from service.issuer.identity import find_issuer
+from service.issuer.metadata import (
+    build_authorization_server_metadata,
+    build_issuer_metadata,
+    build_jwks,
+    build_jwt_vc_issuer_metadata,
+)
+from service.issuer.status import list_status_list_uris, read_status_list_token, seconds_to_next_tick
+from service.schema_files import load_type_metadata
+from service.web.context import ContextDep
+from service.web.signing import ISSUER, get_active_key, list_published_keys, sign_token
+
+STATUS_LIST_MEDIA_TYPE = "application/statuslist+jwt"
+SIGNED_METADATA_TYP = "openidvci-issuer-metadata+jwt"
+_PUBLIC = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=60"}
+router = APIRouter(tags=["issuer publications"])
+
+
+def _accepted(request: Request) -> dict[str, float]:
+    """Read ``Accept`` into media types and their weights. Source: RFC 9110, section 12.5.1."""
+    weights = {}
+    for part in request.headers.get("accept", "*/*").split(","):
+        media_type, _, parameters = part.strip().partition(";")
+        quality = parameters.replace(" ", "").partition("q=")[2]
+        weights[media_type.strip().lower()] = float(quality) if quality.replace(".", "", 1).isdigit() else 1.0
+    return weights
+
+
+def _weight_of(request: Request, media_type: str) -> float:
+    accepted = _accepted(request)
+    names = (media_type, media_type.partition("/")[0] + "/*", "*/*")
+    return next((accepted[name] for name in names if name in accepted), 0.0)
+
+
+@router.get("/.well-known/openid-credential-issuer/issuers/{slug}")
+async def read_issuer_metadata(slug: str, request: Request, context: ContextDep) -> Response:
+    """Return the Credential Issuer Metadata, signed if the caller prefers ``application/jwt``."""
+    async with context.database.reading() as session:
+        issuer = await find_issuer(session, base_url=context.base_url, slug=slug)
+        key = await get_active_key(session, issuer.org_id, ISSUER)
+    metadata = build_issuer_metadata(issuer)
+    headers = _PUBLIC | {"Vary": "Accept"}
+    if _weight_of(request, "application/jwt") <= _weight_of(request, "application/json"):
+        return JSONResponse(metadata, headers=headers)
+    claims = metadata | {"iss": issuer.identifier, "sub": issuer.identifier, "iat": int(context.clock().timestamp())}
+    token = sign_token(context.signer, key, typ=SIGNED_METADATA_TYP, claims=claims)
+    return Response(token, media_type="application/jwt", headers=headers)
+
+
+@router.get("/.well-known/oauth-authorization-server/issuers/{slug}")
+async def read_authorization_server_metadata(slug: str, context: ContextDep) -> JSONResponse:
+    """Return the metadata of the issuer's token endpoint."""
+    async with context.database.reading() as session:
+        issuer = await find_issuer(session, base_url=context.base_url, slug=slug)
+    return JSONResponse(build_authorization_server_metadata(issuer), headers=_PUBLIC)
+
+
+@router.get("/.well-known/jwt-vc-issuer/issuers/{slug}")
+async def read_jwt_vc_issuer_metadata(slug: str, context: ContextDep) -> JSONResponse:
+    """Return the keys that the issuer signs credentials with."""
+    async with context.database.reading() as session:
+        issuer = await find_issuer(session, base_url=context.base_url, slug=slug)
+        keys = await list_published_keys(session, issuer.org_id, [ISSUER], context.clock())
+    return JSONResponse(build_jwt_vc_issuer_metadata(issuer, keys), headers=_PUBLIC)
+
+
+@router.get("/issuers/{slug}/jwks")
+async def read_jwks(slug: str, context: ContextDep) -> JSONResponse:
+    """Return the same keys as a JWK Set."""
+    async with context.database.reading() as session:
+        issuer = await find_issuer(session, base_url=context.base_url, slug=slug)
+        keys = await list_published_keys(session, issuer.org_id, [ISSUER], context.clock())
+    return JSONResponse(build_jwks(keys), media_type="application/jwk-set+json", headers=_PUBLIC)
+
+
+@router.get("/issuers/{slug}/type-metadata/{name}")
+async def read_type_metadata(slug: str, name: str, context: ContextDep) -> JSONResponse:
+    """Return the SD-JWT VC type metadata of a credential type."""
+    async with context.database.reading() as session:
+        await find_issuer(session, base_url=context.base_url, slug=slug)
+    if name not in CREDENTIAL_TYPES:
+        raise NotFoundError
+    return JSONResponse(load_type_metadata(name), headers=_PUBLIC)
+
+
+@router.get("/issuers/{slug}/status-lists")
+async def list_status_lists(slug: str, context: ContextDep) -> JSONResponse:
+    """Return where the issuer's status lists are."""
+    async with context.database.reading() as session:
+        issuer = await find_issuer(session, base_url=context.base_url, slug=slug)
+        uris: list[Any] = list(await list_status_list_uris(session, issuer))
+    return JSONResponse({"status_lists": uris}, headers=_PUBLIC)
+
+
+@router.get("/issuers/{slug}/status-lists/{list_id}")
+async def read_status_list(slug: str, list_id: str, request: Request, context: ContextDep) -> Response:
+    """Return a Status List Token; only the present one, only as a JWT."""
+    if "time" in request.query_params:
+        raise HTTPException(501, headers=_PUBLIC)
+    if _weight_of(request, STATUS_LIST_MEDIA_TYPE) <= 0:
+        raise HTTPException(406, headers=_PUBLIC)
+    async with context.database.reading() as session:
+        issuer = await find_issuer(session, base_url=context.base_url, slug=slug)
+    now = context.clock()
+    token = await read_status_list_token(context.database, context.signer, issuer, list_id, now)
+    headers = _PUBLIC | {"Cache-Control": f"public, max-age={seconds_to_next_tick(now)}", "Vary": "Accept"}
+    return Response(token, media_type=STATUS_LIST_MEDIA_TYPE, headers=headers)

@@ -1,0 +1,145 @@
+"""The status of granted credentials, and the lists that publish it.
+
+A change writes the packed lists in its own transaction; our own verifiers read those. The signed token that others
+fetch is remade on fixed ticks, so that neither its time nor its size tells when a single credential changed.
+
+Source: draft-ietf-oauth-status-list-20, sections 5, 8 and 13.6.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.credentials.status_list import (
+    INVALID,
+    SUSPENDED,
+    TYP,
+    VALID,
+    build_status_list_claims,
+    set_status,
+)
+from service.errors import ConflictError, NotFoundError
+from service.issuer.credentials import CredentialView, load_credential, view_credential
+from service.issuer.identity import Issuer
+from service.keys import Signer
+from service.storage.audit import append_audit_entry
+from service.storage.database import Database
+from service.storage.tables import Credential, CredentialCopy, StatusList
+from service.web.signing import ISSUER, get_active_key, sign_token
+
+REVOKED = "revoked"
+STATUS_VALUES = {"valid": VALID, "suspended": SUSPENDED, REVOKED: INVALID}
+TICK = timedelta(seconds=60)
+TTL = TICK
+_VALID_AT_LEAST = timedelta(hours=24)
+
+
+class CredentialRevokedError(ConflictError):
+    """The credential is revoked, which is final."""
+
+    code = "credential_revoked"
+
+
+async def change_status(
+    session: AsyncSession, org_id: str, credential_id: str, *, status: str, reason: str, now: datetime
+) -> CredentialView:
+    """Set the status of every copy of a grant; setting the present status again changes nothing.
+
+    Args:
+        status: ``valid``, ``suspended`` or ``revoked``.
+        reason: For the back office; not published, and not in the audit entry, as it may name a person.
+
+    Raises:
+        NotFoundError: See ``load_credential``.
+        CredentialRevokedError: Revoked already, and something else is asked for.
+    """
+    row = await load_credential(session, org_id, credential_id, lock=True)
+    if row.status == status:
+        return view_credential(row)
+    if row.status == REVOKED:
+        raise CredentialRevokedError("The credential is revoked, which is final.")
+    await _mark_copies(session, row, STATUS_VALUES[status], now)
+    record = {"from": row.status, "to": status}
+    append_audit_entry(
+        session, org_id=org_id, kind="credential.status", subject_id=row.id, record=record, recorded_at=now
+    )
+    row.status, row.status_reason, row.status_changed_at = status, reason, now
+    session.add(row)
+    return view_credential(row)
+
+
+async def read_status_list_token(
+    database: Database, signer: Signer, issuer: Issuer, list_id: str, now: datetime
+) -> str:
+    """Return the Status List Token of the present tick, signing it if nobody asked before.
+
+    Raises:
+        NotFoundError: This issuer has no such list.
+    """
+    issued_at = _floor(now, TICK)
+    async with database.reading() as session:
+        row = await session.get(StatusList, (issuer.org_id, list_id))
+    if row is None:
+        raise NotFoundError
+    if row.token is not None and row.token_issued_at is not None and row.token_issued_at >= issued_at:
+        return row.token
+    async with database.transaction() as session:
+        return await _renew_token(session, signer, issuer, list_id, issued_at)
+
+
+async def list_status_list_uris(session: AsyncSession, issuer: Issuer) -> Sequence[str]:
+    """Return the addresses of all status lists of an issuer."""
+    query = select(StatusList.id).where(StatusList.org_id == issuer.org_id).order_by(StatusList.id)
+    return [issuer.status_list_uri(list_id) for list_id in (await session.exec(query)).all()]
+
+
+def seconds_to_next_tick(now: datetime) -> int:
+    """Return how long the present token may be kept by a cache."""
+    return int((_floor(now, TICK) + TICK - now).total_seconds())
+
+
+async def _mark_copies(session: AsyncSession, row: Credential, value: int, now: datetime) -> None:
+    query = select(CredentialCopy).where(CredentialCopy.org_id == row.org_id, CredentialCopy.credential_id == row.id)
+    indices: dict[str, list[int]] = defaultdict(list)
+    for copy in (await session.exec(query)).all():
+        indices[copy.status_list_id].append(copy.status_index)
+    for list_id in sorted(indices):  # one order for all, so that two changes never wait for each other
+        status_list = await _lock_list(session, row.org_id, list_id)
+        packed = bytearray(status_list.packed)
+        for index in indices[list_id]:
+            set_status(packed, status_list.bits, index, value)
+        status_list.packed, status_list.changed_at = bytes(packed), now
+        session.add(status_list)
+
+
+async def _renew_token(session: AsyncSession, signer: Signer, issuer: Issuer, list_id: str, issued_at: datetime) -> str:
+    row = await _lock_list(session, issuer.org_id, list_id)
+    if row.token is not None and row.token_issued_at is not None and row.token_issued_at >= issued_at:
+        return row.token  # another worker was first
+    claims = build_status_list_claims(
+        uri=issuer.status_list_uri(list_id),
+        bits=row.bits,
+        packed=row.packed,
+        issued_at=issued_at,
+        expires_at=_floor(issued_at, timedelta(hours=1)) + timedelta(hours=1) + _VALID_AT_LEAST,
+        ttl=TTL,
+    )
+    claims["iss"] = issuer.identifier
+    claims["status_list"]["aggregation_uri"] = f"{issuer.identifier}/status-lists"
+    key = await get_active_key(session, issuer.org_id, ISSUER)
+    row.token, row.token_issued_at = sign_token(signer, key, typ=TYP, claims=claims), issued_at
+    session.add(row)
+    return row.token
+
+
+async def _lock_list(session: AsyncSession, org_id: str, list_id: str) -> StatusList:
+    query = select(StatusList).where(col(StatusList.org_id) == org_id, col(StatusList.id) == list_id)
+    return (await session.exec(query.with_for_update())).one()
+
+
+def _floor(instant: datetime, step: timedelta) -> datetime:
+    seconds = int(step.total_seconds())
+    return datetime.fromtimestamp(int(instant.timestamp()) // seconds * seconds, UTC)
