@@ -22,6 +22,13 @@ class DecryptionError(VerificationError):
     check = "encryption"
 
 
+class EncryptionError(VerificationError):
+    """The recipient's key is malformed or no point of its curve."""
+
+    code = "encryption_failed"
+    check = "encryption"
+
+
 def _registry() -> JWERegistry:
     return JWERegistry(algorithms=ALGORITHMS + ENCRYPTION_METHODS)
 
@@ -44,8 +51,15 @@ def decrypt(token: str, private_jwk: Mapping[str, Any], *, max_bytes: int) -> by
 
 
 def encrypt(plaintext: bytes, recipient_jwk: Mapping[str, Any], *, method: str) -> str:
-    """Encrypt to a P-256 key; ``kid`` of the key is named in the header."""
+    """Encrypt to a P-256 key; ``kid`` of the key is named in the header.
+
+    Raises:
+        EncryptionError: The key cannot be used.
+    """
     header = {"alg": "ECDH-ES", "enc": method, "kid": recipient_jwk.get("kid")}
     protected = {name: value for name, value in header.items() if value is not None}
     members = {name: recipient_jwk[name] for name in ("kty", "crv", "x", "y")}
-    return jwe.encrypt_compact(protected, plaintext, ECKey.import_key(members), registry=_registry())
+    try:
+        return jwe.encrypt_compact(protected, plaintext, ECKey.import_key(members), registry=_registry())
+    except (JoseError, ValueError, TypeError):
+        raise EncryptionError("The recipient's key is not a usable P-256 key.") from None

@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 
 from service.fetch import Fetcher
 from service.wallet.errors import RejectedError, UnsupportedError, UsageError
-from service.wallet.http import get_json, optional_text, read_object, text_member
-from service.wallet.links import read_link
+from service.wallet.http import get_json, optional_text, read_object, refused, text_member
+from service.wallet.links import fetch_page, find_deep_link, read_link
 
 PRE_AUTHORIZED_GRANT = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
+SCHEMES = ("openid-credential-offer", "haip-vci")
 MAX_DESCRIPTION_CHARACTERS = 300
 _SUBJECT = "The credential offer"
 
@@ -44,7 +45,7 @@ class CredentialOffer:
 
 
 async def fetch_offer(text: str, *, fetcher: Fetcher) -> CredentialOffer:
-    """Read an offer from a deep link, a web link, the address of an offer, or the offer's own JSON.
+    """Read an offer from a deep link, a web link or page, the address of an offer, or the offer's own JSON.
 
     Raises:
         UsageError: None of these.
@@ -57,7 +58,7 @@ async def fetch_offer(text: str, *, fetcher: Fetcher) -> CredentialOffer:
     text = text.strip()
     if text.startswith("{"):
         return read_offer(read_object(text.encode("utf-8", "surrogatepass"), _SUBJECT))
-    parameters = read_link(text, schemes=("openid-credential-offer", "haip-vci"))
+    parameters = read_link(text, schemes=SCHEMES)
     by_value, by_reference = parameters.get("credential_offer"), parameters.get("credential_offer_uri")
     if by_value is not None and by_reference is not None:
         raise RejectedError("The link holds the offer both by value and by reference.")
@@ -65,7 +66,19 @@ async def fetch_offer(text: str, *, fetcher: Fetcher) -> CredentialOffer:
         return read_offer(read_object(by_value.encode(), _SUBJECT))
     if by_reference is None and not text.startswith("http"):
         raise UsageError("The link holds no credential offer.")
-    return read_offer(await get_json(fetcher, by_reference or text, subject=_SUBJECT))
+    if by_reference is None:
+        return await _fetch_from_page(text, fetcher)
+    return read_offer(await get_json(fetcher, by_reference, subject=_SUBJECT))
+
+
+async def _fetch_from_page(url: str, fetcher: Fetcher) -> CredentialOffer:
+    answer = await fetch_page(url, accept="application/json", fetcher=fetcher)
+    deep_link = find_deep_link(answer, schemes=SCHEMES)
+    if deep_link is not None:
+        return await fetch_offer(deep_link, fetcher=fetcher)
+    if answer.status != 200:
+        raise refused(answer, _SUBJECT)
+    return read_offer(read_object(answer.body, _SUBJECT))
 
 
 def read_offer(raw: Mapping[str, Any]) -> CredentialOffer:

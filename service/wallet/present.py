@@ -1,0 +1,91 @@
+"""OpenID4VP from the holder's side: what would be shown, and showing it."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from service.credentials.presentation import present_sd_jwt
+from service.fetch import Fetcher
+from service.wallet.errors import RefusedError
+from service.wallet.presentation_request import PresentationRequest
+from service.wallet.records import HistoryEntry, ShownCredential
+from service.wallet.responses import ACCESS_DENIED, build_response, post_response, send_error
+from service.wallet.selection import Selected
+from service.wallet.store import Wallet
+
+
+async def present(
+    wallet: Wallet, request: PresentationRequest, selection: Sequence[Selected], *, fetcher: Fetcher, now: datetime
+) -> str | None:
+    """Send what the holder agreed to, and nothing else; that it is sent is recorded first.
+
+    Args:
+        wallet: Signs the key bindings and keeps the history.
+        request: Authenticated and checked.
+        selection: Shown to the holder before.
+        fetcher: Outbound requests.
+        now: Aware.
+
+    Returns:
+        The address that the verifier wants opened next, or ``None``.
+
+    Raises:
+        RefusedError: The verifier didn't accept the presentation.
+        UnsupportedError, RejectedError: The answer can't be encrypted; nothing was sent.
+        FetchError: No answer; the verifier may have the presentation.
+
+    Source: OpenID4VP 1.0, sections 8.1 to 8.3 and appendix B.3.
+    """
+    vp_token = {item.query_id: [_sign(wallet, request, item, now)] for item in selection}
+    form = build_response(request, vp_token)
+    entry = _new_entry(request, selection, "sending", now)
+    wallet.write_history(entry)
+    try:
+        redirect_uri = await post_response(request.reply, form, fetcher=fetcher)
+    except RefusedError:
+        wallet.write_history(replace(entry, outcome="refused"))
+        raise
+    wallet.write_history(replace(entry, outcome="accepted"))
+    return redirect_uri
+
+
+async def decline(wallet: Wallet, request: PresentationRequest, *, fetcher: Fetcher, now: datetime) -> None:
+    """Tell the verifier that the holder said no. Source: OpenID4VP 1.0, section 8.5."""
+    wallet.write_history(_new_entry(request, (), "declined", now))
+    await send_error(request.reply, ACCESS_DENIED, fetcher=fetcher)
+
+
+def _sign(wallet: Wallet, request: PresentationRequest, item: Selected, now: datetime) -> str:
+    return present_sd_jwt(
+        item.copy.compact,
+        names=item.paths,
+        audience=request.client_id,
+        nonce=request.nonce,
+        issued_at=now,
+        sign=wallet.signing_function(item.copy.kid),
+    )
+
+
+def _new_entry(
+    request: PresentationRequest, selection: Sequence[Selected], outcome: str, now: datetime
+) -> HistoryEntry:
+    shown = tuple(
+        ShownCredential(
+            credential_id=item.credential.id,
+            name=item.credential.name,
+            issuer=item.credential.issuer,
+            kid=item.copy.kid,
+            claims=tuple(item.disclosed),
+        )
+        for item in selection
+    )
+    return HistoryEntry(
+        id=f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}",
+        presented_at=now,
+        client_id=request.client_id,
+        client_name=request.client_name,
+        host=request.reply.host,
+        outcome=outcome,
+        credentials=shown,
+    )
