@@ -1,0 +1,44 @@
+"""Whether a credential still stands: its entry in the issuer's status list, asked for only when the holder wants."""
+
+from datetime import datetime
+
+from service.credentials.jose import parse_jws
+from service.credentials.status_list import INVALID, MAX_TOKEN_BYTES, SUSPENDED, VALID, verify_status_list_token
+from service.fetch import Fetcher, FetchError
+from service.wallet.errors import NegativeAnswerError, RejectedError, rejecting
+from service.wallet.records import StoredCredential
+from service.wallet.trusted_keys import find_issuer_key
+
+UNKNOWN = "unknown"
+_WORDS = {VALID: "valid", INVALID: "revoked", SUSPENDED: "suspended"}
+_SUBJECT = "The status list"
+
+
+async def check_status(credential: StoredCredential, *, fetcher: Fetcher, now: datetime) -> str:
+    """Return ``valid``, ``revoked``, ``suspended``, ``expired`` or ``unknown`` (the list can't be had or trusted).
+
+    A credential whose issuer keeps no status is valid until it expires.
+
+    Source: draft-ietf-oauth-status-list-20, section 8.3.
+    """
+    if credential.is_expired(now):
+        return "expired"
+    try:
+        return _WORDS.get(await _read_status(credential, fetcher, now), UNKNOWN)
+    except (NegativeAnswerError, FetchError):
+        return UNKNOWN
+
+
+async def _read_status(credential: StoredCredential, fetcher: Fetcher, now: datetime) -> int:
+    reference = credential.status
+    if reference is None:
+        return VALID
+    answer = await fetcher.get(reference.uri, accept="application/statuslist+jwt", max_bytes=MAX_TOKEN_BYTES)
+    if answer.status != 200:
+        raise RejectedError("The status list can't be had.")
+    with rejecting(_SUBJECT):
+        token = parse_jws(answer.body.decode("ascii", "replace"), max_bytes=MAX_TOKEN_BYTES)
+    key = await find_issuer_key(credential.issuer, token.header.get("kid"), fetcher=fetcher)
+    with rejecting(_SUBJECT):
+        text = answer.body.decode("ascii", "replace")
+        return verify_status_list_token(text, key, expected_uri=reference.uri, now=now).status_at(reference.index)
