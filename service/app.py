@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 
 from service import __version__
 from service.fetch import Fetcher
+from service.issuer.api import router as issuer_router
 from service.keys import FileKeystore, Signer
 from service.keys.files import read_or_create_passphrase
 from service.organizations.api import router as organizations_router
@@ -16,9 +17,11 @@ from service.organizations.throttle import FailureThrottle
 from service.settings import Settings
 from service.storage.database import Database
 from service.storage.migrate import check_schema
+from service.verifier.api import router as verifier_router
 from service.web.auth import TokenCache
 from service.web.body_limit import BodyLimitMiddleware
 from service.web.context import Context
+from service.web.operator_port import OperatorPortMiddleware
 from service.web.probes import router as probes_router
 from service.web.problems import answer_unexpected, install_problem_handlers
 from service.web.request_id import RequestIdMiddleware
@@ -66,18 +69,21 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock
         settings: From ``load_settings``.
         clock: Tests pass their own.
     """
+    middleware = [Middleware(RequestIdMiddleware), Middleware(BodyLimitMiddleware)]
+    if settings.admin_port is not None:
+        middleware.append(Middleware(OperatorPortMiddleware, port=settings.admin_port))
     app = FastAPI(
         title="Goodstanding",
         version=__version__,
         summary="Reusable investor credentials and a transfer gate.",
         lifespan=_lifespan,
-        middleware=[Middleware(RequestIdMiddleware), Middleware(BodyLimitMiddleware)],
+        middleware=middleware,
         exception_handlers={Exception: answer_unexpected},
     )
     app.state.context = build_context(settings, clock=clock)
     app.state.token_cache = TokenCache()
     app.state.throttle = FailureThrottle()
     install_problem_handlers(app)
-    for router in (probes_router, organizations_router):
+    for router in (probes_router, organizations_router, issuer_router, verifier_router):
         app.include_router(router)
     return app

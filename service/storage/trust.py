@@ -66,6 +66,13 @@ def jurisdiction_of(credential_type: str, claims: Mapping[str, Any]) -> str | No
     return value if isinstance(value, str) else UNKNOWN_JURISDICTION
 
 
+def attester_class_of(claims: Mapping[str, Any]) -> str | None:
+    """Return what a credential says its issuer is; None if it does not say."""
+    # A value that is not a text must not pass for one that was not shown; no list entry has an empty class.
+    value = claims.get("attester_class")
+    return value if value is None or isinstance(value, str) else ""
+
+
 async def list_trusted_issuers(session: AsyncSession, org_id: str) -> Sequence[TrustedIssuer]:
     """Return the organisation's list, in order of id."""
     query = select(TrustedIssuer).where(TrustedIssuer.org_id == org_id).order_by(col(TrustedIssuer.id))

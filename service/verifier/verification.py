@@ -14,10 +14,9 @@
 so that they are as of the moment of the verdict.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -28,7 +27,7 @@ from service.credentials.sd_jwt import VerifiedCredential, read_issuer, verify_s
 from service.errors import MalformedError, VerificationError
 from service.storage.statuses import StatusQuery, read_credential_statuses
 from service.storage.tables import TrustedIssuer
-from service.storage.trust import OUT_OF_SCOPE, judge_issuer, jurisdiction_of, list_trusted_issuers
+from service.storage.trust import OUT_OF_SCOPE, attester_class_of, judge_issuer, jurisdiction_of, list_trusted_issuers
 from service.verifier.checks import CREDENTIAL_CHECKS, PRESENTATION_CHECKS, Checklist
 from service.verifier.issuers import IssuerNotFetchedError, IssuerUnavailableError, find_issuer_key
 from service.verifier.statuses import record_status, refresh_status_lists
@@ -207,7 +206,7 @@ def _judge_trust(examined: Examined, trusted: Sequence[TrustedIssuer], now: date
         issuer=examined.credential.issuer,
         credential_type=name,
         jurisdiction=jurisdiction_of(name, claims),
-        attester_class=_read_attester_class(claims),
+        attester_class=attester_class_of(claims),
         on=now.date(),
     )
     examined.trusted_issuer_id = verdict.trusted_issuer_id if verdict.trusted else None
@@ -218,9 +217,3 @@ def _judge_trust(examined: Examined, trusted: Sequence[TrustedIssuer], now: date
         examined.checklist.mark_failed("issuer_trusted", OUT_OF_SCOPE, detail)
     else:
         examined.checklist.mark_failed("issuer_trusted", str(verdict.code), "The issuer is not a trusted one.")
-
-
-def _read_attester_class(claims: Mapping[str, Any]) -> str | None:
-    # A value that is not a text must not pass for one that was not shown; no list entry has an empty class.
-    value = claims.get("attester_class")
-    return value if value is None or isinstance(value, str) else ""

@@ -1,0 +1,44 @@
+"""Investors as the platform knows them, and their standing."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Query, Response
+from fastapi.responses import JSONResponse
+
+from service.errors import InvalidInputError
+from service.verifier.investors import describe_investor, put_investor, read_standing
+from service.verifier.models import ClientId, InvestorBody
+from service.web.auth import Caller, require_scope
+from service.web.context import ContextDep
+from service.web.routing import v1_router
+
+Verifier = Annotated[Caller, Depends(require_scope("verifier"))]
+router = v1_router("verifier")
+
+
+class AsOfUnsupportedError(InvalidInputError):
+    """Standing is only known as it is now."""
+
+    code = "as_of_unsupported"
+
+
+@router.put("/investors/{ref}")
+async def put_entry(ref: ClientId, body: InvestorBody, context: ContextDep, caller: Verifier) -> Response:
+    """Create (201) or change (200) an investor; what is not sent stays as it is."""
+    changes = body.model_dump(mode="json", exclude_unset=True)
+    async with context.database.transaction() as session:
+        row, is_new = await put_investor(session, caller.org_id, ref, changes, context.clock())
+    return JSONResponse(describe_investor(row), status_code=201 if is_new else 200)
+
+
+@router.get("/investors/{ref}/standing")
+async def get_standing(
+    ref: ClientId, context: ContextDep, caller: Verifier, as_of: Annotated[str | None, Query()] = None
+) -> dict[str, Any]:
+    """Return the facts that presentations proved, their sources, and which purposes they cover."""
+    if as_of is not None:
+        raise AsOfUnsupportedError("as_of is not supported: standing is only known as it is now.")
+    async with context.database.reading() as session:
+        return await read_standing(
+            session, base_url=context.base_url, org_id=caller.org_id, ref=ref, now=context.clock()
+        )

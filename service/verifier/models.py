@@ -1,0 +1,105 @@
+"""Bodies of /v1 requests to the verifier."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
+
+from service.web.models import StrictModel
+
+ClientId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+MAX_COMPACT = 262_144
+
+
+def _read_date(value: Any) -> Any:
+    return date.fromisoformat(value) if isinstance(value, str) and len(value) == 10 else value
+
+
+def _read_instant(value: Any) -> Any:
+    return datetime.fromisoformat(value) if isinstance(value, str) and "T" in value else value
+
+
+CivilDate = Annotated[date, BeforeValidator(_read_date)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_read_instant)]
+
+
+class PresentationRequestBody(StrictModel):
+    """What to ask a wallet for: a purpose, or a query of one's own."""
+
+    purpose: Annotated[str | None, Field(min_length=1, max_length=64)] = None
+    dcql_query: dict[str, Any] | None = None
+    investor_ref: ClientId | None = None
+    response_mode: Annotated[str, Field(max_length=32)] = "direct_post"
+    client_id_prefix: Annotated[str, Field(max_length=64)] = "decentralized_identifier"
+    redirect_uri: Annotated[str | None, Field(max_length=2048)] = None
+    transaction_data: Annotated[list[dict[str, Any]] | None, Field(min_length=1, max_length=10)] = None
+
+    @model_validator(mode="after")
+    def _check_choice(self) -> "PresentationRequestBody":
+        if (self.purpose is None) == (self.dcql_query is None):
+            raise ValueError("exactly one of purpose and dcql_query is needed")
+        return self
+
+
+class ExpectedBody(StrictModel):
+    """What a presentation must be bound to."""
+
+    nonce: Annotated[str, Field(min_length=1, max_length=1024)]
+    audience: Annotated[str, Field(min_length=1, max_length=2048)]
+
+
+class VerificationBody(StrictModel):
+    """A bare credential, or a presentation with what it must be bound to. Objects are formats that we do not read."""
+
+    credential: Annotated[str, Field(max_length=MAX_COMPACT)] | dict[str, Any] | None = None
+    presentation: Annotated[str, Field(max_length=MAX_COMPACT)] | dict[str, Any] | None = None
+    expected: ExpectedBody | None = None
+
+    @model_validator(mode="after")
+    def _check_choice(self) -> "VerificationBody":
+        if (self.credential is None) == (self.presentation is None):
+            raise ValueError("exactly one of credential and presentation is needed")
+        if (self.presentation is None) != (self.expected is None):
+            raise ValueError("expected belongs to a presentation, and a presentation needs it")
+        return self
+
+
+class BatchBody(StrictModel):
+    """Up to 500 verifications; each is checked on its own, so that one bad item spoils no other."""
+
+    verifications: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=500)]
+
+
+Jurisdiction = Annotated[str, Field(pattern=r"^[A-Z]{2,3}$")]
+ListVersion = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class TrustedIssuerBody(StrictModel):
+    """An entry of the list of trusted issuers; empty ``jurisdictions`` do not restrict."""
+
+    issuer: Annotated[str, Field(min_length=1, max_length=2048)]
+    credential_types: Annotated[list[str], Field(min_length=1, max_length=50)]
+    jurisdictions: Annotated[
+        list[Annotated[str, Field(pattern=r"^[A-Z]{2,3}$")]], Field(default_factory=list, max_length=250)
+    ]
+    attester_class: Annotated[str | None, Field(min_length=1, max_length=64)] = None
+    attester_register_id: Annotated[str | None, Field(min_length=1, max_length=200)] = None
+    valid_from: CivilDate | None = None
+    valid_until: CivilDate | None = None
+
+
+class ScreeningBody(StrictModel):
+    """The platform's own screening of an investor against sanctions lists."""
+
+    result: Literal["clear", "potential", "hit"]
+    screened_at: Instant
+    lists: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=100)]], Field(default_factory=list, max_length=100)
+    ]
+
+
+class InvestorBody(StrictModel):
+    """What a platform says of an investor; what is not sent stays as it is."""
+
+    screening: ScreeningBody | None = None
+    frozen: bool = False

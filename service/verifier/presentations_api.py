@@ -1,0 +1,54 @@
+"""Ask for presentations, and see what came back."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Response
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.errors import NotFoundError
+from service.storage.tables import PresentationRequest
+from service.verifier.models import PresentationRequestBody
+from service.verifier.purposes import PURPOSES, describe_purpose
+from service.verifier.requests import (
+    NewRequest,
+    create_presentation_request,
+    describe_new_request,
+    describe_request,
+)
+from service.web.auth import Caller, require_scope
+from service.web.context import ContextDep
+from service.web.idempotency import Answer, answer_once
+from service.web.routing import v1_router
+
+Verifier = Annotated[Caller, Depends(require_scope("verifier"))]
+router = v1_router("verifier")
+
+
+@router.get("/purposes")
+async def list_purposes(_caller: Verifier) -> dict[str, Any]:
+    """List what can be asked for by name, and the DCQL query of each."""
+    return {"data": [describe_purpose(purpose) for purpose in PURPOSES.values()], "next": None}
+
+
+@router.post("/presentation-requests", status_code=201)
+async def create_request(
+    body: PresentationRequestBody, request: Request, context: ContextDep, caller: Verifier
+) -> Response:
+    """Create a presentation request; its links open the investor's wallet."""
+
+    async def handle(session: AsyncSession) -> Answer:
+        new = NewRequest(**body.model_dump())
+        row = await create_presentation_request(session, context, caller.org_id, new, context.clock())
+        return Answer(201, describe_new_request(context.base_url, row))
+
+    return await answer_once(context, request, caller, handle)
+
+
+@router.get("/presentation-requests/{request_id}")
+async def get_request(request_id: str, context: ContextDep, caller: Verifier) -> dict[str, Any]:
+    """Return the state of a request, what was presented, and every check."""
+    async with context.database.reading() as session:
+        row = await session.get(PresentationRequest, (caller.org_id, request_id))
+    if row is None:
+        raise NotFoundError
+    return describe_request(row, context.clock())

@@ -1,0 +1,167 @@
+"""Take a wallet's answer to a presentation request, once.
+
+An answer that cannot be read, or that does not carry the ``state`` of the request, changes nothing: whoever merely
+knows the address must not be able to spend the request. Every other answer is final, and is kept in one transaction
+with the verdict, the standing that follows from it, and the audit entry.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from hmac import compare_digest
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from service.credentials.dcql_query import parse_dcql_query
+from service.credentials.encoding import b64url_decode
+from service.credentials.jose import parse_json
+from service.errors import MalformedError, ProtocolError
+from service.keys import Signer
+from service.keys.jwe import DecryptionError
+from service.storage.tables import PresentationRequest
+from service.storage.trust import list_trusted_issuers
+from service.verifier.requests import DIRECT_POST_JWT, find_request
+from service.verifier.verdicts import ExaminedAnswer, WalletAnswer, conclude, was_refused
+from service.verifier.verification import (
+    Expected,
+    authenticate_credential,
+    judge_credentials,
+    refresh_statuses_of,
+)
+from service.web.context import Context
+
+MAX_RESPONSE_BYTES = 256 * 1024
+MAX_PRESENTATIONS = 20
+ERROR_CODES = frozenset(
+    {
+        *("access_denied", "invalid_request", "invalid_client", "invalid_scope", "unauthorized_client"),
+        *("vp_formats_not_supported", "invalid_request_uri_method", "invalid_transaction_data", "wallet_unavailable"),
+        *("server_error", "temporarily_unavailable", "unsupported_response_type"),
+    }
+)
+
+
+async def take_response(context: Context, request_id: str, form: Mapping[str, str]) -> dict[str, Any]:
+    """Verify and keep an answer; what is returned may be sent only after this returns, that is after the commit.
+
+    Args:
+        context: Database, signer, fetcher, clock.
+        request_id: From the address.
+        form: Decoded form fields; untrusted.
+
+    Returns:
+        Body for the wallet; ``redirect_uri`` where the platform wants the browser back.
+
+    Raises:
+        NotFoundError: No such request.
+        ProtocolError: ``invalid_request``: unreadable, wrong state, expired, answered before, or not verified.
+
+    Source: OpenID4VP 1.0, sections 8.2, 8.3.1, 8.6 and 14.1.
+    """
+    now = context.clock()
+    async with context.database.reading() as session:
+        row = await find_request(session, request_id)
+    _check_open(row, now)
+    answer = read_answer(row, form, context.signer)
+    examined = await _examine(context, row, answer, now)
+    async with context.database.transaction() as session:
+        row = await session.get_one(PresentationRequest, (row.org_id, row.id), with_for_update=True)
+        _check_open(row, now)  # two wallets may have come this far; the row lock lets one of them on
+        await judge_credentials(
+            session, base_url=context.base_url, org_id=row.org_id, examined=examined.flatten(), now=now
+        )
+        await conclude(session, row, answer, examined, now)
+    return _answer_wallet(row)
+
+
+async def _examine(context: Context, row: PresentationRequest, answer: WalletAnswer, now: datetime) -> ExaminedAnswer:
+    """Authenticate everything that answers the query; may fetch, so it runs outside the transaction."""
+    async with context.database.reading() as session:
+        trusted = await list_trusted_issuers(session, row.org_id)
+    examined = ExaminedAnswer(parse_dcql_query(row.dcql_query))
+    for query_id in examined.groups.keys() & answer.vp_token.keys():
+        expected = Expected(row.nonce, row.client_id, _transaction_data_for(row, query_id))
+        for compact in answer.vp_token[query_id]:
+            examined.groups[query_id].append(
+                await authenticate_credential(
+                    context, org_id=row.org_id, trusted=trusted, compact=compact, expected=expected, now=now
+                )
+            )
+    await refresh_statuses_of(context, org_id=row.org_id, trusted=trusted, examined=examined.flatten(), now=now)
+    return examined
+
+
+def _check_open(row: PresentationRequest, now: datetime) -> None:
+    if row.state != "pending":
+        raise ProtocolError("invalid_request", "The request has been answered.")
+    if now >= row.expires_at:
+        raise ProtocolError("invalid_request", "The request has expired.")
+
+
+def read_answer(row: PresentationRequest, form: Mapping[str, str], signer: Signer) -> WalletAnswer:
+    """Decrypt and read an answer, and check that it carries the request's ``state``.
+
+    Raises:
+        ProtocolError: ``invalid_request``; the request stays open.
+    """
+    if row.response_mode == DIRECT_POST_JWT and "error" not in form:
+        parameters = _decrypt(row, form, signer)
+    else:
+        parameters = dict[str, Any](form)
+        if "vp_token" in parameters:
+            parameters["vp_token"] = _read_json(parameters["vp_token"], "vp_token")
+    state = parameters.get("state")
+    if not isinstance(state, str) or not compare_digest(state.encode(), row.wallet_state.encode()):
+        raise ProtocolError("invalid_request", "state is missing or not that of the request.")
+    if "error" in parameters:
+        code = parameters["error"]
+        return WalletAnswer(error=code if code in ERROR_CODES else "other")
+    return WalletAnswer(_read_vp_token(parameters.get("vp_token")))
+
+
+def _decrypt(row: PresentationRequest, form: Mapping[str, str], signer: Signer) -> dict[str, Any]:
+    token = form.get("response")
+    if token is None or row.sealed_decryption_key is None:
+        raise ProtocolError("invalid_request", "The response must be encrypted (direct_post.jwt).")
+    try:
+        plain = signer.decrypt_jwe(token, row.sealed_decryption_key, max_bytes=MAX_RESPONSE_BYTES)
+    except DecryptionError as error:
+        raise ProtocolError("invalid_request", error.detail) from error
+    parameters = _read_json(plain, "response")
+    if not isinstance(parameters, dict):
+        raise ProtocolError("invalid_request", "The encrypted response must be a JSON object.")
+    return parameters
+
+
+def _read_json(text: str | bytes, name: str) -> Any:
+    try:
+        return parse_json(text, max_bytes=MAX_RESPONSE_BYTES)
+    except MalformedError as error:
+        raise ProtocolError("invalid_request", f"{name} is not JSON: {error.detail}") from error
+
+
+def _read_vp_token(raw: Any) -> dict[str, list[str]]:
+    if not isinstance(raw, dict) or not all(_is_list_of_texts(group) for group in raw.values()):
+        raise ProtocolError("invalid_request", "vp_token must be an object of arrays of strings.")
+    if sum(len(group) for group in raw.values()) > MAX_PRESENTATIONS:
+        raise ProtocolError("invalid_request", "vp_token holds too many presentations.")
+    return raw
+
+
+def _is_list_of_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _transaction_data_for(row: PresentationRequest, query_id: str) -> list[str]:
+    return [
+        entry for entry in row.transaction_data or [] if query_id in parse_json(b64url_decode(entry))["credential_ids"]
+    ]
+
+
+def _answer_wallet(row: PresentationRequest) -> dict[str, Any]:
+    """Return the body of a 200; a wallet's refusal was processed, an answer that did not verify was not."""
+    if row.state == "rejected" and not was_refused(row):
+        raise ProtocolError("invalid_request", "The presentation was not accepted.")
+    if row.redirect_uri is None or row.response_code is None:
+        return {}
+    separator = "&" if urlsplit(row.redirect_uri).query else "?"
+    return {"redirect_uri": f"{row.redirect_uri}{separator}{urlencode({'response_code': row.response_code})}"}

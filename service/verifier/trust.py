@@ -1,0 +1,131 @@
+"""The platform's list of trusted issuers."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.credentials.credential_types import CREDENTIAL_TYPES
+from service.errors import InvalidInputError, NotFoundError
+from service.storage.audit import append_audit_entry
+from service.storage.tables import Organization, TrustedIssuer
+from service.web.instants import format_instant
+
+
+class TrustedIssuerInvalidError(InvalidInputError):
+    """The entry names no issuer, an unknown credential type, or an empty period."""
+
+    code = "trusted_issuer_invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class TrustTerms:
+    """Whom to trust for what; see ``service.storage.trust.is_trusted`` for the meaning of each."""
+
+    issuer: str
+    credential_types: Sequence[str]
+    jurisdictions: Sequence[str]
+    attester_class: str | None
+    attester_register_id: str | None
+    valid_from: date | None
+    valid_until: date | None
+
+
+async def put_trusted_issuer(
+    session: AsyncSession, org_id: str, entry_id: str, terms: TrustTerms, now: datetime
+) -> tuple[TrustedIssuer, bool]:
+    """Create or replace an entry; returns it and whether it is new.
+
+    Raises:
+        TrustedIssuerInvalidError: See there.
+    """
+    _check_terms(terms)
+    version = await _raise_trust_version(session, org_id)  # also makes writers of one list wait for each other
+    row = await session.get(TrustedIssuer, (org_id, entry_id))
+    is_new = row is None
+    if row is None:
+        row = TrustedIssuer(org_id=org_id, id=entry_id, trust_version=version, updated_at=now, **asdict(terms))
+    for name, value in asdict(terms).items():
+        setattr(row, name, value)
+    row.trust_version, row.updated_at = version, now
+    session.add(row)
+    _record(session, org_id, entry_id, {**describe_trusted_issuer(row), "change": "put"}, now)
+    return row, is_new
+
+
+async def delete_trusted_issuer(session: AsyncSession, org_id: str, entry_id: str, now: datetime) -> None:
+    """Remove an entry.
+
+    Raises:
+        NotFoundError: No such entry.
+    """
+    row = await get_trusted_issuer(session, org_id, entry_id)
+    version = await _raise_trust_version(session, org_id)
+    await session.delete(row)
+    _record(session, org_id, entry_id, {"change": "delete", "trust_version": version}, now)
+
+
+async def get_trusted_issuer(session: AsyncSession, org_id: str, entry_id: str) -> TrustedIssuer:
+    """Return an entry; raises NotFoundError."""
+    row = await session.get(TrustedIssuer, (org_id, entry_id))
+    if row is None:
+        raise NotFoundError
+    return row
+
+
+async def page_trusted_issuers(
+    session: AsyncSession, org_id: str, *, after: str | None, limit: int
+) -> Sequence[TrustedIssuer]:
+    """Return up to ``limit + 1`` entries in order of id."""
+    query = select(TrustedIssuer).where(TrustedIssuer.org_id == org_id).order_by(col(TrustedIssuer.id))
+    if after is not None:
+        query = query.where(col(TrustedIssuer.id) > after)
+    return (await session.exec(query.limit(limit + 1))).all()
+
+
+def describe_trusted_issuer(row: TrustedIssuer) -> dict[str, Any]:
+    """Return the wire form of an entry."""
+    return {
+        "id": row.id,
+        "issuer": row.issuer,
+        "credential_types": row.credential_types,
+        "jurisdictions": row.jurisdictions,
+        "attester_class": row.attester_class,
+        "attester_register_id": row.attester_register_id,
+        "valid_from": row.valid_from.isoformat() if row.valid_from else None,
+        "valid_until": row.valid_until.isoformat() if row.valid_until else None,
+        "trust_version": row.trust_version,
+        "updated_at": format_instant(row.updated_at),
+    }
+
+
+async def _raise_trust_version(session: AsyncSession, org_id: str) -> int:
+    statement = (
+        update(Organization)
+        .where(col(Organization.id) == org_id)
+        .values(trust_version=col(Organization.trust_version) + 1)
+        .returning(col(Organization.trust_version))
+    )
+    return int((await session.execute(statement)).scalar_one())
+
+
+def _check_terms(terms: TrustTerms) -> None:
+    parts = urlsplit(terms.issuer)
+    is_url = parts.scheme in ("https", "http") and bool(parts.netloc) and not parts.query and not parts.fragment
+    if not (is_url or terms.issuer.startswith(("did:web:", "did:key:", "did:jwk:"))):
+        raise TrustedIssuerInvalidError("issuer must be an https identifier or a did:web, did:key or did:jwk.")
+    if unknown := set(terms.credential_types) - set(CREDENTIAL_TYPES):
+        raise TrustedIssuerInvalidError(f"{len(unknown)} of credential_types is not a known credential type.")
+    if terms.valid_from is not None and terms.valid_until is not None and terms.valid_until < terms.valid_from:
+        raise TrustedIssuerInvalidError("valid_until must not lie before valid_from.")
+
+
+def _record(session: AsyncSession, org_id: str, entry_id: str, record: dict[str, Any], now: datetime) -> None:
+    append_audit_entry(
+        session, org_id=org_id, kind="trusted_issuer.changed", subject_id=entry_id, record=record, recorded_at=now
+    )

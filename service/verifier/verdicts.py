@@ -1,0 +1,156 @@
+"""The verdict on an answered request, and what is kept of it."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.credentials.dcql import QueryUnsatisfiedError, check_response
+from service.credentials.dcql_query import DcqlQuery
+from service.storage.audit import append_audit_entry
+from service.storage.tables import PresentationRequest
+from service.verifier.checks import HOLDER_MISMATCH, Check, summarize
+from service.verifier.standing import keep_standing, link_investor
+from service.verifier.verification import Examined
+from service.web.instants import format_optional
+
+
+@dataclass(frozen=True, slots=True)
+class WalletAnswer:
+    """An answer that was read: presentations by query id, or the code of the wallet's refusal."""
+
+    vp_token: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    error: str | None = None
+
+
+class ExaminedAnswer:
+    """The presentations of an answer by query id, each on its way through the checks."""
+
+    def __init__(self, query: DcqlQuery) -> None:
+        self.query = query
+        self.groups: dict[str, list[Examined]] = {item.id: [] for item in query.credentials}
+
+    def flatten(self) -> list[Examined]:
+        """Return all of them, in the order of the query."""
+        return [each for _, each in self.items()]
+
+    def items(self) -> list[tuple[str, Examined]]:
+        """Return all of them with the id that each answers."""
+        return [(query_id, each) for query_id, group in self.groups.items() for each in group]
+
+    def asked_claims(self, query_id: str) -> frozenset[str]:
+        """Return the top-level claims that were asked for; others are shown to nobody and not kept."""
+        query = next(item for item in self.query.credentials if item.id == query_id)
+        return frozenset(str(claim.path[0]) for claim in query.claims or ())
+
+
+def was_refused(row: PresentationRequest) -> bool:
+    """Tell whether the wallet answered with an error instead of presentations."""
+    return any(check["check"] == "wallet" for check in row.checks)
+
+
+async def conclude(
+    session: AsyncSession, row: PresentationRequest, answer: WalletAnswer, examined: ExaminedAnswer, now: datetime
+) -> None:
+    """Decide, and write the verdict, the standing and the audit entry into the session.
+
+    Args:
+        session: The transaction in which the row is locked.
+        row: The open request.
+        answer: What the wallet said.
+        examined: Its presentations, judged.
+        now: Time of the verdict.
+    """
+    overall = await _check_whole(session, row, answer, examined, now)
+    per_credential = [(query_id, check) for query_id, each in examined.items() for check in each.checklist]
+    verified = summarize([*(check for _, check in per_credential), *overall]) == "verified"
+    row.state = "verified" if verified else "rejected"
+    row.answered_at = now
+    row.checks = [check.to_json() | {"credential": query_id} for query_id, check in per_credential] + [
+        check.to_json() | {"credential": None} for check in overall
+    ]
+    row.credentials = [
+        _describe(query_id, each, examined.asked_claims(query_id)) for query_id, each in examined.items()
+    ]
+    row.sealed_decryption_key = None  # nothing is left to decrypt
+    if verified and row.redirect_uri is not None:
+        row.response_code = secrets.token_urlsafe(32)
+    session.add(row)
+    if verified and row.investor_ref is not None:
+        for query_id, each in examined.items():
+            await keep_standing(session, row, each, examined.asked_claims(query_id), now)
+    _record(session, row, examined, now)
+
+
+async def _check_whole(
+    session: AsyncSession, row: PresentationRequest, answer: WalletAnswer, examined: ExaminedAnswer, now: datetime
+) -> list[Check]:
+    """Check the answer as a whole: the query, one holder, and the investor that the holder must be."""
+    if answer.error is not None:
+        return [Check("wallet", "fail", answer.error, "The wallet refused the request.")]
+    if unasked := answer.vp_token.keys() - examined.groups.keys():
+        return [Check("query", "fail", "query_unsatisfied", f"{len(unasked)} unasked member(s) in vp_token.")]
+    credentials = {
+        query_id: [each.credential for each in group if each.credential is not None]
+        for query_id, group in examined.groups.items()
+        if group
+    }
+    if any(each.credential is None for each in examined.flatten()):
+        return [Check("query", "undetermined", "not_checked", "A credential could not be verified.")]
+    try:
+        check_response(examined.query, credentials)
+    except QueryUnsatisfiedError as error:
+        return [Check("query", "fail", error.code, error.detail)]
+    query = Check("query", "pass")
+    if len({each.holder for each in examined.flatten()}) > 1:
+        return [query, Check("holder", "fail", HOLDER_MISMATCH, "The credentials have different holders.")]
+    # Only an answer that is right in all else may bind the investor to a person.
+    if row.investor_ref is None or summarize(_all_checks(examined)) != "verified":
+        return [query, Check("holder", "pass")]
+    linked = await link_investor(session, row.org_id, row.investor_ref, examined.flatten(), now)
+    if not linked:
+        return [query, Check("holder", "fail", HOLDER_MISMATCH, "The investor is known as another person.")]
+    return [query, Check("holder", "pass")]
+
+
+def _all_checks(examined: ExaminedAnswer) -> list[Check]:
+    return [check for each in examined.flatten() for check in each.checklist]
+
+
+def _describe(query_id: str, examined: Examined, asked: frozenset[str]) -> dict[str, Any]:
+    credential = examined.credential
+    claims = {} if credential is None else {k: v for k, v in credential.claims.items() if k in asked}
+    return {
+        "id": query_id,
+        "vct": None if credential is None else credential.vct,
+        "issuer": examined.issuer,
+        "claims": claims,
+        "status": examined.status,
+        "valid_until": format_optional(credential.expires_at if credential else None),
+    }
+
+
+def _record(session: AsyncSession, row: PresentationRequest, examined: ExaminedAnswer, now: datetime) -> None:
+    """Leave the trace: who vouched for what and which checks failed, no claim of anybody."""
+    credentials = [
+        {"id": query_id, "vct": each.credential.vct, "issuer": each.issuer, "digest": each.credential.digest}
+        for query_id, each in examined.items()
+        if each.credential is not None
+    ]
+    failed = sorted({f"{check['check']}:{check['code']}" for check in row.checks if check["outcome"] != "pass"})
+    append_audit_entry(
+        session,
+        org_id=row.org_id,
+        kind=f"presentation.{row.state}",
+        subject_id=row.id,
+        record={
+            "purpose": row.purpose,
+            "investor_ref": row.investor_ref,
+            "credentials": credentials,
+            "failed": failed,
+        },
+        recorded_at=now,
+    )

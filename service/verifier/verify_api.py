@@ -1,0 +1,52 @@
+"""Verify a credential or a presentation that the platform already has."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends
+from pydantic import ValidationError
+
+from service.verifier.models import BatchBody, VerificationBody
+from service.verifier.verification import Expected
+from service.verifier.verify import Verification, verify_all
+from service.web.auth import Caller, require_scope
+from service.web.context import ContextDep
+from service.web.problems import problem_document
+from service.web.routing import v1_router
+
+Verifier = Annotated[Caller, Depends(require_scope("verifier"))]
+router = v1_router("verifier")
+
+
+def _read_verification(body: VerificationBody) -> Verification:
+    expected = body.expected
+    document = body.credential if body.credential is not None else body.presentation
+    bound = None if expected is None else Expected(expected.nonce, expected.audience)
+    return Verification(document, bound)
+
+
+@router.post("/verify")
+async def verify(body: VerificationBody, context: ContextDep, caller: Verifier) -> dict[str, Any]:
+    """Verify one; an unauthentic credential is an answer, not an error."""
+    return (await verify_all(context, caller.org_id, [_read_verification(body)]))[0]
+
+
+@router.post("/verify/batch")
+async def verify_batch(body: BatchBody, context: ContextDep, caller: Verifier) -> dict[str, Any]:
+    """Verify up to 500; answers come in order, a problem document in place of an item that cannot be read."""
+    read: list[Verification | ValidationError] = []
+    for item in body.verifications:
+        try:
+            read.append(_read_verification(VerificationBody.model_validate(item)))
+        except ValidationError as error:
+            read.append(error)
+    answers = iter(await verify_all(context, caller.org_id, [item for item in read if isinstance(item, Verification)]))
+    return {"data": [next(answers) if isinstance(item, Verification) else _problem(item) for item in read]}
+
+
+def _problem(error: ValidationError) -> dict[str, Any]:
+    errors = [
+        {"path": "/" + "/".join(str(part) for part in found["loc"]), "detail": found["msg"]}
+        for found in error.errors(include_input=False, include_context=False)
+    ]
+    detail = "The verification does not have the expected shape."
+    return problem_document(status=422, code="invalid_input", detail=detail, errors=errors)
