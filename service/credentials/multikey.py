@@ -51,7 +51,7 @@ def decode_multikey(text: str) -> dict[str, str]:
 def _expand_point(crv: str, raw: bytes) -> dict[str, str]:
     curve = EC_CURVES[crv]
     size = (curve.key_size + 7) // 8
-    if len(raw) != 1 + size or raw[0] not in (2, 3):
+    if len(raw) != 1 + size:
         raise MalformedJoseError(f"The key isn't a compressed {crv} point.")
     try:
         point = ec.EllipticCurvePublicKey.from_encoded_point(curve, raw).public_numbers()

@@ -1,6 +1,7 @@
 """DIDs: documents that we write read back, and identifiers or documents that must be refused."""
 
 import copy
+import time
 from typing import Any
 
 import pytest
@@ -37,9 +38,6 @@ DOCUMENT = build_did_document(
 )
 
 
-# did:key and did:jwk
-
-
 @pytest.mark.parametrize("alg", SIGNERS)
 def test_did_key_and_did_jwk_give_the_key_back(alg: str) -> None:
     signer = SIGNERS[alg]
@@ -60,6 +58,8 @@ def multibase(prefix: str, key: bytes) -> str:
 
 GENERATOR_X = bytes.fromhex("6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296")
 
+GENERATOR_Y = bytes.fromhex("4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5")
+
 
 @pytest.mark.parametrize(
     "key",
@@ -70,6 +70,8 @@ GENERATOR_X = bytes.fromhex("6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a
         multibase("8024", b"\x02" + GENERATOR_X + b"\0"),
         multibase("8024", b"\x02" + GENERATOR_X[1:]),
         multibase("8024", b"\x04" + GENERATOR_X),
+        multibase("8024", b"\x04" + GENERATOR_X + GENERATOR_Y),
+        "m" + multibase("8024", b"\x02" + GENERATOR_X)[1:],
         multibase("8024", b"\x00" + GENERATOR_X),
         multibase("8024", b"\x02" + b"\xff" * 32),
         multibase("8024", b"\x02" + bytes(31) + b"\x01"),
@@ -102,7 +104,19 @@ def test_did_keys_with_another_codec_length_or_point_are_refused(key: str) -> No
 def test_a_compressed_point_is_expanded_to_the_generator() -> None:
     jwk = decode_multikey(multibase("8024", b"\x03" + GENERATOR_X))
     assert jwk["x"] == b64url_encode(GENERATOR_X)
-    assert jwk["y"] == b64url_encode(bytes.fromhex("4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"))
+    assert jwk["y"] == b64url_encode(GENERATOR_Y)
+
+
+def test_a_long_multibase_text_costs_nothing() -> None:
+    started = time.process_time()
+    with pytest.raises(MalformedJoseError):
+        decode_multikey("z" + "2" * 1_000_000)
+    assert time.process_time() - started < 0.1
+
+
+def test_a_did_jwk_of_a_good_key_can_still_be_too_long() -> None:
+    with pytest.raises(MalformedDidError):
+        resolve_did_jwk("did:jwk:" + b64url_encode(write_json(ES256.jwk) + b" " * 2000))
 
 
 @given(st.binary(max_size=60))
@@ -138,9 +152,6 @@ def test_did_jwks_of_unfit_keys_are_refused(jwk: Any) -> None:
 def test_did_jwks_that_are_no_strict_json_are_refused(did: str) -> None:
     with pytest.raises(ServiceError):
         resolve_did_jwk(did)
-
-
-# did:web
 
 
 @pytest.mark.parametrize(
@@ -278,9 +289,6 @@ def test_an_accepted_did_web_comes_back_from_its_url(did: str) -> None:
     assert did_web_from_url(url.removesuffix("/did.json").removesuffix("/.well-known")) == did or ":.well-known" in did
 
 
-# Documents
-
-
 def test_a_document_names_each_key_under_its_relationships_only() -> None:
     assert DOCUMENT["id"] == DID
     assert DOCUMENT["assertionMethod"] == [f"{DID}#sign-1"]
@@ -334,6 +342,13 @@ def test_a_key_is_found_by_its_did_url_or_fragment(kid: str) -> None:
 def test_a_key_is_found_only_exactly_and_for_its_use(kid: str, relationship: str) -> None:
     with pytest.raises(UnknownKeyError):
         select_verification_key(DOCUMENT, kid, relationship=relationship)
+
+
+def test_a_document_cannot_speak_for_a_key_under_another_did() -> None:
+    document = changed(id="did:web:other.example#k")
+    document["assertionMethod"] = ["did:web:other.example#k"]
+    with pytest.raises(UnknownKeyError):
+        select_verification_key(document, "did:web:other.example#k", relationship="assertionMethod")
 
 
 def select(document: Any) -> Any:

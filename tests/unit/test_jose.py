@@ -1,18 +1,15 @@
 """Compact JWS, JWK, JSON and base64url: what is accepted, and every deviation refused."""
 
 import json
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
-from joserfc.jwk import import_key
 
 from service.credentials.jose import (
     MAX_NUMERIC_DATE,
@@ -22,7 +19,6 @@ from service.credentials.jose import (
     b64url_decode,
     b64url_encode,
     check_times,
-    jwk_thumbprint,
     load_key,
     parse_json,
     parse_jws,
@@ -44,9 +40,6 @@ def token(claims: Any = CLAIMS, *, signer: Signer = ES256, **header: Any) -> str
 
 def verify(text: str, signer: Signer = ES256) -> dict[str, Any]:
     return verify_jws(text, signer.key, expected_typ=["test+jwt"])
-
-
-# Signatures
 
 
 @pytest.mark.parametrize("alg", SIGNERS)
@@ -121,9 +114,6 @@ def test_der_signatures_and_other_lengths_are_refused(alg: str) -> None:
 def test_a_signature_of_zeros_is_refused() -> None:
     with pytest.raises(InvalidSignatureError):
         verify(sign_jws({"alg": "ES256", "typ": "test+jwt"}, CLAIMS, lambda _: bytes(64)))
-
-
-# Headers and types
 
 
 @pytest.mark.parametrize("header", [{"crit": ["exp"]}, {"crit": []}, {"b64": False}, {"b64": True}])
@@ -225,9 +215,6 @@ def test_long_tokens_are_refused_before_they_are_read() -> None:
     assert len(verify_jws(parse_jws(long, max_bytes=500_000), ES256.key, expected_typ=["test+jwt"])["pad"]) == 300_000
 
 
-# Any text
-
-
 @given(st.text() | st.from_regex(r"[A-Za-z0-9_.=-]{0,200}", fullmatch=True))
 def test_no_text_raises_anything_but_a_service_error(text: str) -> None:
     for read in (verify, parse_json, b64url_decode):
@@ -235,6 +222,19 @@ def test_no_text_raises_anything_but_a_service_error(text: str) -> None:
             read(text)
         except ServiceError as error:
             assert error.code in {"malformed", "invalid_signature", "invalid_claims"}  # noqa: PT017  # success is fine too
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["alg", "typ", "kid", "crit", "jwk", "x5c", "zip"]) | st.text(max_size=3),
+        st.sampled_from(["ES256", "none", "test+jwt"]) | st.text() | st.integers() | st.lists(st.text()) | st.none(),
+    )
+)
+def test_no_header_raises_anything_but_a_service_error(header: dict[str, Any]) -> None:
+    try:
+        verify(token(**header))
+    except ServiceError as error:
+        assert error.code in {"malformed", "invalid_signature", "invalid_claims"}  # noqa: PT017  # success is fine too
 
 
 GOOD = token(kid="k-1")
@@ -247,242 +247,6 @@ def test_a_mutated_token_never_verifies(position: int, character: str, how: str)
     if mutated != GOOD:
         with pytest.raises(ServiceError):
             verify(mutated)
-
-
-@given(st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists)))
-def test_no_header_or_jwk_raises_anything_but_a_service_error(members: dict[str, Any]) -> None:
-    try:
-        text = token(**{**members, "alg": members.get("alg", "ES256")})
-    except ValueError:  # a surrogate: cannot be written as JSON at all
-        return
-    for read in (lambda: verify(text), lambda: load_key(members), lambda: jwk_thumbprint(members)):
-        try:
-            read()
-        except ServiceError:
-            continue
-
-
-@given(
-    st.fixed_dictionaries(
-        {"kty": st.sampled_from(["EC", "OKP", "RSA", "oct"]), "crv": st.sampled_from(["P-256", "P-384", "Ed25519"])},
-        optional={
-            name: st.text() | st.none() | st.binary(max_size=49).map(b64url_encode)
-            for name in ("x", "y", "kid", "alg", "use")
-        },
-    )
-)
-def test_no_key_material_raises_anything_but_a_service_error(jwk: dict[str, Any]) -> None:
-    try:
-        assert load_key(jwk).jwk["crv"] == jwk["crv"]
-    except ServiceError:
-        return
-
-
-# Base64url
-
-
-@given(st.binary())
-def test_base64url_round_trips(data: bytes) -> None:
-    assert b64url_decode(b64url_encode(data)) == data
-
-
-@given(st.text("AQgwZ-_+/= \n9é", max_size=9))
-def test_base64url_is_decoded_only_from_the_one_canonical_text(text: str) -> None:
-    try:
-        data = b64url_decode(text)
-    except MalformedJoseError:
-        return
-    assert b64url_encode(data) == text
-
-
-@pytest.mark.parametrize(
-    "text", ["A", "AA==", "AA=", "AB", "AAB", "A A", "AA\n", "+/+/", "AAAAA", "ÄA", "=", "AA\ud800"]
-)
-def test_other_base64url_is_refused(text: str) -> None:
-    with pytest.raises(MalformedJoseError):
-        b64url_decode(text)
-
-
-# JSON
-
-
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-        max_leaves=8,
-    ),
-    st.booleans(),
-)
-def test_json_is_read_as_the_standard_library_reads_it(value: Any, ascii_only: bool) -> None:
-    text = json.dumps(value, ensure_ascii=ascii_only)
-    assert parse_json(text) == parse_json(text.encode()) == value
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        '{"a": 1, "a": 2}',
-        '{"a": {"b": 1, "\\u0062": 2}}',
-        '[{"a": 1, "a": 1}]',
-        "NaN",
-        "[Infinity]",
-        "-Infinity",
-        "1e999",
-        '{"exp": -1e999}',
-        '"\\ud800"',
-        '{"\\uDC00": 1}',
-        '"\\udc00\\ud800"',
-        '"\ud800"',
-        "9" * 5000,
-        "",
-        "{",
-        "{} {}",
-        "'a'",
-        "[1,]",
-        '"a\nb"',
-        "\ufeff{}",
-        b"\xff",
-        b"\xed\xa0\x80",
-        b'"\xc0\x80"',
-    ],
-    ids=lambda text: repr(text)[:20],
-)
-def test_json_with_another_meaning_elsewhere_is_refused(text: str | bytes) -> None:
-    with pytest.raises(MalformedJoseError):
-        parse_json(text)
-
-
-def test_a_paired_surrogate_escape_is_one_character() -> None:
-    assert parse_json('{"kid": "\\ud83d\\ude00"}') == {"kid": "\U0001f600"}
-
-
-def test_json_depth_is_limited_and_brackets_in_strings_do_not_count() -> None:
-    assert parse_json("[" * 32 + "]" * 32)
-    assert parse_json('["' + "[{" * 500 + '\\"[[[["]')
-    assert parse_json("[" + ",".join(["[]"] * 1000) + "]")
-    for deep in ("[" * 33 + "]" * 33, '{"a":' * 33 + "1" + "}" * 33, '["\\"", ' + "[" * 32, "[" * 100_000):
-        with pytest.raises(MalformedJoseError, match="deeper"):
-            parse_json(deep)
-
-
-def test_json_size_counts_encoded_bytes() -> None:
-    assert parse_json('"éé"', max_bytes=6) == "éé"
-    with pytest.raises(MalformedJoseError, match="longer"):
-        parse_json('"éé"', max_bytes=5)
-    with pytest.raises(MalformedJoseError, match="longer"):
-        parse_json(b"[" + b"1," * 5_000_000 + b"1]")
-
-
-@pytest.mark.parametrize("text", ['"' + '\\"' * 130_000, "[]," * 87_000, '[["\\' * 50_000, '{"' * 130_000])
-def test_hostile_json_takes_linear_time(text: str) -> None:
-    started = time.process_time()
-    with pytest.raises(MalformedJoseError):
-        parse_json(text)
-    assert time.process_time() - started < 1
-
-
-# Keys
-
-
-@pytest.mark.parametrize("alg", SIGNERS)
-def test_a_loaded_key_holds_its_public_members_only(alg: str) -> None:
-    signer = SIGNERS[alg]
-    key = load_key(
-        {**signer.jwk, "kid": "own", "use": "sig", "key_ops": ["verify"], "alg": alg, "x5c": []}, kid="record"
-    )
-    assert (key.alg, key.kid, dict(key.jwk)) == (alg, "record", signer.jwk)
-    assert load_key({**signer.jwk, "kid": "own"}).kid == "own"
-    assert load_key(signer.jwk).kid is None
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"use": "enc"},
-        {"use": None},
-        {"key_ops": ["encrypt"]},
-        {"key_ops": []},
-        {"key_ops": "verify"},
-        {"alg": "ES384"},
-        {"alg": "HS256"},
-        {"alg": ["ES256"]},
-        {"kid": 1},
-        {"crv": "P-384"},
-        {"crv": "secp256k1"},
-        {"crv": ["P-256"]},
-        {"kty": "OKP"},
-        {"kty": "oct"},
-        {"x": None},
-        {"y": 1},
-        {"x": ES256.jwk["x"] + "="},
-        {"x": b64url_encode(b"\0" + b64url_decode(ES256.jwk["x"]))},
-        {"y": ES256.jwk["x"]},
-        {"x": b64url_encode(bytes(32)), "y": b64url_encode(bytes(32))},
-        {"x": b64url_encode(b"\xff" * 32)},
-        *({name: "AAAA"} for name in ("d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv")),
-        {"d": None},
-    ],
-    ids=repr,
-)
-def test_unfit_keys_are_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(MalformedJoseError):
-        load_key({**ES256.jwk, **change})
-
-
-def test_the_record_and_the_key_must_agree_on_the_algorithm() -> None:
-    assert load_key(ES256.jwk, alg="ES256").alg == "ES256"
-    with pytest.raises(MalformedJoseError):
-        load_key(ES256.jwk, alg="ES384")
-    with pytest.raises(MalformedJoseError):
-        load_key({**ES256.jwk, "alg": "ES384"}, alg="ES256")
-
-
-@pytest.mark.parametrize("bits", [1024, 2048])
-def test_rsa_keys_are_refused(bits: int) -> None:
-    public = rsa.generate_private_key(65_537, bits).public_key()
-    jwk = json.loads(jwt.get_algorithm_by_name("RS256").to_jwk(public))
-    with pytest.raises(MalformedJoseError):
-        load_key(jwk)
-
-
-@pytest.mark.parametrize(
-    "point",
-    [
-        "01" + "00" * 31,
-        "01" + "00" * 30 + "80",
-        "00" * 32,
-        "00" * 31 + "80",
-        "ec" + "ff" * 30 + "7f",
-        "ed" + "ff" * 30 + "7f",
-        "ee" + "ff" * 31,
-        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
-        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
-        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
-        "11" * 31,
-        "11" * 33,
-    ],
-)
-def test_ed25519_keys_of_small_order_or_wrong_form_are_refused(point: str) -> None:
-    with pytest.raises(MalformedJoseError):
-        load_key({"kty": "OKP", "crv": "Ed25519", "x": b64url_encode(bytes.fromhex(point))})
-
-
-def test_a_thumbprint_ignores_all_but_the_key() -> None:
-    assert jwk_thumbprint({"kid": "x", **dict(reversed(ES256.jwk.items()))}) == jwk_thumbprint(ES256.jwk)
-    assert jwk_thumbprint(ES256.jwk) == import_key(ES256.jwk).thumbprint()
-
-
-@pytest.mark.parametrize(
-    "jwk", [{}, {"kty": "oct", "k": "AAAA"}, {"kty": "EC", "crv": "P-256", "x": "AA"}, {"kty": []}]
-)
-def test_a_thumbprint_needs_a_whole_public_key(jwk: dict[str, Any]) -> None:
-    with pytest.raises(MalformedJoseError):
-        jwk_thumbprint(jwk)
-
-
-# Times
 
 
 def times(claims: dict[str, Any], *, leeway: int = 10, require_exp: bool = False) -> None:

@@ -56,9 +56,6 @@ def verify(text: str, *, now: datetime = NOW) -> StatusList:
     return verify_status_list_token(text, ES256.key, expected_uri=URI, now=now)
 
 
-# Packed statuses
-
-
 @given(st.sampled_from([1, 2, 4, 8]), st.data())
 def test_what_was_set_is_read_and_nothing_else_changes(bits: int, data: st.DataObject) -> None:
     packed = bytearray(16)
@@ -99,9 +96,6 @@ def test_a_value_that_does_not_fit_is_refused(bits: int, value: int) -> None:
 def test_other_widths_are_not_written(bits: int) -> None:
     with pytest.raises(ValueError):
         encode_status_list(b"\0", bits)
-
-
-# Tokens
 
 
 def test_a_token_is_verified_and_read() -> None:
@@ -192,7 +186,7 @@ def test_a_list_of_the_largest_size_is_read() -> None:
     assert len(decode_status_list(lst(zlib.compress(bytes(MAX_PACKED_BYTES))))[1]) == MAX_PACKED_BYTES
 
 
-@pytest.mark.parametrize("size", [MAX_PACKED_BYTES + 1, 64 * MAX_PACKED_BYTES])
+@pytest.mark.parametrize("size", [MAX_PACKED_BYTES + 1, 16 * MAX_PACKED_BYTES])
 def test_a_bomb_is_refused_in_bounded_memory(size: int) -> None:
     compressor = zlib.compressobj(9)
     bomb = b"".join(compressor.compress(bytes(min(2**20, size - done))) for done in range(0, size, 2**20))
