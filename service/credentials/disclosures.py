@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from service.credentials.encoding import MalformedJoseError, b64url_decode, b64url_encode, parse_json, write_json
 from service.credentials.sd_jwt_errors import (
@@ -27,8 +27,7 @@ MAX_DEPTH = 64
 Location = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Disclosure:
+class Disclosure(NamedTuple):
     """One disclosure as it was sent.
 
     Attributes:

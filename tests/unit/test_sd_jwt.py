@@ -150,6 +150,7 @@ def nested_credential() -> str:
         ([], {"address": {"country": "NO"}}),
         (["address"], {"address": {"country": "NO", "street": "1 Main St", "city": "Oslo"}}),
         ([("address", "city")], {"address": {"country": "NO", "city": "Oslo"}}),
+        ([("address", None)], {"address": {"country": "NO"}}),
         ([("list", 2, "deep")], {"address": {"country": "NO"}, "list": ["plain", {"deep": "two"}]}),
         ([("list", None)], {"address": {"country": "NO"}, "list": ["one", "plain", {"deep": "two"}]}),
     ],
@@ -406,6 +407,7 @@ def test_credential_for_one_audience_is_refused_by_others() -> None:
     assert verify(compact, expected_audience="https://b.example")
     assert refusal(compact, expected_audience="https://c.example") == ("audience_mismatch", "audience")
     assert refusal(compact) == ("audience_mismatch", "audience")
+    assert refusal(sign_payload({**base_claims(), "aud": None})) == ("audience_mismatch", "audience")
 
 
 @pytest.mark.parametrize("cnf", ["x", {}, {"kid": "did:example:1"}, {"jwk": "x"}, {"jku": "https://a.example"}])
