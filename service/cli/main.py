@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from service import __version__
-from service.cli import admin, keys, orgs, serve, wallet
+from service.cli import admin, did, keys, orgs, rules, schemas, serve, wallet
 from service.cli.support import new_app
 
 app = new_app("Reusable investor credentials and a transfer gate.")
@@ -13,6 +13,9 @@ app.command()(admin.init)
 app.command()(serve.serve)
 app.add_typer(orgs.app, name="org")
 app.add_typer(keys.app, name="keys")
+app.add_typer(rules.app, name="rules")
+app.add_typer(did.app, name="did")
+app.add_typer(schemas.app, name="schemas")
 app.add_typer(wallet.app, name="wallet")
 
 
