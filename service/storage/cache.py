@@ -33,4 +33,4 @@ async def keep_document(
         set_=values,
         where=held.is_(None) | (held <= issued_at) if issued_at is not None else None,
     )
-    return bool((await session.execute(statement.returning(col(CachedDocument.url)))).first())
+    return bool((await session.exec(statement.returning(col(CachedDocument.url)))).first())

@@ -20,7 +20,7 @@ async def lock_investor(session: AsyncSession, org_id: str, ref: str, now: datet
     """Return the investor's row, made if need be, locked until the transaction ends."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     values = {"org_id": org_id, "ref": ref, "frozen": False, "created_at": now, "updated_at": now}
-    await session.execute(insert(Investor).values(values).on_conflict_do_nothing())
+    await session.exec(insert(Investor).values(values).on_conflict_do_nothing())
     return await session.get_one(Investor, (org_id, ref), with_for_update=True)
 
 

@@ -110,9 +110,9 @@ async def refresh_all_status_lists(context: Context) -> None:
         .distinct()
     )
     async with context.database.reading() as session:
-        rows = (await session.execute(statement)).all()
+        rows = (await (await session.connection()).execute(statement)).all()
         org_ids = {org_id for org_id, _, _ in rows}
         trusted = {org_id: await list_trusted_issuers(session, org_id) for org_id in org_ids}
     for org_id in org_ids:
-        queries = {StatusQuery(signer, address, 0) for owner, signer, address in rows if owner == org_id}
+        queries = {StatusQuery(signer, address, 0) for owner, signer, address in rows if owner == org_id and address}
         await refresh_status_lists(context, org_id=org_id, trusted=trusted[org_id], queries=queries, now=now)

@@ -111,7 +111,7 @@ async def _raise_trust_version(session: AsyncSession, org_id: str) -> int:
         .values(trust_version=col(Organization.trust_version) + 1)
         .returning(col(Organization.trust_version))
     )
-    return int((await session.execute(statement)).scalar_one())
+    return int((await session.exec(statement)).scalar_one())
 
 
 def _check_terms(terms: TrustTerms) -> None:

@@ -1,0 +1,253 @@
+"""An issuer, a platform and a wallet that meet over HTTP, and a hand for credentials that no honest issuer makes."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+
+from service.credentials.credential_types import CREDENTIAL_TYPES
+from service.credentials.dcql import HeldCredential, match_query
+from service.credentials.dcql_query import parse_dcql_query
+from service.credentials.disclosures import reveal_claims
+from service.credentials.jose import parse_json, parse_jws
+from service.credentials.presentation import hash_transaction_data, present_sd_jwt
+from service.credentials.sd_jwt import issue_sd_jwt, parse_sd_jwt
+from service.credentials.status_list import set_status
+from service.keys.jwe import encrypt
+from service.storage.tables import StatusList
+from service.web.signing import ISSUER, get_active_key
+from tests.deployment import Deployment, Member
+from tests.unit.sd_jwt_support import KeyPair, new_key_pair, new_salt
+
+LIST_ID = "sl_test"
+CAPACITY = 1024
+CLAIMS: dict[str, dict[str, Any]] = {
+    "kyc": {
+        "sub": "subject-one",
+        "given_name": "Canary",
+        "country": "US",
+        "state": "NY",
+        "us_person": True,
+        "loa": "high",
+        "verified_on": "2026-11-20",
+    },
+    "aml-screening": {"result": "clear", "screened_at": "2026-11-23T12:00:00Z", "lists": ["ofac-sdn@1"], "pep": False},
+    "qualified-investor": {
+        "jurisdiction": "US",
+        "category": "us.ai.income",
+        "method": "third_party",
+        "attester_class": "us_cpa",
+        "steps_completed_on": "2026-11-01",
+    },
+}
+
+
+@dataclass
+class Issuer:
+    """An issuing organisation whose key the test uses directly."""
+
+    deployment: Deployment
+    member: Member
+    next_index: int = 0
+
+    @property
+    def identifier(self) -> str:
+        return f"{self.deployment.context.base_url}/issuers/{self.member.organization.slug}"
+
+    @property
+    def list_uri(self) -> str:
+        return f"{self.identifier}/status-lists/{LIST_ID}"
+
+    async def issue(self, name: str, holder: KeyPair, claims: dict[str, Any] | None = None, **changes: Any) -> str:
+        """Sign a credential; ``changes`` replace claims of the payload, ``None`` takes one away."""
+        context = self.deployment.context
+        async with context.database.reading() as session:
+            key = await get_active_key(session, self.member.org_id, ISSUER)
+        now = self.deployment.clock()
+        payload = {
+            "iss": self.identifier,
+            "vct": CREDENTIAL_TYPES[name].vct,
+            "iat": int(now.timestamp()),
+            "exp": int((now + timedelta(days=30)).timestamp()),
+            "cnf": {"jwk": holder.jwk},
+            "status": {"status_list": {"uri": self.list_uri, "idx": self.next_index}},
+            **(CLAIMS[name] if claims is None else claims),
+            **changes,
+        }
+        self.next_index += 1
+        return issue_sd_jwt(
+            {name: value for name, value in payload.items() if value is not None},
+            disclosable=CREDENTIAL_TYPES[name].disclosable,
+            header={"alg": key.alg, "kid": key.kid},
+            sign=context.signer.signing_function(key.kid),
+            new_salt=new_salt,
+        )
+
+    async def set_status(self, index: int, value: int) -> None:
+        async with self.deployment.context.database.transaction() as session:
+            row = await session.get_one(StatusList, (self.member.org_id, LIST_ID))
+            packed = bytearray(row.packed)
+            set_status(packed, row.bits, index, value)
+            row.packed = bytes(packed)
+            session.add(row)
+
+
+async def add_issuer(deployment: Deployment, slug: str, **more: Any) -> Issuer:
+    member = await deployment.add_organization(slug, "issuer", **more)
+    async with deployment.context.database.transaction() as session:
+        session.add(
+            StatusList(
+                org_id=member.org_id,
+                id=LIST_ID,
+                bits=2,
+                capacity=CAPACITY,
+                packed=bytes(CAPACITY // 4),
+                changed_at=deployment.clock(),
+            )
+        )
+    return Issuer(deployment, member)
+
+
+@dataclass
+class Platform:
+    """A platform, as its own software sees it: /v1 with the scope ``verifier``."""
+
+    deployment: Deployment
+    member: Member
+
+    async def call(self, method: str, path: str, body: Any = None, **headers: str) -> httpx2.Response:
+        access = await self.deployment.headers(self.member, "verifier")
+        return await self.deployment.http.request(method, path, json=body, headers=access | headers)
+
+    async def trust(self, issuer: str, *types: str, entry_id: str = "one", **more: Any) -> httpx2.Response:
+        body = {"issuer": issuer, "credential_types": list(types), "jurisdictions": []} | more
+        return await self.call("PUT", f"/v1/trusted-issuers/{entry_id}", body)
+
+    async def ask(self, **body: Any) -> dict[str, Any]:
+        answer = await self.call("POST", "/v1/presentation-requests", body)
+        assert answer.status_code == 201, answer.text
+        made: dict[str, Any] = answer.json()
+        return made
+
+    async def read(self, request_id: str) -> dict[str, Any]:
+        answer = await self.call("GET", f"/v1/presentation-requests/{request_id}")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def verify(self, **body: Any) -> dict[str, Any]:
+        answer = await self.call("POST", "/v1/verify", body)
+        assert answer.status_code == 200, answer.text
+        verdict: dict[str, Any] = answer.json()
+        return verdict
+
+    async def read_standing(self, ref: str) -> dict[str, Any]:
+        answer = await self.call("GET", f"/v1/investors/{ref}/standing")
+        assert answer.status_code == 200, answer.text
+        standing: dict[str, Any] = answer.json()
+        return standing
+
+
+@dataclass
+class Wallet:
+    """Holds credentials under one key and answers requests; every part of the answer can be replaced."""
+
+    deployment: Deployment
+    keys: KeyPair = field(default_factory=new_key_pair)
+    held: list[str] = field(default_factory=list)
+
+    async def open(self, made: dict[str, Any]) -> dict[str, Any]:
+        """Fetch the Request Object that a deep link names, and read it."""
+        uri = parse_qs(urlsplit(made["deep_link"]).query)["request_uri"][0]
+        answer = await self.deployment.http.get(uri)
+        assert answer.status_code == 200, answer.text
+        claims: dict[str, Any] = parse_json(parse_jws(answer.text).payload)
+        return claims
+
+    def present(self, request: dict[str, Any], **changes: Any) -> dict[str, list[str]]:
+        """Build ``vp_token``; ``changes`` replace arguments of the key binding."""
+        held = [_describe(number, compact) for number, compact in enumerate(self.held)]
+        matches = match_query(parse_dcql_query(request["dcql_query"]), held)
+        hashes = [hash_transaction_data(entry) for entry in request.get("transaction_data", [])]
+        values: dict[str, Any] = {
+            "audience": request["client_id"],
+            "nonce": request["nonce"],
+            "issued_at": self.deployment.clock(),
+            "sign": self.keys.sign,
+            "transaction_data_hashes": hashes or None,
+        } | changes
+        return {
+            query_id: [present_sd_jwt(self.held[int(found[0].held_id)], names=found[0].names, **values)]
+            for query_id, found in matches.items()
+        }
+
+    async def send(self, request: dict[str, Any], vp_token: Any, **changes: Any) -> httpx2.Response:
+        """Post an answer the way the request asks for; ``changes`` replace its parameters, None takes one away."""
+        parameters = {"vp_token": vp_token, "state": request["state"]} | changes
+        parameters = {name: value for name, value in parameters.items() if value is not None}
+        if request["response_mode"] == "direct_post.jwt":
+            [jwk] = request["client_metadata"]["jwks"]["keys"]
+            form = {"response": encrypt(json.dumps(parameters).encode(), jwk, method="A256GCM")}
+        else:
+            form = {name: value if isinstance(value, str) else json.dumps(value) for name, value in parameters.items()}
+        return await self.deployment.http.post(request["response_uri"], data=form)
+
+    async def answer(self, made: dict[str, Any], **changes: Any) -> httpx2.Response:
+        """Do all of it."""
+        request = await self.open(made)
+        return await self.send(request, self.present(request, **changes))
+
+
+def _describe(number: int, compact: str) -> HeldCredential:
+    sd_jwt = parse_sd_jwt(compact)
+    revealed = reveal_claims(parse_json(parse_jws(sd_jwt.issuer_jwt).payload), sd_jwt.disclosures)
+    return HeldCredential(
+        id=str(number), vct=revealed.claims["vct"], claims=revealed.claims, format="dc+sd-jwt", issuer=""
+    )
+
+
+@dataclass
+class Scene:
+    """Two issuers, a platform that trusts them, and the wallet of an investor with all that ``us.506c`` asks for."""
+
+    deployment: Deployment
+    kyc: Issuer
+    accreditor: Issuer
+    platform: Platform
+    wallet: Wallet
+
+    async def new_wallet(self, **kyc: Any) -> Wallet:
+        wallet = Wallet(self.deployment)
+        wallet.held = [
+            await self.kyc.issue("kyc", wallet.keys, **kyc),
+            await self.kyc.issue("aml-screening", wallet.keys),
+            await self.accreditor.issue("qualified-investor", wallet.keys),
+        ]
+        return wallet
+
+
+async def build_scene(deployment: Deployment) -> Scene:
+    kyc = await add_issuer(deployment, "kyc", attester_class="kyc_provider")
+    accreditor = await add_issuer(deployment, "accreditor", attester_class="us_cpa")
+    platform = Platform(deployment, await deployment.add_organization("platform", "platform"))
+    await platform.trust(kyc.identifier, "kyc", "aml-screening", entry_id="kyc")
+    await platform.trust(accreditor.identifier, "qualified-investor", entry_id="accreditor", attester_class="us_cpa")
+    scene = Scene(deployment, kyc, accreditor, platform, Wallet(deployment))
+    scene.wallet = await scene.new_wallet()
+    return scene
+
+
+def failed(checks: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    """Return the checks that did not pass and were reached, with their codes."""
+    return {
+        (check["check"], check["code"])
+        for check in checks
+        if check["outcome"] != "pass" and check["code"] != "not_checked"
+    }
+
+
+def seconds(instant: datetime) -> int:
+    return int(instant.timestamp())
