@@ -122,7 +122,7 @@ def test_json_size_counts_encoded_bytes() -> None:
         parse_json(b"[" + b"1," * 5_000_000 + b"1]")
 
 
-@pytest.mark.parametrize("text", ['"' + '\\"[' * 80_000, "[]," * 87_000, '[["\\' * 50_000, '{"' * 130_000])
+@pytest.mark.parametrize("text", ['"' + '\\"[]' * 60_000, "[]," * 87_000, '[["\\' * 50_000, '{"' * 130_000])
 def test_hostile_json_takes_linear_time(text: str) -> None:
     started = time.process_time()
     with pytest.raises(MalformedJoseError):
