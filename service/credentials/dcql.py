@@ -184,9 +184,14 @@ def _match_credential(query: CredentialQuery, held: Sequence[HeldCredential]) ->
 
 
 def _choose_claims(query: CredentialQuery, claims: Mapping[str, Any]) -> tuple[ClaimsPath, ...] | None:
-    for wanted in query.alternatives():
-        if all(_has_claim(claims, claim) for claim in wanted):
-            return tuple(claim.path for claim in wanted)
+    wanted = query.claims or ()
+    met = [claim for claim in wanted if _has_claim(claims, claim)]
+    if query.claim_sets is None:
+        return tuple(claim.path for claim in met) if len(met) == len(wanted) else None
+    paths = {claim.id: claim.path for claim in met}
+    for claim_set in query.claim_sets:
+        if all(claim_id in paths for claim_id in claim_set):
+            return tuple(paths[claim_id] for claim_id in claim_set)
     return None
 
 

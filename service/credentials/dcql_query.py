@@ -10,7 +10,7 @@ from service.errors import ServiceError
 
 SD_JWT_VC_FORMAT = "dc+sd-jwt"
 # Far above any real query; keeps matching cheap whatever a verifier sends.
-MAX_ITEMS = 256
+MAX_ITEMS = 100
 
 T = TypeVar("T")
 
@@ -73,14 +73,6 @@ class CredentialQuery:
     def vct_values(self) -> tuple[str, ...]:
         """Accepted types of an SD-JWT VC; empty for every other format."""
         return tuple(self.meta["vct_values"]) if self.format == SD_JWT_VC_FORMAT else ()
-
-    def alternatives(self) -> tuple[tuple[ClaimsQuery, ...], ...]:
-        """Return the combinations of claims of which one is wanted, preferred first."""
-        claims = self.claims or ()
-        if self.claim_sets is None:
-            return (claims,)
-        by_id = {claim.id: claim for claim in claims}
-        return tuple(tuple(by_id[claim_id] for claim_id in claim_set) for claim_set in self.claim_sets)
 
 
 @dataclass(frozen=True, slots=True)
