@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 
 from service import __version__
 from service.fetch import Fetcher
+from service.gate.api import router as gate_router
 from service.issuer.api import router as issuer_router
 from service.keys import FileKeystore, Signer
 from service.keys.files import read_or_create_passphrase
@@ -84,6 +85,6 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock
     app.state.token_cache = TokenCache()
     app.state.throttle = FailureThrottle()
     install_problem_handlers(app)
-    for router in (probes_router, organizations_router, issuer_router, verifier_router):
+    for router in (probes_router, organizations_router, issuer_router, verifier_router, gate_router):
         app.include_router(router)
     return app

@@ -121,7 +121,7 @@ class Transfer(SQLModel, table=True):
     )
 
     org_id: str = Field(primary_key=True)
-    id: str = Field(primary_key=True)
+    id: str = Field(primary_key=True, index=True)
     idempotency_key: str
     request_sha256: str
     registrar_org_id: str

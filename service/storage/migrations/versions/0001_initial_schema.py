@@ -383,6 +383,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("org_id", "id"),
         sa.UniqueConstraint("org_id", "idempotency_key", name="uq_transfer_idempotency"),
     )
+    op.create_index(op.f("ix_transfer_id"), "transfer", ["id"], unique=False)
     op.create_index(
         "ix_transfer_seller",
         "transfer",
@@ -426,6 +427,7 @@ def downgrade() -> None:
     op.drop_table("api_client")
     op.drop_table("trusted_issuer")
     op.drop_index("ix_transfer_seller", table_name="transfer")
+    op.drop_index(op.f("ix_transfer_id"), table_name="transfer")
     op.drop_table("transfer")
     op.drop_table("subject")
     op.drop_table("status_list")

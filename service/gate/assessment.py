@@ -1,0 +1,318 @@
+"""Read everything that a decision depends on, and evaluate it. Deciding, previewing and settling share this."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.errors import InvalidInputError, NotFoundError
+from service.gate.fact_sheet import encode_facts
+from service.gate.facts import AffiliateSale, LotPart, RegisterState, TransferCase, build_facts, zone_of
+from service.gate.held_credentials import HeldCredential
+from service.gate.parties import read_parties
+from service.gate.party_facts import Party, read_residence
+from service.gate.register import Holder, list_lots, sum_position
+from service.gate.reservations import clock_start
+from service.gate.securities import Access, describe_security, list_offerings
+from service.gate.transfer_models import PartyRef, TransferRequest
+from service.gate.verdict import Verdict, evaluate_encoded
+from service.rules.dates import add_months
+from service.storage.tables import Lot, Organization, Reservation, ReservationEnding, Security, Transfer
+from service.web.context import Context
+
+_AFFILIATE_WINDOW_MONTHS = 3
+
+
+class NoOfferingError(InvalidInputError):
+    """The security has no offering under which anything could be sold."""
+
+    code = "no_offering"
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """One request on its way through a transaction.
+
+    Attributes:
+        organization: Who asks: registrar of the security, or a venue with a grant.
+        access: The security; overdue reservations of it have been given back.
+        now: The instant of the decision.
+        trade_date_in: From a regime to the trade date that counts in its zone.
+    """
+
+    session: AsyncSession
+    context: Context
+    organization: Organization
+    access: Access
+    request: TransferRequest
+    now: datetime
+    trade_date_in: Callable[[str], date]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One offering's share of a transfer: its facts, and the lots that it takes.
+
+    Attributes:
+        facts: In the form that a bundle keeps.
+    """
+
+    offering: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    sources: Mapping[str, Any]
+    lots: Sequence[LotPart]
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What the rules answer to one request, and everything that they were asked with."""
+
+    verdict: Verdict
+    parts: Sequence[Part]
+    parties: Sequence[Party]
+    security: Mapping[str, Any]
+    buyer_holds: bool
+    on: date
+
+    @property
+    def offering_id(self) -> str:
+        """The offering of the first lots, or the one that a primary sale is made under."""
+        return str(self.parts[0].offering["id"])
+
+    @property
+    def credentials(self) -> list[HeldCredential]:
+        """Every credential that was looked at."""
+        return [credential for party in self.parties for credential in party.credentials]
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What the transfer's own reservation already holds, when a settlement is checked."""
+
+    parts: Sequence[LotPart]
+    holder_slots: int
+    new_quantity: int
+    transfer_id: str
+    offering_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """What is read once, whatever offering turns out to apply."""
+
+    inquiry: Inquiry
+    own: Own | None
+    assumed: Mapping[str, Any]
+    on: date
+    security: Mapping[str, Any]
+    offerings: Sequence[Mapping[str, Any]]
+    parties: Mapping[str, Party]
+    seller_lots: Sequence[LotPart]
+    seller_position: int
+    buyer_holds: bool
+    affiliate_sales: Sequence[AffiliateSale]
+
+    def party(self, ref: PartyRef | None) -> Party | None:
+        return self.parties[ref.investor_ref] if ref else None
+
+
+async def assess(inquiry: Inquiry, *, own: Own | None = None, assumed: Mapping[str, Any] | None = None) -> Assessment:
+    """Read and evaluate.
+
+    Args:
+        own: The transfer's reservation, left out of what is taken.
+        assumed: Facts of a preview that replace what is known, by path.
+
+    Raises:
+        NotFoundError: The request names an unknown offering.
+        NoOfferingError: See ``code``.
+    """
+    inputs = await _read_inputs(inquiry, own, assumed or {})
+    return _choose_assessment(inputs)
+
+
+async def _read_inputs(inquiry: Inquiry, own: Own | None, assumed: Mapping[str, Any]) -> _Inputs:
+    session, access, request = inquiry.session, inquiry.access, inquiry.request
+    offerings = await _list_candidates(inquiry, own)
+    on = inquiry.trade_date_in(offerings[0]["regime"])
+    lots = await _list_lots_of(inquiry, request.seller)
+    free = [LotPart(lot, lot.quantity - lot.reserved) for lot in sorted(lots, key=clock_start)]
+    return _Inputs(
+        inquiry=inquiry,
+        own=own,
+        assumed=assumed,
+        on=on,
+        security=describe_security(access.head, access.terms),
+        offerings=offerings,
+        parties=await read_parties(
+            session,
+            base_url=inquiry.context.base_url,
+            org_id=inquiry.organization.id,
+            refs=[party.investor_ref for party in (request.seller, request.buyer) if party],
+            now=inquiry.now,
+            on=on,
+        ),
+        seller_lots=own.parts if own else [part for part in free if part.quantity > 0],
+        seller_position=sum_position(lots),
+        buyer_holds=bool(await _list_lots_of(inquiry, request.buyer)),
+        affiliate_sales=await _list_affiliate_sales(inquiry, on, own) if request.seller else [],
+    )
+
+
+async def _list_lots_of(inquiry: Inquiry, party: PartyRef | None) -> Sequence[Lot]:
+    if party is None:
+        return []
+    holder = Holder(inquiry.organization.id, party.investor_ref)
+    return await list_lots(inquiry.session, inquiry.access.head, holder)
+
+
+async def _list_candidates(inquiry: Inquiry, own: Own | None) -> list[dict[str, Any]]:
+    head, request = inquiry.access.head, inquiry.request
+    offerings = await list_offerings(inquiry.session, head.org_id, head.id)
+    named = (own.offering_id if own and request.action == "primary" else None) or request.offering_id
+    if named is not None:
+        offerings = [each for each in offerings if each["id"] == named]
+        if not offerings:
+            raise NotFoundError
+    if not offerings:
+        raise NoOfferingError("The security has no offering.")
+    return offerings
+
+
+async def _list_affiliate_sales(inquiry: Inquiry, on: date, own: Own | None) -> list[AffiliateSale]:
+    """Return what the seller sold as an affiliate in the window, settled or still held."""
+    head, seller = inquiry.access.head, inquiry.request.seller
+    assert seller is not None
+    query = (
+        select(Transfer, ReservationEnding)
+        .join(
+            Reservation,
+            (col(Reservation.org_id) == col(Transfer.org_id)) & (col(Reservation.transfer_id) == col(Transfer.id)),
+        )
+        .outerjoin(
+            ReservationEnding,
+            (col(ReservationEnding.org_id) == col(Transfer.org_id))
+            & (col(ReservationEnding.transfer_id) == col(Transfer.id)),
+        )
+        .where(
+            Transfer.registrar_org_id == head.org_id,
+            Transfer.security_id == head.id,
+            Transfer.org_id == inquiry.organization.id,
+            Transfer.seller_ref == seller.investor_ref,
+            col(Transfer.seller_affiliate).is_(True),
+            col(Transfer.trade_date) >= add_months(on, -_AFFILIATE_WINDOW_MONTHS),
+        )
+    )
+    return [
+        AffiliateSale(sold.trade_date, sold.quantity)
+        for sold, ending in (await inquiry.session.exec(query)).all()
+        if (ending is None or ending.state == "settled") and not (own and sold.id == own.transfer_id)
+    ]
+
+
+def _choose_assessment(inputs: _Inputs) -> Assessment:
+    """Choose the offering: for a primary sale the first open one that passes, else the one that each lot follows."""
+    request = inputs.inquiry.request
+    if request.action != "primary":
+        return _evaluate(inputs, _split_by_offering(inputs))
+    candidates = [each for each in inputs.offerings if each["state"] == "open"] or inputs.offerings[:1]
+    tried = [_evaluate(inputs, [(offering, int(request.quantity), ())]) for offering in candidates]
+    return next((each for each in tried if each.verdict.outcome == "permit"), tried[0])
+
+
+_Share = tuple[Mapping[str, Any], int, Sequence[LotPart]]
+
+
+def _split_by_offering(inputs: _Inputs) -> list[_Share]:
+    """Split the quantity over the free lots, longest held first; what is lacking stays with the first share."""
+    known = {each["id"]: each for each in inputs.offerings}
+    free: dict[str, list[LotPart]] = defaultdict(list)
+    shares: dict[str, int] = defaultdict(int)
+    left = int(inputs.inquiry.request.quantity)
+    for part in inputs.seller_lots:
+        if part.lot.offering_id in known:
+            free[part.lot.offering_id].append(part)
+            taken = min(part.quantity, left)
+            left -= taken
+            if taken:
+                shares[part.lot.offering_id] += taken
+    if not shares:
+        return [(inputs.offerings[0], left, ())]
+    shares[next(iter(shares))] += left
+    return [(known[offering_id], share, free[offering_id]) for offering_id, share in shares.items()]
+
+
+def _evaluate(inputs: _Inputs, shares: Sequence[_Share]) -> Assessment:
+    parts = [_build_part(inputs, offering, quantity, lots) for offering, quantity, lots in shares]
+    return Assessment(
+        verdict=evaluate_encoded([part.facts for part in parts]),
+        parts=parts,
+        parties=list(inputs.parties.values()),
+        security=inputs.security,
+        buyer_holds=inputs.buyer_holds,
+        on=inputs.on,
+    )
+
+
+def _build_part(inputs: _Inputs, offering: Mapping[str, Any], quantity: int, lots: Sequence[LotPart]) -> Part:
+    request = inputs.inquiry.request
+    case = TransferCase(
+        request=request,
+        asserted_by=inputs.inquiry.organization.did,
+        security=inputs.security,
+        offering=offering,
+        quantity=quantity,
+        lots=lots,
+        seller=inputs.party(request.seller),
+        buyer=inputs.party(request.buyer),
+        seller_position=inputs.seller_position,
+        buyer_holds=inputs.buyer_holds,
+        affiliate_sales=inputs.affiliate_sales,
+        register=_read_counters(inputs.inquiry.access.head, inputs.own),
+        is_licensed=_is_licensed(inputs, offering["regime"]),
+        now=inputs.inquiry.now,
+        on=inputs.on,
+    )
+    sheet = build_facts(case)
+    for path, value in inputs.assumed.items():
+        sheet.put(path, value, {"kind": "assumed"})
+    return Part(offering, encode_facts(sheet.values), sheet.sources, _take(lots, quantity))
+
+
+def _read_counters(head: Security, own: Own | None) -> RegisterState:
+    slots, quantity = (own.holder_slots, own.new_quantity) if own else (0, 0)
+    return RegisterState(
+        holders=head.holders + head.holders_reserved - slots,
+        unissued=head.issued - head.outstanding - head.outstanding_reserved + quantity,
+        outstanding=head.outstanding,
+    )
+
+
+def _take(lots: Sequence[LotPart], quantity: int) -> list[LotPart]:
+    taken = []
+    for part in lots:
+        share = min(part.quantity, quantity)
+        if share:
+            taken.append(LotPart(part.lot, share))
+            quantity -= share
+    return taken
+
+
+def _is_licensed(inputs: _Inputs, regime: str) -> bool:
+    """Tell whether the caller may gate this transfer: the registrar always, a venue within its grant."""
+    inquiry = inputs.inquiry
+    grant = inquiry.access.grant
+    if grant is None:
+        return True
+    terms = grant.document
+    if grant.withdrawn_at is not None or (terms["actions"] and inquiry.request.action not in terms["actions"]):
+        return False
+    today = inquiry.now.astimezone(zone_of(regime)).date()
+    if terms["valid_until"] and today > date.fromisoformat(terms["valid_until"]):
+        return False
+    buyer = inputs.party(inquiry.request.buyer)
+    return not terms["countries"] or read_residence(buyer) in terms["countries"]

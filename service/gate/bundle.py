@@ -1,0 +1,73 @@
+"""Everything that a decision was made from, so that anybody can make it again without us.
+
+The facts are in the scenario format; every one names its source. Attributes that no rule reads never enter.
+
+Source: gate.md section 4.
+"""
+
+import json
+from typing import Any
+
+from service.gate.assessment import Assessment, Inquiry
+from service.gate.decisions import SignedDecision, format_instant
+from service.gate.held_credentials import HeldCredential
+from service.storage.tables import SigningKey
+
+FORMAT = "goodstanding-decision-bundle/1"
+
+
+def build_bundle(
+    inquiry: Inquiry, assessment: Assessment, signed: SignedDecision, signing_key: SigningKey
+) -> dict[str, Any]:
+    """Build the bundle of one decision."""
+    head, verdict = inquiry.access.head, assessment.verdict
+    return {
+        "format": FORMAT,
+        "decided_at": format_instant(inquiry.now),
+        "rules": {"version": verdict.rules_version, "sha256": verdict.rules_sha256},
+        "security": {"id": head.id, "version": head.version},
+        "trust": {"version": inquiry.organization.trust_version},
+        "evaluations": [
+            {
+                "offering": {"id": part.offering["id"], "version": part.offering["version"]},
+                "facts": part.facts,
+                "sources": part.sources,
+            }
+            for part in assessment.parts
+        ],
+        "credentials": [_describe_credential(each) for each in assessment.credentials],
+        "decision": {
+            "payload": json.loads(signed.payload),
+            "decision_hash": signed.decision_hash,
+            "jws": signed.jws,
+            "public_jwk": signing_key.public_jwk,
+        },
+    }
+
+
+def _describe_credential(credential: HeldCredential) -> dict[str, Any]:
+    reading = credential.reading
+    status = None
+    if reading is not None:
+        status = {
+            "uri": credential.status_uri,
+            "index": credential.status_index,
+            "value": reading.value,
+            "issued_at": format_instant(reading.issued_at) if reading.issued_at else None,
+            "source": reading.source,
+            "stale": reading.stale,
+        }
+    return {
+        "id": credential.id,
+        "type": credential.type,
+        "issuer": credential.issuer,
+        "digest": credential.digest,
+        "expires_at": format_instant(credential.expires_at),
+        "trust": credential.distrust or "trusted",
+        "status": status,
+    }
+
+
+def dump_bundle(bundle: dict[str, Any]) -> str:
+    """Return the bundle's text as it is kept."""
+    return json.dumps(bundle, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,95 @@
+"""Facts with their sources, under the scenario format's names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from service.rules.facts import InvalidFactsError
+from service.rules.schema import read_shape
+from service.rules.transfer_schema import TRANSFER
+
+Source = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class FactSheet:
+    """What the rules are given, and where each value came from.
+
+    Attributes:
+        values: Nested mappings, as ``evaluate_transfer`` takes them.
+        sources: Path to source, for every value set.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, Source] = field(default_factory=dict)
+
+    def put(self, path: str, value: Any, source: Source) -> None:
+        """Set the fact at a dotted path; a later source replaces an earlier one."""
+        *parents, name = path.split(".")
+        level = self.values
+        for parent in parents:
+            level = level.setdefault(parent, {})
+        level[name] = value
+        self.sources[path] = source
+
+    def put_claims(self, prefix: str, values: Mapping[str, Any], source: Source) -> None:
+        """Set every value that its fact can hold; what an issuer wrote in another form stays absent."""
+        for name, value in values.items():
+            try:
+                read = read_fact(f"{prefix}.{name}", value)
+            except InvalidFactsError:
+                continue
+            if read is not None:
+                self.put(f"{prefix}.{name}", read, source)
+
+    def put_present(self, prefix: str, values: Mapping[str, Any], source: Source) -> None:
+        """Set every value that is not None below ``prefix``."""
+        for name, value in values.items():
+            if value is not None:
+                self.put(f"{prefix}.{name}", value, source)
+
+
+def encode_facts(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts as JSON values of the scenario format; civil dates and numbers are text and lose no digit."""
+    return {name: _encode(value) for name, value in values.items()}
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return encode_facts(value)
+    if isinstance(value, list | tuple):
+        return [_encode(each) for each in value]
+    return encode_scalar(value)
+
+
+def encode_scalar(value: Any) -> Any:
+    """Return one value as JSON: a civil date or a number as text."""
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return value
+    return value.isoformat() if isinstance(value, date) else format(value, "f" if isinstance(value, Decimal) else "d")
+
+
+def decode_facts(encoded: Any) -> dict[str, Any]:
+    """Return what ``evaluate_transfer`` takes.
+
+    Raises:
+        InvalidFactsError: An unknown field or a value of the wrong kind, with its path.
+    """
+    facts: dict[str, Any] = read_shape(encoded, TRANSFER, "facts")
+    return facts
+
+
+def read_fact(path: str, value: Any) -> Any:
+    """Read one JSON value as the fact at a dotted path.
+
+    Raises:
+        InvalidFactsError: There is no such fact, or the value is of the wrong kind.
+    """
+    shape: Any = TRANSFER
+    for name in path.split("."):
+        shape = shape.get(name) if isinstance(shape, Mapping) else None
+    if shape is None:
+        raise InvalidFactsError(f"{path}: unknown field")
+    return read_shape(value, shape, path)

@@ -1,0 +1,216 @@
+"""From security, standings, register and request to the rules' facts. Pure: everything read comes in as a case."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, tzinfo
+from decimal import Decimal
+from typing import Any
+
+from service.credentials.credential_types import RULE_ZONES
+from service.gate.fact_sheet import FactSheet, Source
+from service.gate.party_facts import Party, Question, put_party
+from service.gate.transfer_models import PartyInTrade, TransferRequest
+from service.gate.values import price_per_unit
+from service.storage.tables import Lot
+
+_NUMBERS = ("total_assets", "awtv", "ms_threshold")
+_DATES = ("dcp_start", "class_outstanding_since", "lockup_until")
+_FALSE_UNLESS_SAID = ("offshore", "regs_certified")
+_TRADE_FALSE_UNLESS_SAID = ("info_package", "info_rights_144a")
+_NEEDS_QUALIFICATION = {"us.506c"}
+
+
+@dataclass(frozen=True, slots=True)
+class LotPart:
+    """What may be taken of one lot."""
+
+    lot: Lot
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterState:
+    """The register's counters as this transfer finds them, its own reservation left out.
+
+    Attributes:
+        holders: Holders, and slots promised to unsettled transfers.
+        unissued: Quantity that primary sales may still create.
+        outstanding: Sum of all lots.
+    """
+
+    holders: int
+    unissued: int
+    outstanding: int
+
+
+@dataclass(frozen=True, slots=True)
+class AffiliateSale:
+    """A sale by the seller as an affiliate, settled or still reserved."""
+
+    on: date
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransferCase:
+    """Everything that one evaluation depends on.
+
+    Attributes:
+        asserted_by: DID of the caller, whose word the request is.
+        security, offering: Published form: terms, ``id`` and ``version``.
+        quantity: The part of the request that this offering's lots carry.
+        lots: The seller's free lots under this offering, in the order in which they are taken.
+        seller_position: All that the seller holds of the security.
+        buyer_holds: The buyer already holds the security.
+        is_licensed: The caller is the registrar, or a venue whose grant covers this transfer.
+    """
+
+    request: TransferRequest
+    asserted_by: str
+    security: Mapping[str, Any]
+    offering: Mapping[str, Any]
+    quantity: int
+    lots: Sequence[LotPart]
+    seller: Party | None
+    buyer: Party | None
+    seller_position: int
+    buyer_holds: bool
+    affiliate_sales: Sequence[AffiliateSale]
+    register: RegisterState
+    is_licensed: bool
+    now: datetime
+    on: date
+
+
+def zone_of(regime: str) -> tzinfo:
+    """Return the zone in which a regime counts days."""
+    return RULE_ZONES.get(regime.partition(".")[0].upper(), UTC)
+
+
+def build_facts(case: TransferCase) -> FactSheet:
+    """Build what ``evaluate_transfer`` takes, every value with its source; what nobody supplied stays absent."""
+    sheet = FactSheet()
+    _put_transfer(sheet, case)
+    _put_terms(sheet, case)
+    _put_register(sheet, case)
+    for role, party in (("seller", case.seller), ("buyer", case.buyer)):
+        if party is not None:
+            put_party(sheet, role, party, _ask(case, role))
+            _put_part_in_trade(sheet, role, case)
+    return sheet
+
+
+def _ask(case: TransferCase, role: str) -> Question:
+    regime = case.offering["regime"]
+    is_needed = role == "buyer" and case.request.action == "primary" and regime in _NEEDS_QUALIFICATION
+    return Question(
+        now=case.now,
+        on=case.on,
+        zone=zone_of(regime),
+        needs_qualification=is_needed,
+        max_screen_age_hours=case.security["policy"]["max_screen_age_hours"],
+    )
+
+
+def _put_transfer(sheet: FactSheet, case: TransferCase) -> None:
+    asked: Source = {"kind": "request", "asserted_by": case.asserted_by}
+    request = case.request
+    sheet.put("action", request.action, asked)
+    sheet.put("date", case.on, asked)
+    sheet.put("qty", case.quantity, asked)
+    sheet.put("price", price_per_unit(request.price.amount, case.security["unit_decimals"]), asked)
+    sheet.put("approvals", len({each.approver for each in request.approvals}), asked)
+    if request.document:
+        sheet.put_present("doc", request.document.model_dump(include={"type", "sha256"}), asked)
+    for name in _TRADE_FALSE_UNLESS_SAID:
+        sheet.put(f"trade.{name}", False, {"kind": "request", "detail": "not asserted"})
+    sheet.put_present("trade", request.trade.model_dump(exclude={"buyer", "seller"}), asked)
+
+
+def _put_terms(sheet: FactSheet, case: TransferCase) -> None:
+    security, offering = case.security, case.offering
+    of_offering: Source = {"kind": "offering", "id": offering["id"], "version": offering["version"]}
+    of_security: Source = {"kind": "security", "id": security["id"], "version": security["version"]}
+    own = {"id", "security_id", "version", "state", "countries_allowed", "countries_blocked", "min_quantity"}
+    for name, value in offering.items():
+        if name not in own:
+            sheet.put(f"offering.{name}", _read_term(name, value), of_offering)
+    if offering["issuer"] is None:
+        sheet.put("offering.issuer", security["issuer"], of_security)
+    if offering["outstanding"] is None:
+        sheet.put("offering.outstanding", case.register.outstanding, {"kind": "register"})
+    sheet.put("offering.state", _combine_states(case), of_security)
+    sheet.put("offering.countries_allowed", _combine_allowed(security, offering), of_security)
+    blocked = sorted({*security["countries_blocked"], *offering["countries_blocked"]})
+    sheet.put("offering.countries_blocked", blocked, of_security)
+    sheet.put("offering.min_quantity", _find_minimum(case), of_security)
+    sheet.put_present("policy", security["policy"], of_security)
+    sheet.put_present("caps", security["caps"], of_security)
+
+
+def _read_term(name: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if name in _NUMBERS:
+        return Decimal(value)
+    if name in _DATES:
+        return date.fromisoformat(value)
+    return int(value) if name == "outstanding" else value
+
+
+def _combine_states(case: TransferCase) -> str:
+    """Return the stricter state; a closed security is closed to sales and halted for everything else."""
+    states = {case.security["state"], case.offering["state"]}
+    if case.security["state"] == "closed" and case.request.action != "primary":
+        return "halted"
+    return next((state for state in ("halted", "closed") if state in states), "open")
+
+
+def _combine_allowed(security: Mapping[str, Any], offering: Mapping[str, Any]) -> list[str] | None:
+    lists = [terms["countries_allowed"] for terms in (security, offering) if terms["countries_allowed"] is not None]
+    return sorted(set(lists[0]).intersection(*lists)) if lists else None
+
+
+def _find_minimum(case: TransferCase) -> int:
+    """Return the minimum that binds this part: it is meant for the whole transfer, not for each offering's share."""
+    minimum = max(int(case.security["min_quantity"]), int(case.offering["min_quantity"]))
+    return min(minimum, case.quantity) if int(case.request.quantity) >= minimum else minimum
+
+
+def _put_register(sheet: FactSheet, case: TransferCase) -> None:
+    register: Source = {"kind": "register"}
+    sheet.put("venue.licensed", case.is_licensed, register)
+    sheet.put("state.holders_of_record", case.register.holders, register)
+    sheet.put("state.unissued", case.register.unissued, register)
+    if case.seller is not None:
+        sheet.put("seller.lots", [_describe_part(part) for part in case.lots], register)
+        sheet.put("seller.exits", case.seller_position == int(case.request.quantity), register)
+        sales = [{"date": sale.on, "qty": sale.quantity} for sale in case.affiliate_sales]
+        sheet.put("seller.affiliate_sales", sales, register)
+    if case.buyer is not None:
+        sheet.put("buyer.existing_holder", case.buyer_holds, register)
+
+
+def _describe_part(part: LotPart) -> dict[str, Any]:
+    lot = part.lot
+    values = {
+        "qty": part.quantity,
+        "acquired_on": lot.acquired_on,
+        "paid_in_full_on": lot.paid_in_full_on,
+        "from_": lot.acquired_from,
+        "tack_from": lot.tack_from,
+        "issued_on": lot.issued_on,
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _put_part_in_trade(sheet: FactSheet, role: str, case: TransferCase) -> None:
+    asked: Source = {"kind": "request", "asserted_by": case.asserted_by}
+    for name in _FALSE_UNLESS_SAID:
+        sheet.put(f"{role}.{name}", False, {"kind": "request", "detail": "not asserted"})
+    part: PartyInTrade | None = getattr(case.request.trade, role)
+    if part is None:
+        return
+    sheet.put_present(role, part.model_dump(exclude={"verification"}), asked)
+    if part.verification:
+        sheet.put_present(f"{role}.verification", part.verification.model_dump(), asked)

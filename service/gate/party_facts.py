@@ -1,0 +1,154 @@
+"""From what a platform holds about an investor to the rules' facts about a party. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from decimal import ROUND_CEILING, Decimal
+from typing import Any
+
+from service.gate.fact_sheet import FactSheet, Source
+from service.gate.held_credentials import VALID, HeldCredential, pick_newest, worst_status
+from service.gate.qualification_facts import pick_qualification, put_qualification
+
+SECONDS_PER_HOUR = 3600
+CLOCK_TOLERANCE = timedelta(seconds=10)
+HIT_PREVAILS = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Everything that a platform holds about one investor at the instant of the question.
+
+    Attributes:
+        is_bound: The investor is bound to one KYC (``iss``, ``sub``) by a verified presentation.
+        screening: The platform's own screening: ``result``, ``screened_at``, ``lists``; None if it made none.
+        credentials: What was presented, newest first within a type, whatever became of it since.
+    """
+
+    ref: str
+    is_bound: bool
+    frozen: bool
+    screening: Mapping[str, Any] | None
+    credentials: tuple[HeldCredential, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the facts about a party depend on besides the party.
+
+    Attributes:
+        now: The instant of the decision.
+        on: The trade date, a civil date in ``zone``.
+        needs_qualification: Whether the regime asks this party for a qualified-investor credential.
+        max_screen_age_hours: Policy.
+    """
+
+    now: datetime
+    on: date
+    zone: tzinfo
+    needs_qualification: bool
+    max_screen_age_hours: int
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """One screening against sanctions lists."""
+
+    result: str
+    screened_at: datetime
+    source: Source
+    credential: HeldCredential | None = None
+
+
+def put_party(sheet: FactSheet, role: str, party: Party, question: Question) -> None:
+    """Set the facts about one party below ``role``; what nobody supplied stays absent."""
+    kyc = pick_newest(party.credentials, "kyc")
+    standing: Source = {"kind": "standing"}
+    sheet.put(f"{role}.id", party.ref, {"kind": "request"})
+    sheet.put(f"{role}.identified", party.is_bound and kyc is not None, standing)
+    sheet.put(f"{role}.frozen", party.frozen, {"kind": "investor"})
+    used = [_put_kyc(sheet, role, kyc, question)] if kyc else []
+    screening = pick_screening(party, question.now)
+    if screening:
+        used.append(_put_screening(sheet, role, screening, question))
+    _put_political_exposure(sheet, role, party)
+    qualification = pick_qualification(party.credentials, question)
+    used.append(put_qualification(sheet, role, qualification, question))
+    sheet.put(f"{role}.credential_status", worst_status(used), standing)
+
+
+def read_residence(party: Party | None) -> str | None:
+    """Return the country that the newest KYC names, or None."""
+    kyc = pick_newest(party.credentials, "kyc") if party else None
+    country = kyc.claims.get("country") if kyc else None
+    return country if isinstance(country, str) else None
+
+
+def last_valid_day(expires_at: datetime, zone: tzinfo) -> date:
+    """Return the last civil day in ``zone`` that lies, in whole or in part, before the expiry."""
+    return (expires_at - timedelta(seconds=1)).astimezone(zone).date()
+
+
+def _put_kyc(sheet: FactSheet, role: str, kyc: HeldCredential, question: Question) -> str:
+    """Set what the KYC says; return the status that it contributes."""
+    claims, source = kyc.claims, kyc.source
+    valid_until = last_valid_day(kyc.expires_at, question.zone)
+    sheet.put(f"{role}.kyc_valid_until", valid_until, source)
+    named = {"kyc_loa": "loa", "country": "country", "state": "state", "us_person": "us_person"}
+    sheet.put_claims(role, {fact: claims.get(claim) for fact, claim in named.items()}, source)
+    if claims.get("beneficial_owners_complete") is not False:
+        sheet.put(f"{role}.owners", [], source)
+    status = kyc.status_at(question.now)
+    # KYC_EXPIRED already says it; CRED_EXPIRED is for the hours between the expiry and the end of its day.
+    return VALID if status == "expired" and valid_until < question.on else status
+
+
+def pick_screening(party: Party, now: datetime) -> Screening | None:
+    """Choose the screening that counts: the newest, unless a hit of the last 24 hours says otherwise.
+
+    Source: api.md section 4, ``PUT /v1/investors/{ref}``.
+    """
+    screenings = sorted(_list_screenings(party), key=lambda each: each.screened_at, reverse=True)
+    usable = [each for each in screenings if not each.credential or each.credential.status_at(now) == VALID]
+    candidates = usable or screenings
+    recent_hits = (each for each in usable if each.result == "hit" and now - each.screened_at <= HIT_PREVAILS)
+    return next(recent_hits, candidates[0] if candidates else None)
+
+
+def _list_screenings(party: Party) -> Sequence[Screening]:
+    found = []
+    if party.screening:
+        source: Source = {"kind": "investor", "screened_at": party.screening["screened_at"]}
+        found.append(Screening(party.screening["result"], _read_instant(party.screening["screened_at"]), source))
+    credential = pick_newest(party.credentials, "aml-screening")
+    if credential and "result" in credential.claims and "screened_at" in credential.claims:
+        screened_at = _read_instant(credential.claims["screened_at"])
+        found.append(Screening(credential.claims["result"], screened_at, credential.source, credential))
+    return found
+
+
+def _read_instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _put_screening(sheet: FactSheet, role: str, screening: Screening, question: Question) -> str:
+    age = question.now - screening.screened_at
+    if -CLOCK_TOLERANCE <= age < timedelta(0):
+        age = timedelta(0)
+    seconds = Decimal(age // timedelta(milliseconds=1)) / 1000
+    # Rounding up keeps a screening that is a second too old from looking fresh.
+    hours = (seconds / SECONDS_PER_HOUR).quantize(Decimal("0.001"), rounding=ROUND_CEILING)
+    sheet.put(f"{role}.sanctions", screening.result, screening.source)
+    sheet.put(f"{role}.screen_age_hours", hours, screening.source)
+    status = screening.credential.status_at(question.now) if screening.credential else VALID
+    # AML_SCREEN_STALE already says it.
+    return VALID if status == "expired" and hours > question.max_screen_age_hours else status
+
+
+def _put_political_exposure(sheet: FactSheet, role: str, party: Party) -> None:
+    """A screening that reports no political exposure found none."""
+    credential = pick_newest(party.credentials, "aml-screening")
+    claims = credential.claims if credential else {}
+    source = credential.source if credential else {"kind": "investor"}
+    sheet.put(f"{role}.pep", claims.get("pep", False), source)
+    sheet.put(f"{role}.edd_done", claims.get("edd_done", False), source)

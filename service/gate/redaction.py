@@ -1,0 +1,49 @@
+"""What of a decision callers without the ``compliance`` scope may see. Pure.
+
+Telling a customer that a sanctions or money-laundering check stopped a trade is an offence in many places, so the
+outward form must not let one such reason be told from another, nor from its remedy, evidence or projection.
+
+Source: api.md section 5; docs/decisions/0010-redacted-decisions.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from service.gate.verdict import Verdict
+from service.schema_files import load_reason_codes
+
+RESTRICTED = "RESTRICTED"
+
+
+def redact(verdict: Verdict) -> Verdict:
+    """Return the verdict as everybody may see it; the same object if nothing has to be withheld."""
+    reasons = _redact_reasons(verdict.reasons)
+    obligations = tuple(
+        each for each in verdict.obligations if load_reason_codes()[each["code"]]["outward"] is not None
+    )
+    if reasons == verdict.reasons and obligations == verdict.obligations:
+        return verdict
+    return replace(verdict, reasons=reasons, obligations=obligations, max_quantity=None)
+
+
+def _redact_reasons(reasons: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """Replace all restricted reasons of a party by one that stands first, where the class of such reasons stands."""
+    hidden = [each for each in reasons if load_reason_codes()[each["code"]]["outward"] == RESTRICTED]
+    if not hidden:
+        return tuple(reasons)
+    parties = dict.fromkeys(each["party"] for each in hidden)
+    return (*(_restricted(party) for party in parties), *(each for each in reasons if each not in hidden))
+
+
+def _restricted(party: str | None) -> dict[str, Any]:
+    entry = load_reason_codes()[RESTRICTED]
+    return {
+        "code": RESTRICTED,
+        "party": party,
+        "basis": entry["basis"],
+        "citation": "policy: restricted",
+        "message": entry["title"],
+        "evidence": {},
+        "remedy": {"kind": "none"},
+    }

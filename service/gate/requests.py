@@ -1,0 +1,116 @@
+"""What a transfer request must be before it can be decided: shape across members, dates, and its identity."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import rfc8785
+
+from service.errors import InvalidInputError
+from service.gate.facts import zone_of
+from service.gate.transfer_models import TransferRequest
+
+SUPPORTED_ACTIONS = ("primary", "secondary")
+
+
+class InvalidTransferError(InvalidInputError):
+    """The request contradicts itself or the security."""
+
+    code = "invalid_transfer"
+
+
+class ActionUnsupportedError(InvalidInputError):
+    """The gate does not decide this action."""
+
+    code = "action_unsupported"
+
+
+class TradeDateError(InvalidInputError):
+    """The trade date lies before today or after the time in which the transfer must settle."""
+
+    code = "trade_date_out_of_range"
+
+
+def check_request(request: TransferRequest, *, currency: str) -> None:
+    """Check what one member alone cannot show.
+
+    Args:
+        currency: The security's.
+
+    Raises:
+        ActionUnsupportedError: See ``code``.
+        InvalidTransferError: Wrong parties for the action, or another currency.
+    """
+    if request.action not in SUPPORTED_ACTIONS:
+        raise ActionUnsupportedError(
+            "The action is not supported.",
+            errors=[{"path": "/body/action", "detail": f"must be one of {', '.join(SUPPORTED_ACTIONS)}"}],
+        )
+    if request.buyer is None:
+        raise _invalid("buyer", "is required")
+    if (request.seller is None) != (request.action == "primary"):
+        raise _invalid("seller", "is required, except in a primary sale, which has none")
+    if request.seller == request.buyer:
+        raise _invalid("buyer", "must not be the seller")
+    if request.price.currency != currency:
+        raise _invalid("price/currency", f"must be {currency}, the currency of the security")
+
+
+def _invalid(path: str, detail: str) -> InvalidTransferError:
+    return InvalidTransferError(
+        "The transfer cannot be decided as asked.", errors=[{"path": f"/body/{path}", "detail": detail}]
+    )
+
+
+def resolve_trade_date(
+    asked: date | None, *, now: datetime, settle_within: int, may_go_back: bool = False
+) -> Callable[[str], date]:
+    """Return a function from a regime to the trade date: the one asked for, or today in the regime's zone.
+
+    Args:
+        settle_within: Seconds from now in which the trade must settle.
+        may_go_back: Previews may ask about the past.
+
+    Raises (the returned function):
+        TradeDateError: See ``code``.
+    """
+
+    def resolve(regime: str) -> date:
+        zone = zone_of(regime)
+        today = now.astimezone(zone).date()
+        if asked is None:
+            return today
+        latest = (now + timedelta(seconds=settle_within)).astimezone(zone).date()
+        if asked > latest or (asked < today and not may_go_back):
+            raise TradeDateError(
+                "The trade date is out of range.",
+                errors=[{"path": "/body/trade_date", "detail": f"must be from {today} to {latest}"}],
+            )
+        return asked
+
+    return resolve
+
+
+def dump_request(request: TransferRequest) -> dict[str, Any]:
+    """Return the request as JSON values, only the members that were sent."""
+    return request.model_dump(mode="json", exclude_unset=True, exclude={"idempotency_key"})
+
+
+def hash_request(request: TransferRequest) -> str:
+    """Return the digest that two requests share exactly if they ask for the same."""
+    return hashlib.sha256(rfc8785.dumps(dump_request(request))).hexdigest()
+
+
+def bind_request(request: TransferRequest, *, on: date) -> dict[str, Any]:
+    """Return the members that the signature binds; parties are bound as pseudonyms instead."""
+    bound: dict[str, Any] = {
+        "security_id": request.security_id,
+        "action": request.action,
+        "quantity": request.quantity,
+        "price": request.price.model_dump(),
+        "trade_date": on.isoformat(),
+    }
+    if request.venue is not None:
+        bound["venue"] = request.venue
+    return bound

@@ -1,0 +1,149 @@
+"""The register over HTTP: securities, offerings, grants, positions."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Request, Response
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import IntegrityError
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.errors import ConflictError
+from service.gate import register, securities
+from service.gate.facts import zone_of
+from service.gate.securities import Saved
+from service.gate.security_models import GrantTerms, OfferingTerms, OpeningPositions, SecurityTerms
+from service.web.auth import Caller, require_scope
+from service.web.context import Context, ContextDep
+from service.web.idempotency import Answer, answer_once
+from service.web.pagination import DEFAULT_LIMIT, After, Limit, page_of
+from service.web.routing import v1_router
+
+GateCaller = Annotated[Caller, Depends(require_scope("gate"))]
+Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+router = v1_router("gate")
+
+
+class ChangedMeanwhileError(ConflictError):
+    """Two requests created the same thing at the same time."""
+
+    code = "changed_meanwhile"
+
+
+def _answer(saved: Saved) -> JSONResponse:
+    return JSONResponse(saved.body, status_code=201 if saved.created else 200)
+
+
+def _changed_meanwhile() -> ChangedMeanwhileError:
+    return ChangedMeanwhileError("Another request changed this at the same time; try again.")
+
+
+@router.put("/securities/{security_id}")
+async def put_security(security_id: Id, body: SecurityTerms, context: ContextDep, caller: GateCaller) -> Response:
+    """Create a security, or give it a new version."""
+    try:
+        async with context.database.transaction() as session:
+            saved = await securities.put_security(session, caller.org_id, security_id, body, now=context.clock())
+    except IntegrityError:
+        raise _changed_meanwhile() from None
+    return _answer(saved)
+
+
+@router.get("/securities")
+async def list_securities(
+    request: Request,
+    response: Response,
+    context: ContextDep,
+    caller: GateCaller,
+    limit: Limit = DEFAULT_LIMIT,
+    after: After = None,
+) -> dict[str, Any]:
+    """List the caller's securities."""
+    async with context.database.reading() as session:
+        items = await securities.list_securities(session, caller.org_id, after=after, limit=limit + 1)
+    return page_of(request, response, items, limit=limit)
+
+
+@router.get("/securities/{security_id}")
+async def get_security(security_id: Id, context: ContextDep, caller: GateCaller) -> dict[str, Any]:
+    """Return a security that the caller keeps, or was granted."""
+    async with context.database.reading() as session:
+        access = await securities.open_security(session, caller.org_id, security_id, lock=False)
+    return securities.describe_security(access.head, access.terms)
+
+
+@router.put("/securities/{security_id}/offerings/{offering_id}")
+async def put_offering(
+    security_id: Id, offering_id: Id, body: OfferingTerms, context: ContextDep, caller: GateCaller
+) -> Response:
+    """Create an offering, or give it a new version."""
+    async with context.database.transaction() as session:
+        saved = await securities.put_offering(
+            session, caller.org_id, security_id, offering_id, body, now=context.clock()
+        )
+    return _answer(saved)
+
+
+@router.get("/securities/{security_id}/offerings")
+async def list_offerings(security_id: Id, context: ContextDep, caller: GateCaller) -> dict[str, Any]:
+    """List a security's offerings."""
+    async with context.database.reading() as session:
+        access = await securities.open_security(session, caller.org_id, security_id, lock=False)
+        items = await securities.list_offerings(session, access.head.org_id, security_id)
+    return {"data": items, "next": None}
+
+
+@router.get("/securities/{security_id}/offerings/{offering_id}")
+async def get_offering(security_id: Id, offering_id: Id, context: ContextDep, caller: GateCaller) -> dict[str, Any]:
+    """Return one offering."""
+    async with context.database.reading() as session:
+        access = await securities.open_security(session, caller.org_id, security_id, lock=False)
+        return await securities.get_offering(session, access.head.org_id, security_id, offering_id)
+
+
+@router.put("/securities/{security_id}/grants/{org_id}")
+async def put_grant(security_id: Id, org_id: Id, body: GrantTerms, context: ContextDep, caller: GateCaller) -> Response:
+    """Let a venue gate on the caller's security."""
+    async with context.database.transaction() as session:
+        saved = await securities.put_grant(session, caller.org_id, security_id, org_id, body, now=context.clock())
+    return _answer(saved)
+
+
+@router.delete("/securities/{security_id}/grants/{org_id}", status_code=204)
+async def delete_grant(security_id: Id, org_id: Id, context: ContextDep, caller: GateCaller) -> None:
+    """Withdraw a venue's grant; its next transfer is denied."""
+    async with context.database.transaction() as session:
+        await securities.withdraw_grant(session, caller.org_id, security_id, org_id, now=context.clock())
+
+
+@router.post("/securities/{security_id}/positions", status_code=201)
+async def open_positions(
+    security_id: Id, body: OpeningPositions, request: Request, context: ContextDep, caller: GateCaller
+) -> Response:
+    """Enter opening balances: all lots or none."""
+
+    async def handle(session: AsyncSession) -> Answer:
+        return Answer(201, {"lots": await _enter(session, context, caller, security_id, body)})
+
+    return await answer_once(context, request, caller, handle)
+
+
+async def _enter(
+    session: AsyncSession, context: Context, caller: Caller, security_id: str, body: OpeningPositions
+) -> list[dict[str, Any]]:
+    now = context.clock()
+    today = now.astimezone(zone_of("us")).date()
+    return await register.add_opening_lots(session, caller.org_id, security_id, body.lots, now=now, today=today)
+
+
+@router.get("/securities/{security_id}/positions")
+async def list_positions(security_id: Id, context: ContextDep, caller: GateCaller) -> dict[str, Any]:
+    """Return the cap table."""
+    async with context.database.reading() as session:
+        return {"data": await register.list_positions(session, caller.org_id, security_id), "next": None}
+
+
+@router.get("/securities/{security_id}/holders")
+async def count_holders(security_id: Id, context: ContextDep, caller: GateCaller) -> dict[str, Any]:
+    """Return the counters of holders and quantities."""
+    async with context.database.reading() as session:
+        return await register.count_holders(session, caller.org_id, security_id)

@@ -1,0 +1,128 @@
+"""Transfers over HTTP: decide, preview, settle, void, look up."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+
+from service.errors import ForbiddenError, MalformedError, ServiceError
+from service.gate.decisions import build_answer
+from service.gate.previews import preview_transfer
+from service.gate.settlement import find_transfer, read_reservation_state, settle_transfer, void_transfer
+from service.gate.transfer_models import (
+    BatchItem,
+    Settlement,
+    TransferBatch,
+    TransferPreview,
+    TransferRequest,
+    Voiding,
+)
+from service.gate.transfers import answer_first, decide_transfer, read_signed
+from service.storage.tables import Transfer
+from service.web.auth import Caller, require_scope
+from service.web.context import Context, ContextDep
+from service.web.idempotency import read_idempotency_key
+from service.web.problems import problem_document, problem_of
+from service.web.routing import v1_router
+
+GateCaller = Annotated[Caller, Depends(require_scope("gate"))]
+Reader = Annotated[Caller, Depends(require_scope("gate", "compliance", "audit"))]
+COMPLIANCE = "compliance"
+router = v1_router("gate")
+
+
+class IdempotencyKeyRequiredError(MalformedError):
+    """A transfer without a key could be decided twice."""
+
+    code = "idempotency_key_required"
+
+
+class BundleRestrictedError(ForbiddenError):
+    """The bundle holds what only callers with the compliance scope may see."""
+
+    code = "bundle_restricted"
+
+
+def _sees_all(caller: Caller) -> bool:
+    return COMPLIANCE in caller.scopes
+
+
+@router.post("/transfers")
+async def post_transfer(body: TransferRequest, request: Request, context: ContextDep, caller: GateCaller) -> Response:
+    """Decide whether a transfer may happen; a permit reserves."""
+    key = read_idempotency_key(request)
+    if key is None:
+        raise IdempotencyKeyRequiredError("POST /v1/transfers needs an Idempotency-Key.")
+    decided = await decide_transfer(context, caller.org_id, body, key=key)
+    headers = {"Idempotency-Replayed": "true"} if decided.replayed else None
+    return JSONResponse(answer_first(decided.transfer, sees_all=_sees_all(caller)), headers=headers)
+
+
+@router.post("/transfers/preview")
+async def post_preview(body: TransferPreview, context: ContextDep, caller: GateCaller) -> dict[str, Any]:
+    """Say what would be decided; nothing is reserved or recorded."""
+    return await preview_transfer(context, caller.org_id, body, sees_all=_sees_all(caller))
+
+
+@router.post("/transfers/batch")
+async def post_batch(body: TransferBatch, context: ContextDep, caller: GateCaller) -> dict[str, Any]:
+    """Decide transfers in order; each item answers with its decision or its problem."""
+    return {"data": [await _decide_item(item, context, caller) for item in body.transfers]}
+
+
+async def _decide_item(item: dict[str, Any], context: Context, caller: Caller) -> dict[str, Any]:
+    try:
+        asked = BatchItem.model_validate(item)
+        decided = await decide_transfer(context, caller.org_id, asked, key=asked.idempotency_key)
+    except ValidationError as error:
+        errors = [{"path": "/" + "/".join(map(str, found["loc"])), "detail": found["msg"]} for found in error.errors()]
+        return problem_document(
+            status=422, code="invalid_input", detail="The transfer does not have the expected shape.", errors=errors
+        )
+    except ServiceError as error:
+        return problem_of(error)
+    return answer_first(decided.transfer, sees_all=_sees_all(caller))
+
+
+@router.post("/transfers/{transfer_id}/settle")
+async def post_settlement(
+    transfer_id: str, body: Settlement, context: ContextDep, caller: GateCaller
+) -> dict[str, Any]:
+    """Settle a permitted transfer, exactly once, if everything still holds."""
+    ended = await settle_transfer(
+        context, caller.org_id, transfer_id, reference=body.reference, sees_all=_sees_all(caller)
+    )
+    return _describe(ended.transfer, ended.ending.state, caller)
+
+
+@router.post("/transfers/{transfer_id}/void")
+async def post_voiding(transfer_id: str, body: Voiding, context: ContextDep, caller: GateCaller) -> dict[str, Any]:
+    """Give a reservation up, exactly once."""
+    ended = await void_transfer(context, caller.org_id, transfer_id, reason=body.reason)
+    return _describe(ended.transfer, ended.ending.state, caller)
+
+
+@router.get("/transfers/{transfer_id}")
+async def get_transfer(transfer_id: str, context: ContextDep, caller: Reader) -> dict[str, Any]:
+    """Return a decision and what became of its reservation."""
+    async with context.database.reading() as session:
+        transfer = await find_transfer(session, caller.org_id, transfer_id)
+        state = await read_reservation_state(session, transfer, now=context.clock())
+    return _describe(transfer, state, caller)
+
+
+@router.get("/transfers/{transfer_id}/bundle")
+async def get_bundle(transfer_id: str, context: ContextDep, caller: Reader) -> dict[str, Any]:
+    """Return everything that is needed to make the decision again."""
+    async with context.database.reading() as session:
+        transfer = await find_transfer(session, caller.org_id, transfer_id)
+    if transfer.outward_payload is not None and not _sees_all(caller):
+        raise BundleRestrictedError("This bundle needs the scope compliance.")
+    bundle: dict[str, Any] = json.loads(transfer.bundle)
+    return bundle
+
+
+def _describe(transfer: Transfer, state: str | None, caller: Caller) -> dict[str, Any]:
+    return build_answer(read_signed(transfer, sees_all=_sees_all(caller)), reservation_state=state)
