@@ -79,8 +79,11 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
+def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
     """Run a new cluster for the length of the ``with`` block.
+
+    Args:
+        durable: Sync to disk as in production; tests have no use for it, benchmarks do.
 
     Ends the test through ``require_or_skip`` when no PostgreSQL 15 or later is found.
     """
@@ -92,7 +95,7 @@ def running_postgres() -> Iterator[PostgresServer]:
         data = Path(home, "data")
         _run([str(binaries / "initdb"), *_initdb_options(data)], cwd=data.parent, **account)
         with data.joinpath("postgresql.auto.conf").open("a") as configuration:
-            configuration.write(CONFIGURATION)
+            configuration.write(CONFIGURATION.replace("off", "on") if durable else CONFIGURATION)
         server = _start(binaries, data, account)
         try:
             yield server

@@ -1,6 +1,7 @@
 """``init``: schema and keys of the deployment."""
 
-from service.cli.support import JsonOption, print_fields, print_json, run_with_context
+from service.cli.output import JsonOption, print_fields, print_json
+from service.cli.support import run_with_context
 from service.organizations.setup import create_system_keys
 from service.storage.migrate import upgrade
 from service.web.context import Context

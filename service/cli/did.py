@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli.support import JsonOption, new_app, print_json, print_table
+from service.cli.output import JsonOption, new_app, print_json, print_table
 from service.credentials.did import MalformedDidError, did_web_url, resolve_did_jwk, resolve_did_key
 from service.credentials.encoding import parse_json
 from service.errors import NotFoundError

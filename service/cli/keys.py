@@ -6,7 +6,8 @@ import typer
 from sqlmodel import select
 
 from service.cli.orgs import find_by_slug
-from service.cli.support import JsonOption, new_app, print_fields, print_json, print_table, run_with_context
+from service.cli.output import JsonOption, new_app, print_fields, print_json, print_table
+from service.cli.support import run_with_context
 from service.errors import InvalidInputError
 from service.organizations.organizations import SYSTEM_SLUG
 from service.storage.tables import Organization, SigningKey

@@ -1,22 +1,59 @@
-"""The root of all commands."""
+"""The root of all commands; each is imported only when it is called, so that the wallet starts fast."""
 
-from typing import Annotated
+import importlib
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from service import __version__
-from service.cli import admin, did, keys, orgs, rules, schemas, serve, wallet
-from service.cli.support import new_app
 
-app = new_app("Reusable investor credentials and a transfer gate.")
-app.command()(admin.init)
-app.command()(serve.serve)
-app.add_typer(orgs.app, name="org")
-app.add_typer(keys.app, name="keys")
-app.add_typer(rules.app, name="rules")
-app.add_typer(did.app, name="did")
-app.add_typer(schemas.app, name="schemas")
-app.add_typer(wallet.app, name="wallet")
+# name -> module, attribute, one line of help; the order is that of ``--help``
+COMMANDS = {
+    "init": ("service.cli.admin", "init", "Create or migrate the database and make the deployment's own keys."),
+    "seed": ("service.cli.demo", "seed", "Create the demo organisations and one security."),
+    "serve": ("service.cli.serve", "serve", "Run the service."),
+    "demo": ("service.cli.demo", "demo", "Play the whole story on a fresh deployment."),
+    "org": ("service.cli.orgs", "app", "Organisations, their roles and their API clients."),
+    "keys": ("service.cli.keys", "app", "Signing keys of organisations, and of the deployment itself."),
+    "wallet": ("service.cli.wallet", "app", "Keep credentials and show them: a holder on the command line."),
+    "rules": ("service.cli.rules", "app", "Rules with their citations, and the scenario files that test them."),
+    "replay": ("service.cli.replay", "replay", "Re-evaluate a decision bundle offline."),
+    "did": ("service.cli.did", "app", "Decentralized identifiers."),
+    "schemas": ("service.cli.schemas", "app", "Write or check the generated files."),
+}
+
+
+def _load(name: str) -> Any:
+    """Return the click command behind a name."""
+    module, attribute, summary = COMMANDS[name]
+    found = getattr(importlib.import_module(module), attribute)
+    if isinstance(found, typer.Typer):
+        command: Any = typer.main.get_command(found)
+    else:
+        single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+        single.command(name)(found)
+        command = typer.main.get_command(single)
+    command.name = name
+    command.short_help = summary
+    return command
+
+
+class LazyCommands(TyperGroup):
+    """A group that knows the names of its commands and loads one when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return every name, in order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return one command, or None."""
+        return _load(cmd_name) if cmd_name in COMMANDS else None
+
+
+app = typer.Typer(
+    cls=LazyCommands, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
+)
 
 
 def _print_version(wanted: bool) -> None:

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli.support import JsonOption, new_app, print_fields, print_json, print_table, run_with_context
+from service.cli.output import JsonOption, new_app, print_fields, print_json, print_table
+from service.cli.support import run_with_context
 from service.errors import NotFoundError
 from service.organizations.clients import ClientCredentials
 from service.organizations.clients import create_client as record_client

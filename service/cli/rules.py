@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli.support import JsonOption, new_app, print_fields, print_json, print_table, printable
+from service.cli.output import JsonOption, new_app, print_fields, print_json, print_table, printable
 from service.rules.catalog import (
     REGIMES,
     RULES_SHA256,

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import typer
 
 from service.app import create_app
-from service.cli.support import new_app
+from service.cli.output import new_app
 from service.schema_files import SCHEMAS_DIR
 from service.settings import load_settings
 

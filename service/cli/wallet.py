@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 from rich.console import Console, RenderableType
 
-from service.cli.support import PIPE_COLUMNS, JsonOption, is_terminal, new_app
+from service.cli.output import PIPE_COLUMNS, JsonOption, is_terminal, new_app
 from service.credentials.did import did_jwk_from_jwk
 from service.errors import ServiceError
 from service.fetch import Fetcher

@@ -1,0 +1,73 @@
+"""First scenes: the organisations, and an investor who receives three credentials."""
+
+from typing import Any
+
+from service.demo import cases
+from service.demo.client import OrganizationClient
+from service.demo.holder import Holder
+from service.demo.qr import print_qr, qr_svg
+from service.demo.stage import NEW_YORK, Stage
+
+
+async def introduce_parties(stage: Stage) -> None:
+    """Show who takes part."""
+    with stage.teller.step("operator", "Three organisations") as step:
+        members = stage.seed["organizations"]
+        step.details = [f"{name:<11}{member['did']}" for name, member in members.items()]
+        step.picture("parties", members=members)
+        step.expect(len(members) == 3, "a KYC provider, a CPA firm, a platform; each with its own keys and DID")
+
+
+async def _offer(
+    client: OrganizationClient, configuration: str, claims: dict[str, Any], holder: Holder, *, tx_code: bool = False
+) -> Any:
+    body = {
+        "credential_configuration_id": configuration,
+        "claims": claims,
+        "subject_ref": f"case-{holder.name}",
+        "tx_code": tx_code,
+    }
+    return await client.post("/v1/credential-offers", body, key=f"offer-{configuration}-{holder.name}")
+
+
+async def _accept(stage: Stage, holder: Holder, offer: Any, title: str) -> Any:
+    with stage.teller.step("investor", f"{holder.name}'s wallet accepts {title}") as step:
+        accepted = await holder.accept(offer)
+        step.picture("card", title=title, card=accepted)
+        step.expect(bool(accepted), "key proven, credential verified and kept encrypted")
+    return accepted
+
+
+async def grant_three_credentials(stage: Stage) -> None:
+    """KYC with a transaction code, screening, accreditation; each offered, accepted and kept."""
+    ada, today = stage.holder("ada"), stage.now.astimezone(NEW_YORK).date()
+    await ada.ask("init")
+    with stage.teller.step("issuer", "The KYC provider offers an identity credential") as step:
+        offer = await _offer(stage.kyc, "kyc", cases.identity_of_us_person(today), ada, tx_code=True)
+        step.details = [offer["deep_link"], f"transaction code, told to the investor separately: {offer['tx_code']}"]
+        step.picture("offer", qr=qr_svg(offer["deep_link"]), link=offer["web_link"])
+        step.expect(offer["tx_code"].isdigit(), "offer made; QR below")
+    print_qr(stage.teller.console, offer["deep_link"])
+    await _accept(stage, ada, offer, "KYC: I am me")
+    screening = await _offer(stage.kyc, "aml-screening", cases.screening(stage.now), ada)
+    await _accept(stage, ada, screening, "AML screening: on no list")
+    granted = await _offer(stage.accreditor, "qualified-investor", cases.accreditation(today), ada)
+    stage.kept["accreditation_offer"] = granted["id"]
+    await _accept(stage, ada, granted, "Qualified investor: accredited, confirmed by a CPA")
+    stage.kept["ada"] = ada
+
+
+async def grant_to_others(stage: Stage) -> None:
+    """Two more investors: one accredited by a KYC vendor only, one who lives in Hong Kong."""
+    today = stage.now.astimezone(NEW_YORK).date()
+    bob, chen = stage.holder("bob"), stage.holder("chen")
+    for holder in (bob, chen):
+        await holder.ask("init")
+    with stage.teller.step("issuer", "Two more investors receive credentials") as step:
+        await bob.accept(await _offer(stage.kyc, "kyc", cases.identity_of_us_person(today), bob))
+        await bob.accept(await _offer(stage.kyc, "aml-screening", cases.screening(stage.now), bob))
+        await bob.accept(await _offer(stage.kyc, "qualified-investor", cases.accreditation(today), bob))
+        await chen.accept(await _offer(stage.kyc, "kyc", cases.identity_of_hong_kong_person(today), chen))
+        await chen.accept(await _offer(stage.kyc, "aml-screening", cases.screening(stage.now), chen))
+        step.expect(True, "bob is accredited by the KYC vendor itself; chen lives in Hong Kong")
+    stage.kept |= {"bob": bob, "chen": chen}
