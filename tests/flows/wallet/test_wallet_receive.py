@@ -1,8 +1,7 @@
 """A wallet takes an offer, and refuses whatever isn't what it says it is."""
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -10,41 +9,16 @@ from starlette.responses import JSONResponse, Response
 
 from service.credentials.credential_types import vct_of
 from service.fetch import Fetcher, FetchError
-from service.keys import FileKeystore
 from service.wallet.errors import NegativeAnswerError, RefusedError, RejectedError, UnsupportedError, UsageError
 from service.wallet.receive import accept, propose
 from service.wallet.records import StoredCredential
-from service.wallet.store import Wallet, create_wallet
-from tests.loopback import Received, serving
+from service.wallet.store import Wallet
+from tests.loopback import Received
 from tests.wallet_parties import KYC_CLAIMS, NOW, FakeIssuer, public
 
 METADATA = "/.well-known/openid-credential-issuer/issuers/kyc"
 SERVER = "/.well-known/oauth-authorization-server/issuers/kyc"
 KEYS = "/.well-known/jwt-vc-issuer/issuers/kyc"
-
-
-@pytest.fixture
-def issuer(tmp_path: Path) -> Iterator[FakeIssuer]:
-    made: list[FakeIssuer] = []
-
-    def make(base_url: str) -> FakeIssuer:
-        made.append(FakeIssuer(base_url, FileKeystore(tmp_path / "issuer", "p")))
-        return made[0]
-
-    with serving(make):
-        yield made[0]
-
-
-@pytest.fixture
-def wallet(tmp_path: Path) -> Wallet:
-    return create_wallet(tmp_path / "wallet", "p")
-
-
-@pytest.fixture
-async def fetcher() -> AsyncIterator[Fetcher]:
-    fetcher = Fetcher(allow_loopback=True)
-    yield fetcher
-    await fetcher.close()
 
 
 async def receive(wallet: Wallet, text: str, fetcher: Fetcher, **more: Any) -> list[StoredCredential]:
