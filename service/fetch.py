@@ -10,6 +10,7 @@ import ipaddress
 import socket
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -21,8 +22,8 @@ MAX_BYTES = 64 * 1024
 TIMEOUT_S = 3.0
 
 # ``ipaddress.is_global`` calls NAT64, 6to4, IPv4-compatible and multicast addresses global, so we list what is not.
-_DENIED = [
-    ipaddress.ip_network(block)
+_DENIED_V4 = [
+    ipaddress.IPv4Network(block)
     for block in (
         "0.0.0.0/8",
         "10.0.0.0/8",
@@ -38,22 +39,10 @@ _DENIED = [
         "198.51.100.0/24",
         "203.0.113.0/24",
         "224.0.0.0/3",
-        "::/96",
-        "::ffff:0:0/96",
-        "64:ff9b::/96",
-        "64:ff9b:1::/48",
-        "100::/64",
-        "2001::/23",
-        "2001:db8::/32",
-        "2002::/16",
-        "3fff::/20",
-        "5f00::/16",
-        "fc00::/7",
-        "fe80::/10",
-        "fec0::/10",
-        "ff00::/8",
     )
 ]
+_GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")  # all that was ever handed out; the rest maps, translates or is local
+_DENIED_V6 = [ipaddress.IPv6Network(block) for block in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
 
 
 class FetchError(UnavailableError):
@@ -80,20 +69,37 @@ class Fetched:
 def is_public_address(address: str) -> bool:
     """Tell whether an IP address may be called at all."""
     ip = ipaddress.ip_address(address.split("%")[0])
-    return not any(ip.version == block.version and ip in block for block in _DENIED)
+    if isinstance(ip, ipaddress.IPv4Address):
+        return not any(ip in block for block in _DENIED_V4)
+    return ip in _GLOBAL_V6 and not any(ip in block for block in _DENIED_V6)
 
 
-def _port(parts: SplitResult) -> int:
+def _is_loopback_address(address: str) -> bool:
+    return ipaddress.ip_address(address.split("%")[0]).is_loopback
+
+
+def _is_loopback_name(host: str) -> bool:
+    return host == "localhost" or host.endswith(".localhost")
+
+
+def _split(url: str) -> tuple[SplitResult, str, int]:
+    """Return the parts of a URL that we would fetch, its host and its port."""
     try:
-        return parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
-        raise FetchBlockedError("The address has no valid port.") from None
+        parts = urlsplit(url)
+        port = parts.port or {"https": 443, "http": 80}[parts.scheme]
+    except (ValueError, KeyError):
+        raise FetchBlockedError("Only plain https addresses are fetched.") from None
+    host = parts.hostname or ""
+    # Names in other scripts come as punycode; resolvers read look-alikes of digits and dots as addresses.
+    if not host or not url.isascii() or parts.username is not None:
+        raise FetchBlockedError("Only plain https addresses are fetched.")
+    return parts, host, port
 
 
 async def _resolve(host: str, port: int) -> list[str]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
+    except (OSError, ValueError):
         raise FetchError("The host name could not be resolved.") from None
     addresses = [str(entry[4][0]) for entry in found]
     return sorted(addresses, key=lambda address: ":" in address)  # a local server often listens on IPv4 only
@@ -104,57 +110,75 @@ class Fetcher:
 
     Args:
         allow: ``host:port`` pairs that are exempt from the address and https rules.
-        allow_loopback: Exempt ``localhost`` and ``*.localhost`` too; for a wallet on its owner's machine.
+        allow_loopback: Exempt ``localhost`` and ``*.localhost`` too, where they are loopback addresses; for a wallet
+            on its owner's machine.
+        timeout: Seconds that connecting and each read may take; a whole request may take twice as long.
     """
 
-    def __init__(self, allow: Collection[str] = (), *, allow_loopback: bool = False) -> None:
+    def __init__(
+        self, allow: Collection[str] = (), *, allow_loopback: bool = False, timeout: float = TIMEOUT_S
+    ) -> None:
         self._allow = frozenset(allow)
         self._allow_loopback = allow_loopback
-        self._client = httpx2.AsyncClient(follow_redirects=False, timeout=TIMEOUT_S, trust_env=False)
+        self._timeout = timeout
+        # A kept connection is found again by its address, so with TLS it could serve a host whose certificate was
+        # never checked. Cookies would go by the address too.
+        tls = httpx2.create_ssl_context(trust_env=False)
+        fresh = httpx2.AsyncHTTPTransport(verify=tls, limits=httpx2.Limits(max_keepalive_connections=0))
+        self._client = httpx2.AsyncClient(
+            follow_redirects=False,
+            timeout=timeout,
+            trust_env=False,
+            verify=tls,
+            mounts={"https://": fresh},
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        )
 
     async def close(self) -> None:
         """Close idle connections."""
         await self._client.aclose()
 
-    def _is_exempt(self, host: str, port: int) -> bool:
-        loopback = host == "localhost" or host.endswith(".localhost")
-        return f"{host}:{port}" in self._allow or (self._allow_loopback and loopback)
-
-    async def _pin(self, url: str) -> tuple[str, str]:
-        """Return the URL with the checked address in place of the host, and the host for SNI and ``Host``."""
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        if parts.scheme not in ("http", "https") or not host or parts.username is not None:
-            raise FetchBlockedError("Only plain https addresses are fetched.")
-        port = _port(parts)
-        exempt = self._is_exempt(host, port)
-        if not exempt and parts.scheme != "https":
+    async def _check(self, host: str, port: int, scheme: str) -> str:
+        """Return the one address to connect to."""
+        exempt = f"{host}:{port}" in self._allow
+        loopback = self._allow_loopback and _is_loopback_name(host)
+        if scheme != "https" and not (exempt or loopback):
             raise FetchBlockedError("Only https addresses are fetched.")
         addresses = await _resolve(host, port)
-        if not addresses or not (exempt or all(is_public_address(address) for address in addresses)):
-            raise FetchBlockedError("The address is not a public one.")
-        literal = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
+        if not exempt:
+            may_call = _is_loopback_address if loopback else is_public_address
+            if not all(may_call(address) for address in addresses):
+                raise FetchBlockedError("The address is not a public one.")
+        return addresses[0]
+
+    async def _pin(self, url: str) -> tuple[str, str, str]:
+        """Return the URL with the checked address in place of the host, the ``Host`` header, and the host for SNI."""
+        parts, host, port = _split(url)
+        address = await self._check(host, port, parts.scheme)
+        literal = f"[{address}]" if ":" in address else address
         query = f"?{parts.query}" if parts.query else ""
-        return f"{parts.scheme}://{literal}:{port}{parts.path or '/'}{query}", parts.netloc.rpartition("@")[2]
+        return f"{parts.scheme}://{literal}:{port}{parts.path or '/'}{query}", parts.netloc, host
 
     async def _request(
         self, method: str, url: str, *, max_bytes: int, headers: dict[str, str], **kwargs: Any
     ) -> Fetched:
-        pinned, netloc = await self._pin(url)
-        request = self._client.build_request(
-            method,
-            pinned,
-            headers={"Host": netloc, "Accept-Encoding": "identity"} | headers,
-            extensions={"sni_hostname": urlsplit(url).hostname},
-            **kwargs,
-        )
         try:
-            async with asyncio.timeout(TIMEOUT_S * 2):
+            async with asyncio.timeout(self._timeout * 2):
+                pinned, netloc, host = await self._pin(url)
+                request = self._client.build_request(
+                    method,
+                    pinned,
+                    headers={"Host": netloc, "Accept-Encoding": "identity"} | headers,
+                    extensions={"sni_hostname": host},
+                    **kwargs,
+                )
                 response = await self._client.send(request, stream=True)
                 try:
                     body = await self._read(response, max_bytes)
                 finally:
                     await response.aclose()
+        except httpx2.InvalidURL:
+            raise FetchBlockedError("Only plain https addresses are fetched.") from None
         except (httpx2.HTTPError, TimeoutError):
             raise FetchError("The other side did not answer in time or broke the connection.") from None
         return Fetched(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
