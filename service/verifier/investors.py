@@ -8,12 +8,13 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import NotFoundError
+from service.rules.purposes import CredentialNeed, Purpose, list_purposes
 from service.storage.audit import append_audit_entry
 from service.storage.standings import list_standing
 from service.storage.statuses import StatusQuery, StatusReading, read_credential_statuses
 from service.storage.tables import Investor, StandingCredential, TrustedIssuer
 from service.storage.trust import attester_class_of, judge_issuer, jurisdiction_of, list_trusted_issuers
-from service.verifier.purposes import PURPOSES, Need, Purpose, list_missing_claims
+from service.verifier.purposes import list_missing_claims
 from service.verifier.standing import lock_investor
 from service.verifier.statuses import STATUS_NAMES
 from service.web.instants import format_instant, format_optional
@@ -88,7 +89,7 @@ async def read_standing(
         "as_of": format_instant(now),
         "credentials": [_describe_held(held[row.id]) for row in rows],
         "facts": [fact for each in newest.values() for fact in _list_facts(each)],
-        "purposes": [_describe_coverage(purpose, newest) for purpose in PURPOSES.values()],
+        "purposes": [_describe_coverage(purpose, newest) for purpose in list_purposes()],
     }
 
 
@@ -177,7 +178,7 @@ def _describe_coverage(purpose: Purpose, newest: Mapping[str, HeldCredential]) -
     }
 
 
-def _find_gap(need: Need, newest: Mapping[str, HeldCredential]) -> dict[str, Any] | None:
+def _find_gap(need: CredentialNeed, newest: Mapping[str, HeldCredential]) -> dict[str, Any] | None:
     held = newest.get(need.credential_type)
     gap: dict[str, Any] = {"credential_type": need.credential_type}
     if held is None:

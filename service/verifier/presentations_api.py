@@ -6,9 +6,10 @@ from fastapi import Depends, Request, Response
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import NotFoundError
+from service.rules import purposes
 from service.storage.tables import PresentationRequest
 from service.verifier.models import PresentationRequestBody
-from service.verifier.purposes import PURPOSES, describe_purpose
+from service.verifier.purposes import build_query
 from service.verifier.requests import (
     NewRequest,
     create_presentation_request,
@@ -27,7 +28,11 @@ router = v1_router("verifier")
 @router.get("/purposes")
 async def list_purposes(_caller: Verifier) -> dict[str, Any]:
     """List what can be asked for by name, and the DCQL query of each."""
-    return {"data": [describe_purpose(purpose) for purpose in PURPOSES.values()], "next": None}
+    data = [
+        purposes.describe_purpose(purpose) | {"dcql_query": build_query(purpose)}
+        for purpose in purposes.list_purposes()
+    ]
+    return {"data": data, "next": None}
 
 
 @router.post("/presentation-requests", status_code=201)

@@ -39,7 +39,7 @@ async def test_a_presentation_verifies_end_to_end(scene: Scene, response_mode: s
     assert {check["outcome"] for check in found["checks"]} == {"pass"}
     assert [(each["id"], each["status"], each["issuer"]) for each in found["credentials"]] == [
         ("kyc", "valid", scene.kyc.identifier),
-        ("aml_screening", "valid", scene.kyc.identifier),
+        ("aml", "valid", scene.kyc.identifier),
         ("qualified_investor", "valid", scene.accreditor.identifier),
     ]
     assert found["credentials"][0]["claims"]["sub"] == "subject-one"
@@ -147,7 +147,7 @@ async def test_an_unreadable_answer_leaves_the_request_open(scene: Scene, vp_tok
     assert (await scene.platform.read(made["id"]))["state"] == "pending"
 
 
-@pytest.mark.parametrize("kept", [[], ["kyc"], ["kyc", "aml_screening"]], ids=["empty map", "one", "two of three"])
+@pytest.mark.parametrize("kept", [[], ["kyc"], ["kyc", "aml"]], ids=["empty map", "one", "two of three"])
 async def test_a_subset_of_the_query_rejects(scene: Scene, kept: list[str]) -> None:
     made = await scene.platform.ask(purpose="us.506c", investor_ref="inv-1")
     request = await scene.wallet.open(made)
@@ -183,7 +183,7 @@ async def test_a_missing_claim_rejects(scene: Scene) -> None:
         issued_at=scene.deployment.clock(),
         sign=scene.wallet.keys.sign,
     )
-    answer = await scene.wallet.send(request, scene.wallet.present(request) | {"aml_screening": [bare]})
+    answer = await scene.wallet.send(request, scene.wallet.present(request) | {"aml": [bare]})
     assert await rejected(scene, made, answer.status_code) == {("query", "query_unsatisfied")}
 
 
@@ -328,7 +328,7 @@ async def test_transaction_data_is_agreed_to(scene: Scene) -> None:
     made = await scene.platform.ask(purpose="us.reg_s", transaction_data=[entry])
     request = await scene.wallet.open(made)
     token = scene.wallet.present(request)
-    token["aml_screening"] = scene.wallet.present(request, transaction_data_hashes=None)["aml_screening"]
+    token["aml"] = scene.wallet.present(request, transaction_data_hashes=None)["aml"]
     assert (await scene.wallet.send(request, token)).status_code == 200
 
 
@@ -337,7 +337,7 @@ async def test_swapped_transaction_data_reject(scene: Scene) -> None:
     made = await scene.platform.ask(purpose="us.reg_s", transaction_data=[entry])
     request = await scene.wallet.open(made)
     token = scene.wallet.present(request | {"transaction_data": ["e30"]})
-    token["aml_screening"] = scene.wallet.present(request, transaction_data_hashes=None)["aml_screening"]
+    token["aml"] = scene.wallet.present(request, transaction_data_hashes=None)["aml"]
     answer = await scene.wallet.send(request, token)
     assert ("transaction_data", "transaction_data_mismatch") in await rejected(scene, made, answer.status_code)
 
@@ -363,5 +363,5 @@ async def test_a_wallet_that_holds_only_a_kyc_cannot_answer(scene: Scene) -> Non
     wallet = Wallet(scene.deployment, held=[await scene.kyc.issue("kyc", scene.wallet.keys)])
     made = await scene.platform.ask(purpose="us.506c")
     request = await wallet.open(made)
-    answer = await wallet.send(request, {"kyc": ["a.b.c~"], "aml_screening": ["~"], "qualified_investor": ["x"]})
+    answer = await wallet.send(request, {"kyc": ["a.b.c~"], "aml": ["~"], "qualified_investor": ["x"]})
     assert {check for check, _ in await rejected(scene, made, answer.status_code)} == {"format"}

@@ -1,0 +1,204 @@
+"""Issuers outside the deployment: whom we ask, what we believe, and what holds when they fall silent."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from service.credentials.did import did_jwk_from_jwk, did_key_from_jwk
+from service.storage.tables import CachedDocument
+from service.verifier.statuses import refresh_all_status_lists
+from tests.deployment import Deployment, running_deployment
+from tests.foreign_issuer import LIST_PATH, METADATA_PATH, ForeignIssuer, running_foreign_issuer
+from tests.unit.sd_jwt_support import new_key_pair
+from tests.verifying_support import Platform, Wallet, failed
+
+HOLDER = new_key_pair()
+
+
+@pytest.fixture
+async def abroad() -> AsyncIterator[ForeignIssuer]:
+    async with running_foreign_issuer() as issuer:
+        yield issuer
+
+
+@pytest.fixture
+async def deployment(migrated_url: str, tmp_path: Path, abroad: ForeignIssuer) -> AsyncIterator[Deployment]:
+    async with running_deployment(migrated_url, tmp_path, fetch_allow=(f"localhost:{abroad.port}",)) as running:
+        abroad.serve_list(running.clock())
+        yield running
+
+
+@pytest.fixture
+async def platform(deployment: Deployment, abroad: ForeignIssuer) -> Platform:
+    platform = Platform(deployment, await deployment.add_organization("platform", "platform"))
+    await platform.trust(abroad.identifier, "kyc")
+    return platform
+
+
+async def verify(platform: Platform, abroad: ForeignIssuer, **changes: Any) -> dict[str, Any]:
+    return await platform.verify(credential=abroad.issue(HOLDER, platform.deployment.clock(), **changes))
+
+
+async def test_keys_come_from_the_inserted_well_known_path_and_are_kept_a_while(
+    platform: Platform, abroad: ForeignIssuer
+) -> None:
+    assert (await verify(platform, abroad))["outcome"] == "verified"
+    assert (await verify(platform, abroad))["outcome"] == "verified"
+    assert abroad.asked == [METADATA_PATH, LIST_PATH]
+    platform.deployment.clock.advance(minutes=6)
+    assert (await verify(platform, abroad))["outcome"] == "verified"
+    assert abroad.asked[2:] == [METADATA_PATH]
+
+
+async def test_an_issuer_that_is_not_trusted_is_never_asked(platform: Platform, abroad: ForeignIssuer) -> None:
+    await platform.call("DELETE", "/v1/trusted-issuers/one")
+    verdict = await verify(platform, abroad)
+    assert verdict["outcome"] == "rejected"
+    assert failed(verdict["checks"]) == {("issuer_trusted", "issuer_untrusted")}
+    assert abroad.asked == []
+
+
+@pytest.mark.parametrize("make_did", [did_key_from_jwk, did_jwk_from_jwk])
+async def test_a_did_that_holds_its_key_needs_no_fetch(
+    platform: Platform, abroad: ForeignIssuer, make_did: Any
+) -> None:
+    did = make_did(abroad.keys.jwk)
+    verdict = await verify(platform, abroad, iss=did, kid=None)
+    assert failed(verdict["checks"]) == {("issuer_trusted", "issuer_untrusted"), ("status", "status_unavailable")}
+    await platform.trust(did, "kyc")
+    assert failed((await verify(platform, abroad, iss=did, kid=None))["checks"]) == {("status", "status_unavailable")}
+
+
+async def test_did_web_documents_must_be_about_the_issuer(platform: Platform, abroad: ForeignIssuer) -> None:
+    did = f"did:web:localhost%3A{abroad.port}:issuers:abroad"
+    document = {
+        "id": did,
+        "verificationMethod": [{"id": f"{did}#k1", "controller": did, "publicKeyJwk": abroad.keys.jwk}],
+        "assertionMethod": [f"{did}#k1"],
+    }
+    abroad.serve("/issuers/abroad/did.json", document | {"id": "did:web:example.com"})
+    verdict = await verify(platform, abroad, iss=did, kid=f"{did}#k1")
+    assert failed(verdict["checks"]) == {("issuer", "issuer_key_unknown")}
+    abroad.serve("/issuers/abroad/did.json", document)
+    abroad.serve_list(platform.deployment.clock(), kid=f"{did}#k1")
+    assert (await verify(platform, abroad, iss=did, kid=f"{did}#k1"))["outcome"] == "verified"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"issuer": "http://localhost/other"},
+        {"jwks_uri": "http://localhost/jwks"},
+        {"jwks": None},
+        {"jwks": {"keys": "none"}},
+        {"jwks": {"keys": []}},
+        {"jwks": {"keys": [{"kid": "k1", "kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}]}},
+    ],
+    ids=["another issuer", "jwks and jwks_uri", "neither", "no list", "no key", "point off the curve"],
+)
+async def test_metadata_that_do_not_hold_together_fail(
+    platform: Platform, abroad: ForeignIssuer, changes: dict[str, Any]
+) -> None:
+    abroad.serve_metadata(**changes)
+    verdict = await verify(platform, abroad)
+    assert (verdict["outcome"], failed(verdict["checks"])) == ("rejected", {("issuer", "issuer_key_unknown")})
+
+
+async def test_jwks_uri_is_followed(platform: Platform, abroad: ForeignIssuer) -> None:
+    abroad.serve_metadata(jwks=None, jwks_uri=f"{abroad.origin}/jwks")
+    abroad.serve("/jwks", {"keys": [{**abroad.keys.jwk, "kid": "k1"}]})
+    assert (await verify(platform, abroad))["outcome"] == "verified"
+
+
+async def test_an_issuer_that_does_not_answer_leaves_it_undetermined(platform: Platform, abroad: ForeignIssuer) -> None:
+    abroad.serve(METADATA_PATH, {}, status=500)
+    verdict = await verify(platform, abroad)
+    assert (verdict["valid"], verdict["outcome"]) == (False, "undetermined")
+    assert failed(verdict["checks"]) == {("issuer", "issuer_unavailable")}
+
+
+async def test_a_rotated_key_is_found_and_the_old_one_forgotten(platform: Platform, abroad: ForeignIssuer) -> None:
+    assert (await verify(platform, abroad))["outcome"] == "verified"
+    abroad.serve_metadata("k2")
+    assert failed((await verify(platform, abroad, kid="k2"))["checks"]) == {("issuer", "issuer_key_unknown")}
+    platform.deployment.clock.advance(seconds=31)
+    assert (await verify(platform, abroad, kid="k2"))["outcome"] == "verified"
+    assert failed((await verify(platform, abroad, kid="k1"))["checks"]) == {("issuer", "issuer_key_unknown")}
+
+
+async def test_kid_is_an_opaque_name(platform: Platform, abroad: ForeignIssuer) -> None:
+    for kid in ("../../etc/passwd", "' OR 1=1 --", "K1", "k1 ", ""):
+        assert failed((await verify(platform, abroad, kid=kid))["checks"]) == {("issuer", "issuer_key_unknown")}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"keys": new_key_pair()}, {"sub": "http://localhost/lists/2"}, {"kid": "k9"}, {"status_list": {"bits": 2}}],
+    ids=["another signer", "another list", "unknown key", "no list"],
+)
+async def test_a_list_that_is_not_the_issuers_says_nothing(
+    platform: Platform, abroad: ForeignIssuer, changes: dict[str, Any]
+) -> None:
+    abroad.serve_list(platform.deployment.clock(), **changes)
+    verdict = await verify(platform, abroad)
+    assert (verdict["outcome"], verdict["status"]) == ("undetermined", "unknown")
+    assert failed(verdict["checks"]) == {("status", "status_unavailable")}
+
+
+async def test_an_older_list_does_not_undo_a_revocation(platform: Platform, abroad: ForeignIssuer) -> None:
+    clock = platform.deployment.clock
+    start = clock()
+    clock.advance(hours=1)
+    abroad.serve_list(clock(), statuses={5: 1})
+    assert (await verify(platform, abroad))["status"] == "revoked"
+    clock.advance(hours=1)
+    abroad.serve_list(start)
+    verdict = await verify(platform, abroad)
+    assert (verdict["status"], verdict["outcome"]) == ("revoked", "rejected")
+
+
+async def test_a_silent_list_is_stale_then_undetermined(platform: Platform, abroad: ForeignIssuer) -> None:
+    clock = platform.deployment.clock
+    assert (await verify(platform, abroad))["outcome"] == "verified"
+    del abroad.pages[LIST_PATH]
+    clock.advance(hours=23, minutes=59)
+    verdict = await verify(platform, abroad)
+    assert (verdict["outcome"], verdict["checks"][-1]["code"]) == ("verified", "status_stale")
+    clock.advance(minutes=2)
+    verdict = await verify(platform, abroad)
+    assert (verdict["outcome"], failed(verdict["checks"])) == ("undetermined", {("status", "status_unavailable")})
+
+
+async def test_a_silent_list_past_its_end_is_undetermined(platform: Platform, abroad: ForeignIssuer) -> None:
+    clock = platform.deployment.clock
+    expires_at = clock.now.replace(hour=clock.now.hour + 2)
+    abroad.serve_list(clock(), expires_at=expires_at)
+    assert (await verify(platform, abroad))["outcome"] == "verified"
+    del abroad.pages[LIST_PATH]
+    clock.advance(hours=2)
+    assert (await verify(platform, abroad))["outcome"] == "undetermined"
+
+
+async def test_lists_of_standing_are_refreshed_apart_from_decisions(platform: Platform, abroad: ForeignIssuer) -> None:
+    clock = platform.deployment.clock
+    wallet = Wallet(platform.deployment, held=[abroad.issue(HOLDER, clock())], keys=HOLDER)
+    query = {"id": "k", "format": "dc+sd-jwt", "meta": {"vct_values": ["urn:goodstanding:vct:kyc:1"]}}
+    made = await platform.ask(
+        dcql_query={"credentials": [query | {"claims": [{"path": ["sub"]}]}]}, investor_ref="inv-1"
+    )
+    assert (await wallet.answer(made)).status_code == 200
+    clock.advance(hours=1)
+    abroad.serve_list(clock(), statuses={5: 2})
+    assert (await platform.read_standing("inv-1"))["credentials"][0]["status"] == "valid"
+    await refresh_all_status_lists(platform.deployment.context)
+    assert (await platform.read_standing("inv-1"))["credentials"][0]["status"] == "suspended"
+
+
+async def test_each_platform_keeps_its_own_copies(platform: Platform, abroad: ForeignIssuer) -> None:
+    await verify(platform, abroad)
+    async with platform.deployment.context.database.reading() as session:
+        rows = (await session.exec(select(CachedDocument))).all()
+    assert {row.org_id for row in rows} == {platform.member.org_id}

@@ -1,0 +1,106 @@
+"""An issuer outside the deployment: a real HTTP server on loopback, with keys, metadata and a status list."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from service.credentials.credential_types import CREDENTIAL_TYPES
+from service.credentials.jose import sign_jws
+from service.credentials.sd_jwt import issue_sd_jwt
+from service.credentials.status_list import build_status_list_claims, set_status
+from tests.unit.sd_jwt_support import KeyPair, new_key_pair, new_salt
+from tests.verifying_support import CLAIMS
+
+METADATA_PATH = "/.well-known/jwt-vc-issuer/issuers/abroad"
+LIST_PATH = "/lists/1"
+
+
+@dataclass
+class ForeignIssuer:
+    """What it serves is in ``pages`` (path to status and body); what was asked for is in ``asked``."""
+
+    port: int = 0
+    keys: KeyPair = field(default_factory=new_key_pair)
+    pages: dict[str, tuple[int, str]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    @property
+    def origin(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    @property
+    def identifier(self) -> str:
+        return f"{self.origin}/issuers/abroad"
+
+    @property
+    def list_uri(self) -> str:
+        return self.origin + LIST_PATH
+
+    def serve(self, path: str, body: Any, status: int = 200) -> None:
+        self.pages[path] = (status, body if isinstance(body, str) else json.dumps(body))
+
+    def serve_metadata(self, kid: str = "k1", **changes: Any) -> None:
+        metadata = {"issuer": self.identifier, "jwks": {"keys": [{**self.keys.jwk, "kid": kid}]}} | changes
+        self.serve(METADATA_PATH, {name: value for name, value in metadata.items() if value is not None})
+
+    def serve_list(self, now: datetime, *, statuses: dict[int, int] | None = None, **changes: Any) -> None:
+        """Publish a list; ``keys`` and ``kid`` replace the signer, other changes replace claims."""
+        packed = bytearray(64)
+        for index, value in (statuses or {}).items():
+            set_status(packed, 2, index, value)
+        keys, kid = changes.pop("keys", self.keys), changes.pop("kid", "k1")
+        claims = build_status_list_claims(
+            uri=self.list_uri,
+            bits=2,
+            packed=packed,
+            issued_at=now,
+            expires_at=changes.pop("expires_at", now + timedelta(days=3)),
+            ttl=timedelta(minutes=10),
+        )
+        header = {"alg": "ES256", "typ": "statuslist+jwt", "kid": kid}
+        self.serve(LIST_PATH, sign_jws(header, claims | changes, keys.sign))
+
+    def issue(self, holder: KeyPair, now: datetime, *, kid: str | None = "k1", **changes: Any) -> str:
+        payload = {
+            "iss": self.identifier,
+            "vct": CREDENTIAL_TYPES["kyc"].vct,
+            "iat": int(now.timestamp()),
+            "exp": int((now + timedelta(days=30)).timestamp()),
+            "cnf": {"jwk": holder.jwk},
+            "status": {"status_list": {"uri": self.list_uri, "idx": 5}},
+            **CLAIMS["kyc"],
+            **changes,
+        }
+        return issue_sd_jwt(
+            payload,
+            disclosable=CREDENTIAL_TYPES["kyc"].disclosable,
+            header={"alg": "ES256"} | ({} if kid is None else {"kid": kid}),
+            sign=self.keys.sign,
+            new_salt=new_salt,
+        )
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        path = head.split(b" ", 2)[1].decode()
+        self.asked.append(path)
+        status, body = self.pages.get(path, (404, "{}"))
+        data = body.encode()
+        writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: {len(data)}\r\nConnection: close\r\n\r\n".encode() + data)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+
+@asynccontextmanager
+async def running_foreign_issuer() -> AsyncIterator[ForeignIssuer]:
+    """Run one until the block ends."""
+    issuer = ForeignIssuer()
+    server = await asyncio.start_server(issuer._answer, "127.0.0.1", 0)
+    issuer.port = server.sockets[0].getsockname()[1]
+    issuer.serve_metadata()
+    async with server:
+        yield issuer
