@@ -4,9 +4,11 @@ Deny overrides review overrides permit. A rule that needs an absent fact denies 
 denies ``RULE_FAILED``. Nothing here, or in a rule, assumes a fact.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Context, localcontext
+from functools import cache
 from typing import Any
 
 from service.rules.catalog import ALWAYS_RULES, REGIMES, RULES_SHA256, RULES_VERSION
@@ -28,8 +30,8 @@ from service.rules.rule import (
     Through,
 )
 
-_DIGITS = 200
-"""Precision that keeps products of quantities (31 digits) and prices exact."""
+_EXACT = Context(prec=200)
+"""Keeps products of quantities (31 digits) and prices exact."""
 
 
 def evaluate_transfer(facts: Mapping[str, Any]) -> Evaluation:
@@ -48,14 +50,26 @@ def evaluate_transfer(facts: Mapping[str, Any]) -> Evaluation:
     """
     view = Facts(facts)
     regime, action = _choose_regime(view), _choose_action(view)
-    tally = _Tally()
-    with localcontext(Context(prec=_DIGITS)):
-        for rule in (*ALWAYS_RULES, *regime.rules):
-            if action in rule.actions:
-                _run_rule(rule, action, view, tally)
+    tally, day = _Tally(), view.day("date") if view.has("date") else None
+    parties = tuple(iterate_parties(view))
+    with localcontext(_EXACT):
+        for rule in _select_rules(regime.id, action):
+            if day is None or not rule.is_in_force(day):
+                tally.take(rule, None, _refuse_date(rule, day), {})
+            elif rule.check:
+                _run_check(rule, None, None, view, tally)
+            else:
+                for role, party in parties:
+                    if role == "buyer" or action not in UNWILLED or rule.binds_unwilled_seller:
+                        _run_check(rule, role, party, view, tally)
     if action in UNWILLED and not _may_acquire(regime, view):
         tally.obligations.add("OBL_HOLD_ONLY")
     return tally.conclude()
+
+
+@cache
+def _select_rules(regime_id: str, action: str) -> tuple[Rule, ...]:
+    return tuple(rule for rule in (*ALWAYS_RULES, *REGIMES[regime_id].rules) if action in rule.actions)
 
 
 def _choose_regime(facts: Facts) -> Regime:
@@ -84,27 +98,27 @@ def _may_acquire(regime: Regime, facts: Facts) -> bool:
         return False
 
 
-def _run_rule(rule: Rule, action: str, facts: Facts, tally: "_Tally") -> None:
-    if rule.check:
-        tally.take(rule, None, _guard(rule, facts, rule.check(facts)))
-    if rule.check_party:
-        for role, party in iterate_parties(facts):
-            if role == "seller" and action in UNWILLED and not rule.binds_unwilled_seller:
-                continue
-            tally.take(rule, role, _guard(rule, facts, rule.check_party(role, party, facts)))
-
-
-def _guard(rule: Rule, facts: Facts, findings: Iterator[Finding]) -> Iterator[Finding]:
-    """Yield the findings of one check; what stops it becomes a finding that denies."""
+def _run_check(rule: Rule, role: str | None, party: Facts | None, facts: Facts, tally: "_Tally") -> None:
+    """Tally the findings of one check; what stops it becomes a finding that denies."""
+    notes: dict[str, Value] = {}
     try:
-        if not rule.is_in_force(facts.day("date")):
-            yield Deny("RULE_FAILED", Remedy("none"), {"rule": rule.id, "error": "not in force on this date"})
-            return
-        yield from findings
+        for finding in rule.start(role, party, facts):
+            tally.take(rule, role, finding, notes)
     except MissingFactError as error:
-        yield Deny("INPUT_MISSING", _remedy_missing(error.path, facts), {"field": error.path})
+        tally.take(rule, role, Deny("INPUT_MISSING", _remedy_missing(error.path, facts), {"field": error.path}), notes)
     except Exception as error:  # a rule's defect must deny this transfer, not stop every other decision
-        yield Deny("RULE_FAILED", Remedy("none"), {"rule": rule.id, "error": type(error).__name__})
+        tally.take(rule, role, _fail(rule, type(error).__name__), notes)
+    tally.computed.update(notes)
+
+
+def _refuse_date(rule: Rule, day: date | None) -> Deny:
+    if day is None:
+        return Deny("INPUT_MISSING", Remedy("none"), {"field": "date"})
+    return _fail(rule, "not in force on this date")
+
+
+def _fail(rule: Rule, error: str) -> Deny:
+    return Deny("RULE_FAILED", Remedy("none"), {"rule": rule.id, "error": error})
 
 
 _REPRESENTED = ("offshore", "regs_certified", "affiliate", "represent", "contrary_knowledge", "third_party_financed")
@@ -132,24 +146,21 @@ class _Tally:
     route: str | None = None
     fewer_may_pass: bool = True
 
-    def take(self, rule: Rule, party: str | None, findings: Iterator[Finding]) -> None:
-        """Add what one check of one rule found."""
-        notes: dict[str, Value] = {}
-        for finding in findings:
-            match finding:
-                case Note(name, value):
-                    notes[name] = value
-                case Through(route):
-                    self.route = notes["route"] = route
-                case AtMost(quantity):
-                    self.bounds.append(quantity)
-                case AtLeast(quantity):
-                    self.least = max(self.least, quantity)
-                case Require(code, on_deny):
-                    (self.binding if on_deny else self.obligations).add(code)
-                case Deny() | Review():
-                    self._add_reason(rule, party, finding, notes)
-        self.computed.update(notes)
+    def take(self, rule: Rule, party: str | None, finding: Finding, notes: dict[str, Value]) -> None:
+        """Add one finding; ``notes`` gathers the values of the check that it comes from."""
+        match finding:
+            case Note(name, value):
+                notes[name] = value
+            case Through(route):
+                self.route = notes["route"] = route
+            case AtMost(quantity):
+                self.bounds.append(quantity)
+            case AtLeast(quantity):
+                self.least = max(self.least, quantity)
+            case Require(code, on_deny):
+                (self.binding if on_deny else self.obligations).add(code)
+            case Deny() | Review():
+                self._add_reason(rule, party, finding, notes)
 
     def _add_reason(self, rule: Rule, party: str | None, finding: Deny | Review, notes: dict[str, Value]) -> None:
         if isinstance(finding, Deny):

@@ -41,11 +41,12 @@ class Facts:
         prefix: Path of this level, empty at the top; only for naming what is missing.
     """
 
-    __slots__ = ("_prefix", "_values")
+    __slots__ = ("_parts", "_prefix", "_values")
 
     def __init__(self, values: Mapping[str, Any], prefix: str = "") -> None:
         self._values = values
         self._prefix = prefix
+        self._parts: dict[str, Facts] = {}
 
     def path(self, name: str) -> str:
         """Return the full path of ``name``, for evidence."""
@@ -93,7 +94,10 @@ class Facts:
 
     def part(self, name: str) -> "Facts":
         """Return the facts below ``name``."""
-        return Facts(self._read(name, dict), self.path(name))
+        part = self._parts.get(name)
+        if part is None:
+            part = self._parts[name] = Facts(self._read(name, dict), self.path(name))
+        return part
 
     def parts(self, name: str) -> list["Facts"]:
         """Return the entries of the list ``name``, each as facts."""

@@ -24,7 +24,7 @@ from service.rules.transfer_schema import TRANSFER
 SCHEMA_VERSION = 1
 KINDS = ("transfer",)
 _MEMBERS = frozenset({"id", "title", "kind", "rule", "confidence", "given", "expect", "note"})
-_EXPECT: Mapping[str, Shape] = {
+_EXPECT: dict[str, Shape] = {
     "computed": {"*": lambda value, _path: value},
     "decision": one_of("permit", "deny", "review"),
     "obligations": (one_of(*OBLIGATIONS),),

@@ -7,7 +7,7 @@ Source: FACTS.md, "Fields that occur".
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from service.rules.facts import InvalidFactsError
 
 Reader = Callable[[Any, str], Any]
-Shape: TypeAlias = "Reader | Mapping[str, Shape] | tuple[Shape]"
+Shape: TypeAlias = "Reader | dict[str, Shape] | tuple[Shape]"
 
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,60}(\.[0-9]{1,60})?")
 
@@ -117,14 +117,14 @@ def read_shape(value: Any, shape: Shape, path: str) -> Any:
     """
     if value is None:
         return None
-    if isinstance(shape, Mapping):
+    if isinstance(shape, dict):
         return _read_object(value, shape, path)
     if isinstance(shape, tuple):
         return _read_list(value, shape[0], path)
     return shape(value, path)
 
 
-def _read_object(value: Any, shape: Mapping[str, Shape], path: str) -> dict[str, Any]:
+def _read_object(value: Any, shape: dict[str, Shape], path: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidFactsError(f"{path}: an object is needed")
     read: dict[str, Any] = {}
@@ -132,7 +132,7 @@ def _read_object(value: Any, shape: Mapping[str, Shape], path: str) -> dict[str,
         below = shape.get(name) or shape.get("*")
         if below is None:
             raise InvalidFactsError(f"{path}.{name}: unknown field")
-        read[name] = entry if entry is None else read_shape(entry, below, f"{path}.{name}")
+        read[name] = read_shape(entry, below, f"{path}.{name}")
     return read
 
 

@@ -4,8 +4,6 @@ Source: FACTS.md, "transfer". Of our own, with defaults in scenarios: ``frozen``
 ``lots[].paid_in_full_on``, ``venue.licensed``, ``doc.authority``.
 """
 
-from collections.abc import Mapping
-
 from service.rules.packs.always_credentials import CODES
 from service.rules.packs.always_identity import BO_REGIMES
 from service.rules.packs.lots import CLOCK_AT_ACQUISITION, TACKING
@@ -22,7 +20,7 @@ from service.rules.schema import (
     read_whole,
 )
 
-_VERIFICATION: Mapping[str, Shape] = {
+_VERIFICATION: dict[str, Shape] = {
     "method": one_of("third_party", "income_review", "net_worth_review", "prior_verified", "min_investment"),
     "attester": read_string,
     "consumer_report": read_flag,
@@ -42,7 +40,7 @@ _VERIFICATION: Mapping[str, Shape] = {
     "verified_by_issuer": read_string,
     "verified_on": read_day,
 }
-_PARTY: Mapping[str, Shape] = {
+_PARTY: dict[str, Shape] = {
     "accredited": read_flag,
     "bo_regime": one_of(*BO_REGIMES),
     "citizenship": read_string,
@@ -67,7 +65,7 @@ _PARTY: Mapping[str, Shape] = {
     "state": read_string,
     "us_person": read_flag,
 }
-_BUYER: Mapping[str, Shape] = {
+_BUYER: dict[str, Shape] = {
     **_PARTY,
     "above_threshold_consent": read_flag,
     "annual_income": read_amount,
@@ -97,7 +95,7 @@ _BUYER: Mapping[str, Shape] = {
     "uk_statement_signed_on": read_day,
     "verification": _VERIFICATION,
 }
-_SELLER: Mapping[str, Shape] = {
+_SELLER: dict[str, Shape] = {
     **_PARTY,
     "affiliate": read_flag,
     "affiliate_sales": ({"date": read_day, "qty": read_amount},),
@@ -114,7 +112,7 @@ _SELLER: Mapping[str, Shape] = {
         },
     ),
 }
-_OFFERING: Mapping[str, Shape] = {
+_OFFERING: dict[str, Shape] = {
     "awtv": read_amount,
     "bad_actor": read_flag,
     "blue_sky_ok_states": (read_string,),
@@ -142,7 +140,7 @@ _OFFERING: Mapping[str, Shape] = {
     "state": one_of("open", "halted", "closed"),
     "total_assets": read_amount,
 }
-_STATE: Mapping[str, Shape] = {
+_STATE: dict[str, Shape] = {
     "beneficial_owners": read_whole,
     "consideration_12m": read_amount,
     "holders_of_record": read_whole,
@@ -156,7 +154,7 @@ _STATE: Mapping[str, Shape] = {
     "offerees_uk": read_whole,
     "unissued": read_whole,
 }
-TRANSFER: Mapping[str, Shape] = {
+TRANSFER: dict[str, Shape] = {
     "action": read_string,
     "approvals": read_whole,
     "buyer": _BUYER,

@@ -13,7 +13,16 @@ from service.rules.decision import Basis, Remedy
 from service.rules.facts import Facts, MissingFactError, all_hold, any_holds
 from service.rules.packs.us_4a7 import try_4a7
 from service.rules.packs.us_144a import try_144a
-from service.rules.packs.us_resale import Attempt, TryRoute, attempt_route, is_gift_for_nothing, try_routes, yield_group
+from service.rules.packs.us_resale import (
+    Attempt,
+    TryRoute,
+    attempt_route,
+    is_gift_for_nothing,
+    raise_missing,
+    try_routes,
+    yield_group,
+    yield_open_route,
+)
 from service.rules.packs.us_restricted import INPUTS, PARAMETERS, RESALE_ROUTES
 from service.rules.packs.us_rule144 import try_rule144_control
 from service.rules.rule import RESALES, SALES, Deny, Finding, Note, Regime, Require, Rule, TransferCheck
@@ -99,42 +108,43 @@ def _meets_904(facts: Facts, _attempt: Attempt) -> bool:
 
 
 def _check_resale(facts: Facts) -> Iterator[Finding]:
+    yield from _note_last_day(facts)
+    own = _try_904(facts)
+    if own.is_open:
+        yield from yield_open_route(own)
+        return
     last_day = find_last_restricted_day(facts)
+    if last_day is not None and facts.day("date") <= last_day:
+        yield from _check_inside_period(facts, add_days(last_day, 1))
+    elif not is_gift_for_nothing(facts) and (routes := _home_routes(facts)):
+        yield from yield_group([own, *try_routes(facts, routes)])
+
+
+def _note_last_day(facts: Facts) -> Iterator[Finding]:
+    try:
+        last_day = find_last_restricted_day(facts)
+    except MissingFactError:
+        return  # reported below if the verdict turns on it
     if last_day is not None:
         yield Note("dcp_last_day", last_day)
-        if facts.day("date") <= last_day:
-            yield from _check_inside_period(facts, add_days(last_day, 1))
-            return
-    if not is_gift_for_nothing(facts):
-        yield from _check_after_period(facts)
 
 
 def _check_inside_period(facts: Facts, free_from: date) -> Iterator[Finding]:
-    own, exempt = [_try_904(facts)], list[Attempt]()
-    if not own[0].is_open:
-        exempt = try_routes(facts, RESALE_ROUTES)
+    """Yield what becomes of a resale that Rule 904 does not carry: another exemption helps only if policy lets it."""
     allowed = facts.part("policy").flag("allow_exempt_flowback")
-    is_exempt = bool(exempt) and exempt[-1].is_open
-    if own[0].is_open or (allowed and is_exempt):
-        yield from yield_group([*own, *exempt])
+    exempt = try_routes(facts, RESALE_ROUTES)
+    if allowed and exempt[-1].is_open:
+        yield from yield_group(exempt)
         return
     yield from _note_all(exempt)
-    refusals = list(_refuse_inside_period(facts, free_from, exempt_by_law=is_exempt))
-    if allowed and not is_exempt:
-        yield from _raise_missing(exempt)
-    yield from refusals
+    if allowed:
+        raise_missing(exempt)
+    yield from _refuse_inside_period(facts, free_from, exempt_by_law=exempt[-1].is_open)
 
 
 def _note_all(attempts: list[Attempt]) -> Iterator[Finding]:
     for attempt in attempts:
         yield from (Note(name, value) for name, value in attempt.notes.items())
-
-
-def _raise_missing(attempts: list[Attempt]) -> Iterator[Finding]:
-    for attempt in attempts:
-        if attempt.missing:
-            raise attempt.missing
-    yield from ()
 
 
 def _refuse_inside_period(facts: Facts, free_from: date, *, exempt_by_law: bool) -> Iterator[Finding]:
@@ -150,13 +160,6 @@ def _refuse_inside_period(facts: Facts, free_from: date, *, exempt_by_law: bool)
         yield Deny("US_REGS_CERT_MISSING", _CERTIFY, basis=basis)
     if facts.part("seller").flag("affiliate"):
         yield Deny("US_RESALE_NO_EXEMPTION", wait, basis=basis)
-
-
-def _check_after_period(facts: Facts) -> Iterator[Finding]:
-    routes = [_try_904, *_home_routes(facts)]
-    attempts = try_routes(facts, routes)
-    if attempts[-1].is_open or len(routes) > 1:
-        yield from yield_group(attempts)
 
 
 def _home_routes(facts: Facts) -> list[TryRoute]:

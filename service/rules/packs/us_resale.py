@@ -72,10 +72,19 @@ def yield_group(attempts: Sequence[Attempt]) -> Iterator[Finding]:
     if attempts[-1].is_open:
         yield from yield_open_route(attempts[-1])
         return
+    raise_missing(attempts)
+    yield from _yield_reason(attempts)
+
+
+def raise_missing(attempts: Sequence[Attempt]) -> None:
+    """Raise the first absent fact on which one of the attempts turns, if any.
+
+    Raises:
+        MissingFactError: There is one.
+    """
     for attempt in attempts:
         if attempt.missing:
             raise attempt.missing
-    yield from _yield_reason(attempts)
 
 
 def yield_open_route(attempt: Attempt) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from service.rules.dates import add_days, add_months, first_day_after_elapsed
 from service.rules.facts import Facts, MissingFactError, Number, all_hold
-from service.rules.packs.lots import read_clock_start, read_free_lots, sum_free_quantity
+from service.rules.packs.lots import TACKING, read_clock_start, read_free_lots, sum_free_quantity
 from service.rules.packs.us_resale import Attempt, attempt_route
 
 IN_FORCE_FROM = date(2008, 2, 15)
@@ -67,12 +67,10 @@ def _has_elapsed(facts: Facts, start: date, months: int) -> bool:
 
 def _find_start(facts: Facts, lot: Facts) -> date:
     """Return the lot's clock start; an unknown earlier owner doesn't matter once the seller's own year has run."""
-    try:
-        return read_clock_start(lot)
-    except MissingFactError:
-        if lot.has("acquired_on") and _has_elapsed(facts, lot.day("acquired_on"), HOLDING_OTHER):
-            return lot.day("acquired_on")
-        raise
+    tacks_from_unknown = lot.text("from_") in TACKING and not lot.has("tack_from")
+    if tacks_from_unknown and lot.has("acquired_on") and _has_elapsed(facts, lot.day("acquired_on"), HOLDING_OTHER):
+        return lot.day("acquired_on")
+    return read_clock_start(lot)
 
 
 def _is_free(facts: Facts, lot: Facts) -> bool:

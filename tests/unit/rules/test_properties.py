@@ -1,0 +1,82 @@
+"""What holds for any facts: determinism, and that knowing less never permits more."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.rules import evaluate_transfer
+from service.rules.facts import InvalidFactsError
+from tests.unit.rules.support import ALL, iterate_paths, shuffled, without
+
+scenario_ids = st.sampled_from(sorted(ALL))
+SAID_ONLY_TO_DENY = {
+    ("buyer", "verification", "contrary_knowledge"),  # a confirmation needs no statement that nothing contrary is known
+}
+ONE_OF_TWO_IS_ABSENT = {"S-RESALE-09", "S-RESALE-31"}  # there the other of two facts that would do is named
+STRICTER_IF_ABSENT = {
+    ("offering", "security")
+}  # of an affiliate's volume: what is not known to be debt counts as equity
+
+
+@given(scenario_ids)
+def test_evaluation_is_deterministic(scenario_id: str) -> None:
+    assert evaluate_transfer(ALL[scenario_id]) == evaluate_transfer(ALL[scenario_id])
+
+
+@given(scenario_ids, st.integers())
+def test_order_of_members_changes_nothing(scenario_id: str, salt: int) -> None:
+    facts = ALL[scenario_id]
+    assert evaluate_transfer(shuffled(facts, lambda name: hash((name, salt)))) == evaluate_transfer(facts)
+
+
+@given(scenario_ids, st.data())
+def test_unread_state_changes_nothing(scenario_id: str, data: st.DataObject) -> None:
+    facts = ALL[scenario_id]
+    offerees = data.draw(st.integers(min_value=0))
+    changed = {**facts, "state": {**(facts.get("state") or {}), "offerees_uk": offerees}}
+    assert evaluate_transfer(changed) == evaluate_transfer(facts)
+
+
+def test_taking_a_fact_away_never_permits_what_was_denied() -> None:
+    wrong = []
+    for scenario_id, facts in ALL.items():
+        if evaluate_transfer(facts).outcome == "permit":
+            continue
+        for path in iterate_paths(facts):
+            if isinstance(path[-1], int) or path in SAID_ONLY_TO_DENY:
+                continue
+            if _outcome(without(facts, path)) == "permit":
+                wrong.append((scenario_id, path))
+    assert wrong == []
+
+
+def _outcome(facts: dict[str, Any]) -> str:
+    try:
+        return evaluate_transfer(facts).outcome
+    except InvalidFactsError:  # without regime or action nothing can be evaluated, so nothing is permitted
+        return "deny"
+
+
+def test_taking_a_fact_away_names_it() -> None:
+    wrong = []
+    for scenario_id, facts in ALL.items():
+        if evaluate_transfer(facts).outcome != "permit" or scenario_id in ONE_OF_TWO_IS_ABSENT:
+            continue
+        for path in iterate_paths(facts):
+            if isinstance(path[-1], int) or path in STRICTER_IF_ABSENT | {
+                ("action",),
+                ("offering",),
+                ("offering", "regime"),
+            }:
+                continue
+            evaluation = evaluate_transfer(without(facts, path))
+            named = {reason.evidence["field"] for reason in evaluation.reasons if reason.code == "INPUT_MISSING"}
+            own_code = {"KYC_MISSING", "FORCED_DOC_MISSING"} & {reason.code for reason in evaluation.reasons}
+            if evaluation.outcome != "permit" and not own_code and _name(path) not in named:
+                wrong.append((scenario_id, path, [reason.code for reason in evaluation.reasons], named))
+    assert wrong == []
+
+
+def _name(path: tuple[str | int, ...]) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")

@@ -1,0 +1,148 @@
+"""Reading and judging scenario files: FACTS.md."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from service.rules.scenario import judge_text
+from service.rules.scenario_text import ScenarioFileError, parse_scenario_text
+
+BASE = """
+schema_version: 1
+scenarios:
+- id: X
+  title: t
+  kind: transfer
+  rule: [r]
+  confidence: H
+  given:
+    offering: {regime: us.506c, issuer: I}
+    action: primary
+    date: '2026-05-01'
+    qty: 10
+    price: 1000
+    buyer:
+      {kyc_valid_until: '2027-12-31', kyc_loa: substantial, screen_age_hours: 6, sanctions: clear, accredited: false}
+  expect: {decision: deny, reasons: [US_NOT_ACCREDITED], obligations: []}
+"""
+
+
+def mismatches_of(text: str) -> tuple[str, ...]:
+    (judgement,) = judge_text(text)
+    return judgement.mismatches
+
+
+def test_a_good_file_passes_as_yaml_and_json() -> None:
+    assert mismatches_of(BASE) == ()
+    assert mismatches_of(json.dumps(parse_scenario_text(BASE))) == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("issuer: I", "issuer: I, issuers: J", "given.offering.issuers: unknown field"),
+        ("  title: t", "  titel: t", "titel: unknown field"),
+        ("obligations: []", "obligation: []", "expect.obligation: unknown field"),
+        ("us.506c", "us.506x", "unknown regime at given.offering.regime"),
+        ("primary", "steal", "unknown action at given.action"),
+        ("kind: transfer", "kind: qualify", "unknown kind at kind"),
+        ("qty: 10", "qty: 1e3", "given.qty:"),
+        ("qty: 10", "qty: .nan", "given.qty:"),
+        ("qty: 10", "qty: 1.5", "given.qty:"),
+        ("qty: 10", "qty: 0", "given.qty:"),
+        ("price: 1000", "price: .inf", "given.price:"),
+        ("price: 1000", "price: 1.0e+3", "given.price:"),
+        ("price: 1000", "price: -1", "given.price:"),
+        ("'2026-05-01'", "'2026-5-1'", "given.date:"),
+        ("'2026-05-01'", "'2026-02-30'", "given.date:"),
+        ("sanctions: clear", "sanctions: fine", "given.buyer.sanctions:"),
+        ("accredited: false", "accredited: 0", "given.buyer.accredited:"),
+        ("accredited: false", "accredited: no", "given.buyer.accredited:"),
+        ("US_NOT_ACCREDITED", "US_NOT_A_CODE", "expect.reasons[0]:"),
+    ],
+)
+def test_what_cannot_be_loaded_fails_with_its_path(old: str, new: str, expected: str) -> None:
+    assert BASE.count(old) == 1
+    (mismatch,) = mismatches_of(BASE.replace(old, new))
+    assert mismatch.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("decision: deny", "decision: permit", "decision is deny"),
+        ("[US_NOT_ACCREDITED]", "[US_506D_BAD_ACTOR]", "reasons ['US_506D_BAD_ACTOR'] are not among"),
+        ("obligations: []", "obligations: [OBL_LEGEND]", "obligations are []"),
+        ("obligations: []", "obligations: [], route: rule144", "route is None"),
+        ("obligations: []", "obligations: [], computed: {used: 1}", "computed used is None"),
+    ],
+)
+def test_a_mismatch_is_told(old: str, new: str, expected: str) -> None:
+    assert any(mismatch.startswith(expected) for mismatch in mismatches_of(BASE.replace(old, new)))
+
+
+def test_first_expected_reason_must_come_first() -> None:
+    text = BASE.replace("issuer: I}", "issuer: I, bad_actor: true}")
+    assert mismatches_of(text) == ()
+    swapped = text.replace("[US_NOT_ACCREDITED]", "[US_506D_BAD_ACTOR]")
+    assert mismatches_of(swapped) == ("first reason is US_NOT_ACCREDITED, expected US_506D_BAD_ACTOR",)
+
+
+def test_absent_expectations_are_not_judged() -> None:
+    text = BASE.replace("{decision: deny, reasons: [US_NOT_ACCREDITED], obligations: []}", "{decision: deny}")
+    assert mismatches_of(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("literal", "value"),
+    [
+        ("199999.99", Decimal("199999.99")),
+        ("10.0", Decimal("10.0")),
+        ("007", 7),
+        ("NO", "NO"),
+        ("1:30", "1:30"),
+        ("null", None),
+        ("true", True),
+        ("'1'", "1"),
+        ("0.1", Decimal("0.1")),
+    ],
+)
+def test_yaml_scalars_keep_their_literal(literal: str, value: Any) -> None:
+    parsed = parse_scenario_text(f"a: {literal}")["a"]
+    assert parsed == value
+    assert type(parsed) is type(value)
+
+
+def test_json_decimals_are_exact() -> None:
+    assert parse_scenario_text('{"a": 0.1, "b": 12345678901234567890.12}') == {
+        "a": Decimal("0.1"),
+        "b": Decimal("12345678901234567890.12"),
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "schema_version: 2\nscenarios: []",
+        "schema_version: 1",
+        "schema_version: 1\nscenarios: []\nmore: 1",
+        "a: 1\na: 2",
+        '{"schema_version": 1, "scenarios": [], "scenarios": []}',
+        "a: *b",
+        "a: [",
+        "--- 1\n--- 2",
+        "\x00",
+        "[" * 100_000,
+    ],
+)
+def test_an_unreadable_file_is_an_error(text: str) -> None:
+    with pytest.raises(ScenarioFileError):
+        list(judge_text(text))
+
+
+def test_aliases_stand_for_their_value() -> None:
+    assert parse_scenario_text("a: &x {b: 1}\nc: *x") == {"a": {"b": 1}, "c": {"b": 1}}
