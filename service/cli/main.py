@@ -29,7 +29,7 @@ def _load(name: str) -> Any:
     module, attribute, summary = COMMANDS[name]
     found = getattr(importlib.import_module(module), attribute)
     if isinstance(found, typer.Typer):
-        command: Any = typer.main.get_command(found)
+        command: Any = typer.main.get_group(found)
     else:
         single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
         single.command(name)(found)
