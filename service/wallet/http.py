@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from service.credentials.jose import MalformedJoseError, parse_json
 from service.fetch import Fetched, Fetcher
@@ -14,12 +14,32 @@ MAX_ANSWER_BYTES = 1024 * 1024
 """A batch of credentials is larger than any metadata."""
 
 
+def split_address(url: str, subject: str) -> SplitResult:
+    """Split an absolute web address that another side named.
+
+    Raises:
+        RejectedError: Not http or https, no host, user information before the host (which would hide it), or
+            characters that no address has.
+    """
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("https", "http") and parts.hostname and parts.username is None
+    except ValueError:
+        usable = False
+    if not usable or not url.isascii() or not url.isprintable() or " " in url:
+        raise RejectedError(f"{subject} isn't a web address.")
+    return parts
+
+
 def insert_well_known(identifier: str, name: str) -> str:
     """Return the address of metadata ``name``: the well-known segment goes between host and path.
 
+    Raises:
+        RejectedError: ``identifier`` is no web address.
+
     Source: OpenID4VCI 1.0, section 12.2.2; RFC 8414, section 3.1; SD-JWT VC, section "JWT VC Issuer Metadata".
     """
-    parts = urlsplit(identifier)
+    parts = split_address(identifier, "The identifier")
     return f"{parts.scheme}://{parts.netloc}/.well-known/{name}{parts.path.removesuffix('/')}"
 
 

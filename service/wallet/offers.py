@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from service.fetch import Fetcher
 from service.wallet.errors import RejectedError, UnsupportedError, UsageError
-from service.wallet.http import get_json, optional_text, read_object, refused, text_member
+from service.wallet.http import get_json, optional_text, read_object, refused, split_address, text_member
 from service.wallet.links import fetch_page, find_deep_link, read_link
 
 PRE_AUTHORIZED_GRANT = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
@@ -102,9 +101,9 @@ def read_offer(raw: Mapping[str, Any]) -> CredentialOffer:
 
 def _read_issuer(raw: Mapping[str, Any]) -> str:
     issuer = text_member(raw, "credential_issuer", _SUBJECT)
-    parts = urlsplit(issuer)
-    if parts.scheme not in ("https", "http") or not parts.hostname or "?" in issuer or "#" in issuer:
-        raise RejectedError("The offer's credential_issuer isn't an https address without query and fragment.")
+    split_address(issuer, "The offer's credential_issuer")
+    if "?" in issuer or "#" in issuer:
+        raise RejectedError("The offer's credential_issuer has a query or a fragment.")
     return issuer
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from service.credentials.dcql import DcqlQuery, parse_dcql_query
 from service.wallet.errors import RejectedError, UnsupportedError, rejecting
-from service.wallet.http import text_member
+from service.wallet.http import split_address, text_member
 
 DIRECT_POST, DIRECT_POST_JWT = "direct_post", "direct_post.jwt"
 UNSIGNED_PREFIX = "redirect_uri:"
@@ -60,18 +60,19 @@ def read_reply_address(claims: Mapping[str, Any]) -> ReplyAddress:
     """Find where an answer would go.
 
     Raises:
-        RejectedError: ``response_uri`` is missing, or not the one that an unsigned request's ``client_id`` is made of;
-            ``state`` has characters that it may not have.
+        RejectedError: ``response_uri`` is missing, no web address, or not the one that an unsigned request's
+            ``client_id`` is made of; ``state`` has characters that it may not have.
 
     Source: OpenID4VP 1.0, sections 5.3, 5.9.3 and 8.2.
     """
     client_id = text_member(claims, "client_id", _SUBJECT)
     own = client_id.removeprefix(UNSIGNED_PREFIX) if client_id.startswith(UNSIGNED_PREFIX) else None
     response_uri = claims.get("response_uri", own)
-    if not isinstance(response_uri, str) or not urlsplit(response_uri).netloc:
+    if not isinstance(response_uri, str):
         raise RejectedError("The presentation request doesn't say where the answer goes (response_uri).")
     if own is not None and response_uri != own:
         raise RejectedError("The answer would go elsewhere than to the identifier that the request is made under.")
+    split_address(response_uri, "The address that the answer would go to")
     state = claims.get("state")
     if state is not None and not (isinstance(state, str) and _URL_SAFE.fullmatch(state)):
         raise RejectedError("The request's state has characters that it may not have.")

@@ -239,6 +239,10 @@ async def test_document_of_another_did_is_refused(verifier: FakeVerifier, fetche
         ({"iat": int((NOW + timedelta(minutes=5)).timestamp())}, None),
         ({"exp": "soon"}, None),
         ({"response_uri": None}, None),
+        ({"response_uri": "https://["}, None),
+        ({"response_uri": "https://market.example@evil.example/"}, None),
+        ({"response_uri": "https://m\u0430rket.example/"}, None),
+        ({"response_uri": "javascript:alert(1)"}, None),
         ({"state": "s p a c e"}, None),
         ({"redirect_uri": "https://evil.example"}, "invalid_request"),
         ({"response_type": "code"}, "invalid_request"),
@@ -308,6 +312,11 @@ async def test_only_web_addresses_are_offered_to_go_on(
     await hold(wallet, issuer, fetcher)
     verifier.routes["/verifiers/v/response"] = {"redirect_uri": uri}
     assert await answer(wallet, verifier.link(), fetcher) is None
+
+
+async def test_an_unreadable_request_uri_is_never_called(verifier: FakeVerifier, fetcher: Fetcher) -> None:
+    with pytest.raises(FetchError):
+        await fetch(f"openid4vp://?client_id={verifier.client_id}&request_uri=https://%5B", fetcher)
 
 
 @pytest.mark.parametrize(
