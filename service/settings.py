@@ -1,13 +1,20 @@
 """The only reader of the environment. Everything else receives values."""
 
+import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
+from service.credentials.did_web import MalformedDidError, did_web_from_url
 from service.errors import ServiceError
+
+_HOST_AND_PORT = re.compile(r"[^\s/@:]+:[0-9]{1,5}")
 
 
 class SettingsError(ServiceError):
@@ -16,14 +23,12 @@ class SettingsError(ServiceError):
     code = "bad_setting"
 
 
-def _is_ip_address(host: str) -> bool:
-    return ":" in host or host.replace(".", "").isdigit()
-
-
 class Settings(BaseSettings):
     """Settings from ``GOODSTANDING_*`` or ``.env``; see docs/settings.md."""
 
-    model_config = SettingsConfigDict(env_prefix="GOODSTANDING_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="GOODSTANDING_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     base_url: str = "http://localhost:8000"
     data_dir: Path = Path("data")
@@ -40,18 +45,38 @@ class Settings(BaseSettings):
     def _split_list(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
+    @field_validator("fetch_allow")
+    @classmethod
+    def _check_fetch_allow(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(map(_HOST_AND_PORT.fullmatch, value)):
+            raise ValueError("must be host:port, several separated by commas")
+        return value
+
     @field_validator("base_url")
     @classmethod
     def _check_base_url(cls, value: str) -> str:
-        parts = urlsplit(value.rstrip("/"))
-        host = parts.hostname or ""
-        if parts.scheme not in ("http", "https") or not host or parts.path or parts.query or parts.fragment:
-            raise ValueError("must be http(s)://host[:port] without a path")
-        if _is_ip_address(host):
-            raise ValueError("must name a host, not an IP address: did:web and WebAuthn refuse addresses")
-        if parts.scheme == "http" and host != "localhost" and not host.endswith(".localhost"):
-            raise ValueError("plain http is allowed for localhost only")
-        return value.rstrip("/")
+        origin = value.rstrip("/")
+        try:
+            did_web_from_url(origin)
+        except MalformedDidError:
+            origin = ""
+        if origin.count("/") != 2:
+            # did:web and WebAuthn refuse IP addresses, and plain http anywhere but on localhost.
+            raise ValueError("must be https://host[:port] with a lower-case host name, or http://localhost[:port]")
+        return origin
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database_url(cls, value: str) -> str:
+        try:
+            known = not value or make_url(value).drivername in ("sqlite+aiosqlite", "postgresql+asyncpg")
+        except (ArgumentError, ValueError):
+            known = False
+        if not known:
+            raise ValueError(
+                "must be sqlite+aiosqlite:///<path> or postgresql+asyncpg://<user>:<password>@<host>/<name>"
+            )
+        return value
 
     @field_validator("log_level")
     @classmethod
@@ -65,8 +90,6 @@ class Settings(BaseSettings):
         if not self.database_url:
             path = (self.data_dir / "goodstanding.sqlite3").absolute()
             object.__setattr__(self, "database_url", f"sqlite+aiosqlite:///{path}")
-        if not self.database_url.startswith(("sqlite+aiosqlite:///", "postgresql+asyncpg://")):
-            raise ValueError("database_url must start with sqlite+aiosqlite:/// or postgresql+asyncpg://")
         return self
 
 
@@ -83,3 +106,8 @@ def load_settings(**overrides: Any) -> Settings:
         name = "_".join(str(part) for part in first["loc"]).upper()
         prefix = f"GOODSTANDING_{name}: " if name else ""
         raise SettingsError(prefix + str(first["msg"]).removeprefix("Value error, ")) from None
+
+
+def child_environment(values: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for a process that we start: ours, with these values on top."""
+    return {**os.environ, **values}

@@ -56,6 +56,7 @@ async def _check(_context: Context) -> None:
 
 def _run(settings: Settings, host: str, port: int, workers: int) -> None:
     listeners = [_listen(host, wanted) for wanted in (port, settings.admin_port) if wanted is not None]
+    typer.echo(f"Serving {settings.base_url} on {host} port {port}.", err=True)
     config = uvicorn.Config(
         "service.cli.serve:build_application",
         factory=True,
@@ -84,5 +85,4 @@ def serve(
     main_port = port or _default_port(settings.base_url)
     if settings.admin_port == main_port:
         raise AddressUnavailableError("GOODSTANDING_ADMIN_PORT is the port of the service itself.")
-    typer.echo(f"Serving {settings.base_url} on {host} port {main_port}.", err=True)
     _run(settings, host, main_port, workers or settings.workers)

@@ -116,7 +116,7 @@ def show_command(
         item = wallet.get_credential(credential_id)
         status = await check_status(item, fetcher=fetcher, now=_now()) if check else None
         if as_json:
-            _print_json(_describe(item, status))
+            _print_json(_describe(item, status) | {"credential": item.copies[0].compact})
         else:
             _show(display.render_card(item, now=_now(), status=status))
 
@@ -278,7 +278,13 @@ def _describe_presentation(
     request: PresentationRequest, selection: list[Selected], redirect_uri: str | None
 ) -> dict[str, Any]:
     shown = [
-        {"query_id": item.query_id, "credential_id": item.credential.id, "claims": dict(item.disclosed)}
+        {
+            "query_id": item.query_id,
+            "credential_id": item.credential.id,
+            "vct": item.credential.vct,
+            "claims": dict(item.disclosed),
+            "hidden": list(item.hidden),
+        }
         for item in selection
     ]
     verifier = {"client_id": request.client_id, "client_name": request.client_name, "host": request.reply.host}

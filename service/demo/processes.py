@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -13,6 +12,7 @@ from typing import Any
 
 from service.errors import ServiceError
 from service.fetch import Fetcher, FetchError
+from service.settings import child_environment
 
 START_TIMEOUT_S = 30.0
 
@@ -56,7 +56,7 @@ async def run_command(*arguments: str, settings: Mapping[str, str]) -> Finished:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, **settings},
+        env=child_environment(settings),
     )
     out, err = await process.communicate()
     return Finished(process.returncode or 0, out.decode(), err.decode())
@@ -90,7 +90,7 @@ async def running_service(fetcher: Fetcher, settings: Mapping[str, str], log: Pa
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env={**os.environ, **settings},
+            env=child_environment(settings),
         )
         try:
             await _wait_until_ready(fetcher, base_url, process, log)

@@ -33,8 +33,8 @@ async def _offer(
 async def _accept(stage: Stage, holder: Holder, offer: Any, title: str) -> Any:
     with stage.teller.step("investor", f"{holder.name}'s wallet accepts {title}") as step:
         accepted = await holder.accept(offer)
-        step.picture("card", title=title, card=accepted)
-        step.expect(bool(accepted), "key proven, credential verified and kept encrypted")
+        step.picture("card", title=title, card=accepted["credentials"][0])
+        step.expect(len(accepted["credentials"]) == 1, "key proven, credential verified and kept encrypted")
     return accepted
 
 

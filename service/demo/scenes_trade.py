@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from service.credentials.credential_types import type_of
 from service.demo import cases
 from service.demo.holder import Holder
 from service.demo.processes import run_command
@@ -25,11 +26,11 @@ async def present(stage: Stage, holder: Holder, purpose: str) -> None:
     )
     with stage.teller.step("investor", f"{holder.name}'s wallet answers the platform's request for {purpose}") as step:
         shown = await holder.ask("present", request["deep_link"], "--yes")
-        disclosed = {entry["type"]: entry["disclosed"] for entry in shown["credentials"]}
-        hidden = {entry["type"]: entry["hidden"] for entry in shown["credentials"]}
+        disclosed = {type_of(entry["vct"]).name: list(entry["claims"]) for entry in shown["credentials"]}
+        hidden = {type_of(entry["vct"]).name: entry["hidden"] for entry in shown["credentials"]}
         step.details = [f"{name:<19}shown: {', '.join(names)}" for name, names in disclosed.items()]
         step.details += [f"{name:<19}hidden: {', '.join(names)}" for name, names in hidden.items() if names]
-        step.picture("disclosure", credentials=shown["credentials"], verifier=shown["verifier"])
+        step.picture("disclosure", shown=disclosed, hidden=hidden, verifier=shown["verifier"])
         private = {"given_name", "family_name", "birthdate"}
         step.expect(private <= set(hidden["kyc"]), "signed answer sent; name and birthdate stayed in the wallet")
     with stage.teller.step("platform", f"Verify what {holder.name} presented") as step:

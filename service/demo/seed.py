@@ -56,7 +56,7 @@ def _security_terms() -> SecurityTerms:
     return SecurityTerms(name="Demo Units", issuer="DEMO-ISSUER", currency="USD", issued_quantity="1000000")
 
 
-def _offering_terms(regime: str, started_on: Any) -> OfferingTerms:
+def _offering_terms(regime: str, started_on: str) -> OfferingTerms:
     shared: dict[str, Any] = {"regime": regime, "issuer": "DEMO-ISSUER", "security": "equity", "reporting": False}
     shared |= {"class_outstanding_since": started_on, "issuer_domestic": True}
     if regime == "us.reg_s":
@@ -68,7 +68,7 @@ async def _ensure_security(session: AsyncSession, context: Context, platform: Or
     now = context.clock()
     saved = await put_security(session, platform.id, SECURITY_ID, _security_terms(), now=now)
     if saved.created:  # terms that a user changed since stay as they are
-        started_on = (now - timedelta(days=30)).date()
+        started_on = (now - timedelta(days=30)).date().isoformat()
         for regime, offering_id in OFFERING_IDS.items():
             terms = _offering_terms(regime, started_on)
             await put_offering(session, platform.id, SECURITY_ID, offering_id, terms, now=now)
