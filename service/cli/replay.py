@@ -19,12 +19,15 @@ def replay(
     Exit 0 if outcome, reasons, obligations, hash and signature come out the same, 1 if not, 2 if it cannot be tried.
     """
     try:
-        mismatches = replay_text(file.read_bytes())
+        text = file.read_bytes()
+        mismatches = replay_text(text)
     except (ServiceError, OSError) as error:
         typer.echo(error.detail if isinstance(error, ServiceError) else f"The file cannot be read: {file}", err=True)
         raise typer.Exit(2) from None
     if as_json:
-        typer.echo(json.dumps({"same": not mismatches, "mismatches": mismatches}))
+        decision = json.loads(text)["decision"]  # readable: it was just replayed
+        hashed = {"decision_hash": decision["decision_hash"], "outcome": decision["payload"]["outcome"]}
+        typer.echo(json.dumps({"same": not mismatches, "mismatches": mismatches, **hashed}))
     else:
         for line in mismatches or ["The decision comes out the same."]:
             typer.echo(line)

@@ -1,5 +1,6 @@
 """First scenes: the organisations, and an investor who receives three credentials."""
 
+import asyncio
 from typing import Any
 
 from service.demo import cases
@@ -57,17 +58,23 @@ async def grant_three_credentials(stage: Stage) -> None:
     stage.kept["ada"] = ada
 
 
-async def grant_to_others(stage: Stage) -> None:
-    """Two more investors: one accredited by a KYC vendor only, one who lives in Hong Kong."""
+async def _grant_to_bob(stage: Stage, bob: Holder) -> None:
     today = stage.now.astimezone(NEW_YORK).date()
+    await bob.accept(await _offer(stage.kyc, "kyc", cases.identity_of_us_person(today), bob))
+    await bob.accept(await _offer(stage.kyc, "aml-screening", cases.screening(stage.now), bob))
+    await bob.accept(await _offer(stage.kyc, "qualified-investor", cases.accreditation(today), bob))
+
+
+async def _grant_to_chen(stage: Stage, chen: Holder) -> None:
+    today = stage.now.astimezone(NEW_YORK).date()
+    await chen.accept(await _offer(stage.kyc, "kyc", cases.identity_of_hong_kong_person(today), chen))
+    await chen.accept(await _offer(stage.kyc, "aml-screening", cases.screening(stage.now), chen))
+
+
+async def grant_to_others(stage: Stage) -> None:
+    """Two more investors, at the same time: one accredited by a KYC vendor only, one who lives in Hong Kong."""
     bob, chen = stage.holder("bob"), stage.holder("chen")
-    for holder in (bob, chen):
-        await holder.ask("init")
     with stage.teller.step("issuer", "Two more investors receive credentials") as step:
-        await bob.accept(await _offer(stage.kyc, "kyc", cases.identity_of_us_person(today), bob))
-        await bob.accept(await _offer(stage.kyc, "aml-screening", cases.screening(stage.now), bob))
-        await bob.accept(await _offer(stage.kyc, "qualified-investor", cases.accreditation(today), bob))
-        await chen.accept(await _offer(stage.kyc, "kyc", cases.identity_of_hong_kong_person(today), chen))
-        await chen.accept(await _offer(stage.kyc, "aml-screening", cases.screening(stage.now), chen))
+        await asyncio.gather(_grant_to_bob(stage, bob), _grant_to_chen(stage, chen))
         step.expect(True, "bob is accredited by the KYC vendor itself; chen lives in Hong Kong")
     stage.kept |= {"bob": bob, "chen": chen}

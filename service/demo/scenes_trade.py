@@ -111,5 +111,6 @@ async def replay_first(stage: Stage) -> None:
     file.write_text(json.dumps(bundle))
     with stage.teller.step("anyone", "Replay the first decision offline from its bundle") as step:
         finished = await run_command("replay", str(file), "--json", settings=stage.settings)
-        same = finished.code == 0 and stage.kept["first"]["decision_hash"] in finished.out
+        again = finished.json()
+        same = finished.code == 0 and again["decision_hash"] == stage.kept["first"]["decision_hash"]
         step.expect(same, f"same outcome, same reasons, same hash {stage.kept['first']['decision_hash'][:23]}...")
