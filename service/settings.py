@@ -32,7 +32,7 @@ class Settings(BaseSettings):
 
     base_url: str = "http://localhost:8000"
     data_dir: Path = Path("data")
-    database_url: str = ""
+    database_url: Annotated[str, Field(repr=False)] = ""  # may hold a password
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     key_passphrase: SecretStr | None = None
     wallet_passphrase: SecretStr | None = None
