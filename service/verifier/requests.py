@@ -176,7 +176,7 @@ def _build_client_metadata(name: str, encryption_jwk: dict[str, Any] | None) -> 
     algorithms = {"sd-jwt_alg_values": SIGNATURE_ALGORITHMS, "kb-jwt_alg_values": SIGNATURE_ALGORITHMS}
     metadata: dict[str, Any] = {"client_name": name, "vp_formats_supported": {"dc+sd-jwt": algorithms}}
     if encryption_jwk is not None:
-        metadata["jwks"] = {"keys": [encryption_jwk]}
+        metadata["jwks"] = {"keys": [{**encryption_jwk, "use": "enc", "alg": "ECDH-ES"}]}
         metadata["encrypted_response_enc_values_supported"] = ENCRYPTION_METHODS
     return metadata
 

@@ -1,0 +1,222 @@
+"""OpenID4VP on the wire: the Request Object, the response endpoint, the page, and what a platform may ask for."""
+
+import json
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from service.credentials.did import select_verification_key
+from service.credentials.jose import b64url_decode, parse_json, parse_jws, verify_jws
+from service.keys.jwe import encrypt
+from tests.deployment import Deployment
+from tests.unit.sd_jwt_support import new_key_pair
+from tests.verifying_support import Scene, build_scene
+
+KYC = {"id": "k", "format": "dc+sd-jwt", "meta": {"vct_values": ["urn:goodstanding:vct:kyc:1"]}}
+
+
+@pytest.fixture
+async def scene(sqlite_deployment: Deployment) -> Scene:
+    return await build_scene(sqlite_deployment)
+
+
+async def test_the_request_object_is_signed_by_the_did_that_asks(scene: Scene) -> None:
+    made = await scene.platform.ask(purpose="us.506c")
+    link = urlsplit(made["deep_link"])
+    parameters = {name: values[0] for name, values in parse_qs(link.query).items()}
+    assert (link.scheme, set(parameters)) == ("openid4vp", {"client_id", "request_uri"})
+    assert parameters["request_uri"] == made["request_uri"]
+    answer = await scene.deployment.http.get(made["request_uri"])
+    assert answer.headers["content-type"] == "application/oauth-authz-req+jwt"
+    jws = parse_jws(answer.text)
+    did = scene.platform.member.organization.did
+    document = (await scene.deployment.http.get("/organizations/platform/did.json")).json()
+    key = select_verification_key(document, jws.header["kid"], relationship="authentication")
+    claims = verify_jws(jws, key, expected_typ={"oauth-authz-req+jwt"})
+    assert claims["client_id"] == parameters["client_id"] == f"decentralized_identifier:{did}"
+    assert (claims["aud"], claims["response_type"]) == ("https://self-issued.me/v2", "vp_token")
+    assert claims["response_mode"] == "direct_post"
+    assert "redirect_uri" not in claims
+    assert min(len(b64url_decode(claims[name])) for name in ("nonce", "state")) >= 16
+    assert claims["exp"] - claims["iat"] == 600
+    assert claims["client_metadata"]["client_name"] == "Platform"
+    assert "jwks" not in claims["client_metadata"]
+    assert set(claims["client_metadata"]["vp_formats_supported"]) == {"dc+sd-jwt"}
+    assert [each["id"] for each in claims["dcql_query"]["credentials"]] == ["kyc", "aml", "qualified_investor"]
+
+
+async def test_encrypted_responses_get_a_key_of_their_own(scene: Scene) -> None:
+    jwks = []
+    for _ in range(2):
+        made = await scene.platform.ask(purpose="us.506c", response_mode="direct_post.jwt")
+        metadata = (await scene.wallet.open(made))["client_metadata"]
+        assert metadata["encrypted_response_enc_values_supported"] == ["A128GCM", "A256GCM"]
+        jwks += metadata["jwks"]["keys"]
+    assert [(jwk["crv"], jwk["use"], jwk["alg"], "d" in jwk) for jwk in jwks] == [
+        ("P-256", "enc", "ECDH-ES", False)
+    ] * 2
+    assert jwks[0]["kid"] != jwks[1]["kid"]
+
+
+async def test_the_request_object_is_the_same_at_every_fetch(scene: Scene) -> None:
+    made = await scene.platform.ask(purpose="us.506c")
+    first = await scene.deployment.http.get(made["request_uri"])
+    assert (await scene.deployment.http.get(made["request_uri"])).text == first.text
+    assert (await scene.deployment.http.post(made["request_uri"], data={"wallet_metadata": "{}"})).text == first.text
+    posted = await scene.deployment.http.post(made["request_uri"], data={"wallet_nonce": "fresh"})
+    claims = parse_json(parse_jws(posted.text).payload)
+    assert claims.pop("wallet_nonce") == "fresh"
+    assert claims == parse_json(parse_jws(first.text).payload)
+
+
+async def test_unknown_and_expired_requests_have_no_object(scene: Scene) -> None:
+    assert (await scene.deployment.http.get("/openid4vp/requests/preq_none")).status_code == 404
+    assert (await scene.deployment.http.post("/openid4vp/responses/preq_none", data={"state": "x"})).status_code == 404
+    assert (await scene.deployment.http.get("/presentation-requests/preq_none")).status_code == 404
+    made = await scene.platform.ask(purpose="us.506c")
+    long_nonce = await scene.deployment.http.post(made["request_uri"], data={"wallet_nonce": "x" * 513})
+    assert (long_nonce.status_code, long_nonce.json()["error"]) == (400, "invalid_request")
+    scene.deployment.clock.advance(minutes=10)
+    gone = await scene.deployment.http.get(made["request_uri"])
+    assert (gone.status_code, gone.json()["error"]) == (410, "invalid_request_uri")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/json", b"{}"),
+        ("application/x-www-form-urlencoded", b"state=a&state=b"),
+        ("application/x-www-form-urlencoded", b"state=%ff"),
+        ("application/x-www-form-urlencoded", b"&".join([b"a=b"] * 60)),
+        ("application/x-www-form-urlencoded", b""),
+    ],
+    ids=["json", "twice", "not utf-8", "too many fields", "empty"],
+)
+async def test_bodies_that_are_no_form_are_refused(scene: Scene, content_type: str, body: bytes) -> None:
+    made = await scene.platform.ask(purpose="us.506c")
+    url = (await scene.wallet.open(made))["response_uri"]
+    answer = await scene.deployment.http.post(url, content=body, headers={"Content-Type": content_type})
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    assert (await scene.platform.read(made["id"]))["state"] == "pending"
+
+
+async def test_a_body_over_the_limit_is_refused(scene: Scene) -> None:
+    made = await scene.platform.ask(purpose="us.506c")
+    url = (await scene.wallet.open(made))["response_uri"]
+    answer = await scene.deployment.http.post(url, data={"vp_token": "x" * 300_000})
+    assert answer.status_code == 413
+
+
+async def test_an_answer_that_cannot_be_decrypted_leaves_the_request_open(scene: Scene) -> None:
+    made = await scene.platform.ask(purpose="us.506c", response_mode="direct_post.jwt")
+    request = await scene.wallet.open(made)
+    vp_token = scene.wallet.present(request)
+    [jwk] = request["client_metadata"]["jwks"]["keys"]
+    good = encrypt(json.dumps({"vp_token": vp_token, "state": request["state"]}).encode(), jwk, method="A128GCM")
+    forms: list[dict[str, str]] = [
+        {"response": encrypt(b"{}", new_key_pair().jwk | {"kid": jwk["kid"]}, method="A128GCM")},
+        {"response": encrypt(b"[]", jwk, method="A128GCM")},
+        {"response": encrypt(b"not json", jwk, method="A128GCM")},
+        {"response": good[:-4] + "AAAA"},
+        {"response": "a.b.c.d.e"},
+        {"response": ""},
+        {"vp_token": json.dumps(vp_token), "state": request["state"]},
+        {},
+    ]
+    for form in forms:
+        answer = await scene.deployment.http.post(request["response_uri"], data=form | {"padding": ""})
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    assert (await scene.platform.read(made["id"]))["state"] == "pending"
+    assert (await scene.deployment.http.post(request["response_uri"], data={"response": good})).status_code == 200
+
+
+async def test_the_page_shows_a_code_and_nothing_runs_on_it(scene: Scene) -> None:
+    made = await scene.platform.ask(purpose="us.506c")
+    page = await scene.deployment.http.get(made["web_link"])
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert "<svg" in page.text
+    assert made["deep_link"].replace("&", "&amp;") in page.text
+    assert "<script" not in page.text
+    assert " style=" not in page.text
+    await scene.wallet.answer(made)
+    assert "openid4vp://" not in (await scene.deployment.http.get(made["web_link"])).text
+
+
+async def test_a_platform_name_is_escaped_on_the_page(scene: Scene) -> None:
+    member = await scene.deployment.add_organization("odd", "platform")
+    async with scene.deployment.context.database.transaction() as session:
+        member.organization.name = "<script>alert(1)</script>"
+        await session.merge(member.organization)
+    headers = await scene.deployment.headers(member, "verifier")
+    made = await scene.deployment.http.post("/v1/presentation-requests", json={"purpose": "us.506c"}, headers=headers)
+    page = (await scene.deployment.http.get(made.json()["web_link"])).text
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({}, "invalid_input"),
+        ({"purpose": "us.506c", "dcql_query": {"credentials": [KYC]}}, "invalid_input"),
+        ({"purpose": "us.506c", "unknown": 1}, "invalid_input"),
+        ({"purpose": "us.506c", "investor_ref": "a/b"}, "invalid_input"),
+        ({"purpose": "moon"}, "purpose_unknown"),
+        ({"dcql_query": {"credentials": []}}, "dcql_query_invalid"),
+        ({"dcql_query": {"credentials": [{**KYC, "id": "a b"}]}}, "dcql_query_invalid"),
+        ({"dcql_query": {"credentials": [{"id": "k", "format": "dc+sd-jwt"}]}}, "dcql_query_invalid"),
+        ({"dcql_query": {"credentials": [{**KYC, "format": "mso_mdoc"}]}}, "dcql_query_unsupported"),
+        (
+            {"dcql_query": {"credentials": [{**KYC, "require_cryptographic_holder_binding": False}]}},
+            "dcql_query_unsupported",
+        ),
+        ({"purpose": "us.506c", "response_mode": "dc_api.jwt"}, "response_mode_unsupported"),
+        ({"purpose": "us.506c", "client_id_prefix": "x509_san_dns"}, "client_id_prefix_unsupported"),
+        ({"purpose": "us.506c", "redirect_uri": "http://venue.example/"}, "redirect_uri_invalid"),
+        ({"purpose": "us.506c", "redirect_uri": "javascript:alert(1)"}, "redirect_uri_invalid"),
+        ({"purpose": "us.506c", "redirect_uri": "https://venue.example/#top"}, "redirect_uri_invalid"),
+        ({"purpose": "us.506c", "transaction_data": [{"type": "t"}]}, "transaction_data_invalid"),
+        (
+            {"purpose": "us.506c", "transaction_data": [{"type": "t", "credential_ids": ["other"]}]},
+            "transaction_data_invalid",
+        ),
+        (
+            {
+                "purpose": "us.506c",
+                "transaction_data": [
+                    {"type": "t", "credential_ids": ["kyc"], "transaction_data_hashes_alg": ["sha-1"]}
+                ],
+            },
+            "transaction_data_invalid",
+        ),
+    ],
+)
+async def test_requests_that_cannot_be_made(scene: Scene, body: dict[str, Any], code: str) -> None:
+    answer = await scene.platform.call("POST", "/v1/presentation-requests", body)
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+
+
+async def test_a_request_is_made_once_per_idempotency_key(scene: Scene) -> None:
+    body = {"purpose": "us.506c"}
+    first = await scene.platform.call("POST", "/v1/presentation-requests", body, **{"Idempotency-Key": "k"})
+    again = await scene.platform.call("POST", "/v1/presentation-requests", body, **{"Idempotency-Key": "k"})
+    assert (first.text, again.headers["idempotency-replayed"]) == (again.text, "true")
+
+
+async def test_purposes_are_listed_with_their_queries(scene: Scene) -> None:
+    listed = (await scene.platform.call("GET", "/v1/purposes")).json()["data"]
+    asked = next(each for each in listed if each["id"] == "us.506c")
+    assert [each["credential_type"] for each in asked["credentials"]] == ["kyc", "aml-screening", "qualified-investor"]
+    made = await scene.platform.ask(dcql_query=asked["dcql_query"])
+    assert (await scene.wallet.answer(made)).status_code == 200
+
+
+async def test_the_calls_need_the_verifier_scope(scene: Scene) -> None:
+    issuer = await scene.deployment.headers(scene.kyc.member, "issuer")
+    for method, path in (("POST", "presentation-requests"), ("GET", "purposes"), ("GET", "trusted-issuers")):
+        assert (await scene.deployment.http.request(method, f"/v1/{path}", json={})).status_code == 401
+        assert (await scene.deployment.http.request(method, f"/v1/{path}", json={}, headers=issuer)).status_code == 403
