@@ -76,13 +76,13 @@ class Market:
 
     def sell(self, seller: str, buyer: str, quantity: int = 100, **changes: Any) -> dict[str, Any]:
         """Return a request for a resale by somebody who is no affiliate."""
-        trade = {"seller": {"affiliate": False}, "general_solicitation": False}
-        return self.buy(
-            buyer,
-            quantity,
-            **{"action": "secondary", "offering_id": None, "seller": {"investor_ref": seller}, "trade": trade}
-            | changes,
-        )
+        resale = {
+            "action": "secondary",
+            "offering_id": None,
+            "seller": {"investor_ref": seller},
+            "trade": {"seller": {"affiliate": False}, "general_solicitation": False},
+        }
+        return self.buy(buyer, quantity, **resale | changes)
 
     async def post(self, request: dict[str, Any], *, key: str | None = None, scopes: str = "gate compliance") -> Any:
         headers = {"Idempotency-Key": key or f"key-{next(_keys)}"}

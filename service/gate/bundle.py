@@ -5,24 +5,27 @@ The facts are in the scenario format; every one names its source. Attributes tha
 Source: gate.md section 4.
 """
 
+import hashlib
 import json
+import secrets
+from collections.abc import Mapping
 from typing import Any
+
+import rfc8785
 
 from service.gate.assessment import Assessment, Inquiry
 from service.gate.decisions import SignedDecision, format_instant
 from service.gate.held_credentials import HeldCredential
-from service.storage.tables import SigningKey
 
 FORMAT = "goodstanding-decision-bundle/1"
 
 
-def build_bundle(
-    inquiry: Inquiry, assessment: Assessment, signed: SignedDecision, signing_key: SigningKey
-) -> dict[str, Any]:
-    """Build the bundle of one decision."""
+def collect_inputs(inquiry: Inquiry, assessment: Assessment) -> dict[str, Any]:
+    """Collect what a decision is made from, with a salt: its digest is signed, and must not let facts be guessed."""
     head, verdict = inquiry.access.head, assessment.verdict
     return {
         "format": FORMAT,
+        "salt": secrets.token_urlsafe(16),
         "decided_at": format_instant(inquiry.now),
         "rules": {"version": verdict.rules_version, "sha256": verdict.rules_sha256},
         "security": {"id": head.id, "version": head.version},
@@ -36,13 +39,18 @@ def build_bundle(
             for part in assessment.parts
         ],
         "credentials": [_describe_credential(each) for each in assessment.credentials],
-        "decision": {
-            "payload": json.loads(signed.payload),
-            "decision_hash": signed.decision_hash,
-            "jws": signed.jws,
-            "public_jwk": signing_key.public_jwk,
-        },
     }
+
+
+def digest_inputs(inputs: Mapping[str, Any]) -> str:
+    """Return the digest over the RFC 8785 form that the decision signs."""
+    return f"sha256:{hashlib.sha256(rfc8785.dumps(dict(inputs))).hexdigest()}"
+
+
+def build_bundle(inputs: dict[str, Any], signed: SignedDecision, public_jwk: Mapping[str, Any]) -> dict[str, Any]:
+    """Build the bundle of one decision."""
+    decision = {"decision_hash": signed.decision_hash, "jws": signed.jws, "public_jwk": dict(public_jwk)}
+    return inputs | {"decision": {"payload": json.loads(signed.payload), **decision}}
 
 
 def _describe_credential(credential: HeldCredential) -> dict[str, Any]:

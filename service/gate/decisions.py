@@ -40,6 +40,7 @@ class Subject:
         relying_parties: DIDs of those who may rely on the decision: venue and registrar.
         request: Members of the transfer request that the signature binds.
         versions: Versions of rules, security, offering and trust.
+        inputs_sha256: Digest of what the bundle holds; None in a preview.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Subject:
     parties: Parties
     terms_sha256: str | None
     versions: Mapping[str, Any]
+    inputs_sha256: str | None
     decided_at: datetime
     expires_at: datetime
 
@@ -97,6 +99,7 @@ def build_payload(subject: Subject, verdict: Verdict) -> dict[str, Any]:
         "obligations": list(verdict.obligations),
         "reservation": {"expires_at": format_instant(subject.expires_at)} if verdict.outcome == "permit" else None,
         "versions": dict(subject.versions),
+        "inputs_sha256": subject.inputs_sha256,
         "projections": project_decision(
             verdict.outcome, verdict.reasons, max_quantity=verdict.max_quantity, requested=subject.requested
         ),

@@ -195,13 +195,15 @@ def _describe_part(part: LotPart) -> dict[str, Any]:
     lot = part.lot
     values = {
         "qty": part.quantity,
+        "lien": False,  # pledges are not decided yet, so no lot carries one
         "acquired_on": lot.acquired_on,
         "paid_in_full_on": lot.paid_in_full_on,
         "from_": lot.acquired_from,
         "tack_from": lot.tack_from,
         "issued_on": lot.issued_on,
     }
-    return {name: value for name, value in values.items() if value is not None}
+    stated = {name: value for name, value in values.items() if value is not None}
+    return {"paid_in_full_on": None, **stated}  # null: paid when it was acquired
 
 
 def _put_part_in_trade(sheet: FactSheet, role: str, case: TransferCase) -> None:

@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import InvalidInputError, UnavailableError
 from service.gate.assessment import Assessment, Inquiry, assess
-from service.gate.bundle import build_bundle, dump_bundle
+from service.gate.bundle import build_bundle, collect_inputs, digest_inputs, dump_bundle
 from service.gate.decisions import (
     Parties,
     SignedDecision,
@@ -141,7 +141,9 @@ async def _decide(
     return transfer
 
 
-async def describe_subject(inquiry: Inquiry, assessment: Assessment, transfer_id: str) -> Subject:
+async def describe_subject(
+    inquiry: Inquiry, assessment: Assessment, transfer_id: str, *, inputs_sha256: str | None = None
+) -> Subject:
     """Gather what a decision is bound to."""
     organization, access, request = inquiry.organization, inquiry.access, inquiry.request
     registrar = await inquiry.session.get_one(Organization, access.head.org_id)
@@ -160,6 +162,7 @@ async def describe_subject(inquiry: Inquiry, assessment: Assessment, transfer_id
             "offering": assessment.parts[0].offering["version"],
             "trust": organization.trust_version,
         },
+        inputs_sha256=inputs_sha256,
         decided_at=inquiry.now,
         expires_at=inquiry.now + timedelta(seconds=access.terms["settle_within"]),
     )
@@ -173,7 +176,8 @@ def _name_party(inquiry: Inquiry, party: PartyRef | None) -> str | None:
 
 async def _record(inquiry: Inquiry, assessment: Assessment, key: str) -> Transfer:
     """Sign, and add decision and audit entry to the transaction."""
-    subject = await describe_subject(inquiry, assessment, new_id("trf"))
+    inputs = collect_inputs(inquiry, assessment)
+    subject = await describe_subject(inquiry, assessment, new_id("trf"), inputs_sha256=digest_inputs(inputs))
     signing_key = await get_active_key(inquiry.session, inquiry.organization.id, GATE)
     signer, verdict, request = inquiry.context.signer, assessment.verdict, inquiry.request
     signed = sign_decision(build_payload(subject, verdict), key=signing_key, signer=signer)
@@ -205,7 +209,7 @@ async def _record(inquiry: Inquiry, assessment: Assessment, key: str) -> Transfe
         outward_payload=outward.payload if outward else None,
         outward_hash=outward.decision_hash if outward else None,
         outward_jws=outward.jws if outward else None,
-        bundle=dump_bundle(build_bundle(inquiry, assessment, signed, signing_key)),
+        bundle=dump_bundle(build_bundle(inputs, signed, signing_key.public_jwk)),
     )
     inquiry.session.add(transfer)
     append_audit_entry(

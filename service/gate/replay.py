@@ -1,0 +1,99 @@
+"""Make a decision again from its bundle, offline, and compare. Pure.
+
+A replay proves that the signed answer follows from the recorded inputs under the named rules. That the key belongs to
+the organisation that ``iss`` names is for its DID document to say.
+
+Source: gate.md section 4; api.md section 1, ``replay``.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import rfc8785
+
+from service.credentials.jose import jwk_thumbprint, load_key, parse_json, parse_jws, verify_jws
+from service.errors import MalformedError, ServiceError
+from service.gate.bundle import FORMAT, digest_inputs
+from service.gate.decisions import TYP, hash_payload
+from service.gate.verdict import Verdict, evaluate_encoded
+from service.rules import RULES_SHA256, RULES_VERSION
+
+MAX_BUNDLE_BYTES = 4_194_304
+_COMPARED = ("outcome", "reasons", "obligations", "route", "max_permitted_quantity")
+
+
+class UnreadableBundleError(MalformedError):
+    """The file is no decision bundle."""
+
+    code = "unreadable_bundle"
+
+
+class RulesUnavailableError(ServiceError):
+    """The bundle was decided under rules that this version of the service does not hold."""
+
+    code = "rules_unavailable"
+
+
+def replay_text(text: bytes) -> list[str]:
+    """Replay one bundle.
+
+    Returns:
+        A line per mismatch; none if the decision comes out the same and its signature holds.
+
+    Raises:
+        UnreadableBundleError: The file is no decision bundle.
+        RulesUnavailableError: See ``code``.
+    """
+    try:
+        bundle = parse_json(text, max_bytes=MAX_BUNDLE_BYTES)
+        return list(_compare(bundle))
+    except RulesUnavailableError:
+        raise
+    except (ServiceError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise UnreadableBundleError(f"This is no decision bundle ({type(error).__name__}).") from error
+
+
+def _compare(bundle: Mapping[str, Any]) -> Iterator[str]:
+    if bundle["format"] != FORMAT:
+        raise UnreadableBundleError("The format of the bundle is not known.")
+    rules = bundle["rules"]
+    if (rules["version"], rules["sha256"]) != (RULES_VERSION, RULES_SHA256):
+        raise RulesUnavailableError(f"The bundle needs the rules {rules['version']} ({rules['sha256']}).")
+    payload = bundle["decision"]["payload"]
+    verdict = evaluate_encoded([each["facts"] for each in bundle["evaluations"]])
+    yield from _compare_answer(_describe(verdict), payload)
+    inputs = {name: value for name, value in bundle.items() if name != "decision"}
+    if digest_inputs(inputs) != payload["inputs_sha256"]:
+        yield "inputs: the bundle does not hold what was decided on"
+    yield from _check_signature(bundle["decision"])
+
+
+def _describe(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "outcome": verdict.outcome,
+        "reasons": list(verdict.reasons),
+        "obligations": list(verdict.obligations),
+        "route": verdict.route,
+        "max_permitted_quantity": None if verdict.max_quantity is None else str(verdict.max_quantity),
+    }
+
+
+def _compare_answer(again: Mapping[str, Any], payload: Mapping[str, Any]) -> Iterator[str]:
+    for name in _COMPARED:
+        if again[name] != payload.get(name):
+            yield f"{name}: decided {payload.get(name)!r}, comes out as {again[name]!r}"
+
+
+def _check_signature(decision: Mapping[str, Any]) -> Iterator[str]:
+    payload, jwk = decision["payload"], decision["public_jwk"]
+    if hash_payload(payload) != decision["decision_hash"]:
+        yield "decision_hash: not the hash of the payload"
+    parsed = parse_jws(decision["jws"])
+    try:
+        verify_jws(parsed, load_key(jwk), expected_typ={TYP})
+    except ServiceError as error:
+        yield f"jws: {error.code}"
+    if parsed.payload != rfc8785.dumps(dict(payload)):
+        yield "jws: signs another payload"
+    if parsed.header.get("kid") != f"{payload['iss']}#{jwk_thumbprint(jwk)}":
+        yield "jws: names another key"
