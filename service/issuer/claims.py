@@ -8,6 +8,7 @@ from service.credentials.claims_lint import lint_claims
 from service.credentials.credential_types import CREDENTIAL_TYPES, CredentialType, complete_claims
 from service.errors import InvalidInputError
 from service.issuer.identity import Issuer
+from service.rules import RULES_VERSION
 from service.schema_files import load_claims_schema
 
 
@@ -40,7 +41,11 @@ def prepare_claims(issuer: Issuer, name: str, sent: Mapping[str, Any], *, now: d
     Raises:
         InvalidCredentialClaimsError: ``errors`` holds a JSON pointer and a sentence per finding, never a value.
     """
-    defaults = {"attester_class": issuer.attester_class, "attester_register_id": issuer.attester_register_id}
+    defaults = {
+        "attester_class": issuer.attester_class,
+        "attester_register_id": issuer.attester_register_id,
+        "rules_version": RULES_VERSION,
+    }
     claims = complete_claims(name, sent, defaults=defaults)
     schema = load_claims_schema(name)
     findings = lint_claims(name, claims, schema=schema, now=now, attester_class=issuer.attester_class)
@@ -53,6 +58,6 @@ def prepare_claims(issuer: Issuer, name: str, sent: Mapping[str, Any], *, now: d
 def coarsen(instant: datetime) -> datetime:
     """Return the start of the UTC day: the finest time that a credential shows, so that copies can't be linked by it.
 
-    Source: OpenID4VCI 1.0, section 15.4.1.
+    Source: OpenID4VCI 1.0, privacy considerations, "Unique Values Encoded in the Credential".
     """
     return instant.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -18,7 +18,7 @@ from service.storage.tables import CredentialCopy, StatusList
 
 STATUS_BITS = 2
 CAPACITY = 2**17
-MAX_FILLED = CAPACITY // 2  # a random place is then free at the second try on average
+FILL_FACTOR = 2  # a list is full at one half: a random place is then free at the second try on average
 
 
 async def allocate_indices(session: AsyncSession, org_id: str, count: int, *, now: datetime) -> tuple[str, list[int]]:
@@ -27,11 +27,12 @@ async def allocate_indices(session: AsyncSession, org_id: str, count: int, *, no
     Returns:
         Id of the list, and distinct indices in random order.
     """
-    list_id = await _lock_open_list(session, org_id, count)
-    if list_id is None:
-        list_id = _open_list(session, org_id, now)
+    found = await _lock_open_list(session, org_id, count)
+    if found is None:
+        found = _open_list(session, org_id, now)
         await session.flush()
-    indices = await _choose_free(session, org_id, list_id, count)
+    list_id, capacity = found
+    indices = await _choose_free(session, org_id, list_id, capacity, count)
     await session.exec(
         update(StatusList)
         .where(col(StatusList.org_id) == org_id, col(StatusList.id) == list_id)
@@ -40,10 +41,10 @@ async def allocate_indices(session: AsyncSession, org_id: str, count: int, *, no
     return list_id, indices
 
 
-async def _lock_open_list(session: AsyncSession, org_id: str, count: int) -> str | None:
+async def _lock_open_list(session: AsyncSession, org_id: str, count: int) -> tuple[str, int] | None:
     query = (
-        select(StatusList.id)
-        .where(StatusList.org_id == org_id, StatusList.allocated <= MAX_FILLED - count)
+        select(StatusList.id, StatusList.capacity)
+        .where(StatusList.org_id == org_id, (StatusList.allocated + count) * FILL_FACTOR <= StatusList.capacity)
         .order_by(col(StatusList.id))
         .limit(1)
         .with_for_update()
@@ -51,7 +52,7 @@ async def _lock_open_list(session: AsyncSession, org_id: str, count: int) -> str
     return (await session.exec(query)).first()
 
 
-def _open_list(session: AsyncSession, org_id: str, now: datetime) -> str:
+def _open_list(session: AsyncSession, org_id: str, now: datetime) -> tuple[str, int]:
     # The id is in every credential and public: a random one, so that it doesn't tell when the list was opened.
     row = StatusList(
         org_id=org_id,
@@ -62,13 +63,13 @@ def _open_list(session: AsyncSession, org_id: str, now: datetime) -> str:
         changed_at=now,
     )
     session.add(row)
-    return row.id
+    return row.id, row.capacity
 
 
-async def _choose_free(session: AsyncSession, org_id: str, list_id: str, count: int) -> list[int]:
+async def _choose_free(session: AsyncSession, org_id: str, list_id: str, capacity: int, count: int) -> list[int]:
     chosen: list[int] = []
     while len(chosen) < count:
-        drawn = {secrets.randbelow(CAPACITY) for _ in range(count - len(chosen))} - set(chosen)
+        drawn = {secrets.randbelow(capacity) for _ in range(count - len(chosen))} - set(chosen)
         chosen += drawn - await _find_taken(session, org_id, list_id, drawn)
     return chosen
 

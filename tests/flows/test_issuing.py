@@ -20,6 +20,7 @@ from service.issuer.identity import get_issuer
 from service.issuer.issuance import issue_credential
 from service.issuer.status import change_status
 from service.keys import Signer
+from service.rules import RULES_VERSION
 from service.storage.tables import (
     AuditEntry,
     Credential,
@@ -170,6 +171,7 @@ async def test_the_other_types_are_issued_too(
     assert verified.expires_at == expires_at
     if name == "qualified-investor":
         assert verified.claims["attester_class"] == "us_cpa"
+        assert verified.claims["rules_version"] == RULES_VERSION
 
 
 async def test_the_record_comes_before_the_signature(deployment: Deployment, member: Member, wallet: Wallet) -> None:
@@ -259,22 +261,27 @@ async def test_status_indices_are_unique_under_concurrency(deployment: Deploymen
                 )
         return list_id, indices
 
-    await allocate()
-    found = await asyncio.gather(*(allocate() for _ in range(20)))
+    small = StatusList(
+        org_id=member.org_id, id="small", bits=2, capacity=480, packed=bytes(120), changed_at=deployment.clock()
+    )
+    async with deployment.context.database.transaction() as session:
+        session.add(small)  # so small that unguarded choices would collide
+    found = await asyncio.gather(*(allocate() for _ in range(24)))
     taken = [(list_id, index) for list_id, indices in found for index in indices]
-    assert len(set(taken)) == len(taken) == 200
-    assert all(0 <= index < status_indices.CAPACITY for _, index in taken)
+    assert len(set(taken)) == len(taken) == 240
+    assert all(list_id == "small" and 0 <= index < 480 for list_id, index in taken)
+    assert (await allocate())[0] != "small"
 
 
 async def test_a_list_that_is_half_full_is_followed_by_another(deployment: Deployment, wallet: Wallet) -> None:
     await issue(wallet, subject_ref="investor-1")
     async with deployment.context.database.transaction() as session:
         full = (await session.exec(select(StatusList))).one()
-        full.allocated = status_indices.MAX_FILLED
+        full.allocated = full.capacity // 2
         session.add(full)
     await issue(wallet, subject_ref="investor-2")
     lists = await rows(deployment, StatusList)
-    assert sorted(row.allocated for row in lists) == [1, status_indices.MAX_FILLED]
+    assert sorted(row.allocated for row in lists) == [1, status_indices.CAPACITY // 2]
 
 
 async def test_revoking_a_grant_revokes_every_copy(deployment: Deployment, member: Member, wallet: Wallet) -> None:

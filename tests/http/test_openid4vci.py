@@ -117,34 +117,34 @@ async def test_type_metadata_is_served(wallet: Wallet) -> None:
     assert (await wallet.deployment.http.get("/issuers/kyc/type-metadata/other")).status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "/.well-known/openid-credential-issuer/issuers/{slug}"),
-        ("GET", "/.well-known/oauth-authorization-server/issuers/{slug}"),
-        ("GET", "/.well-known/jwt-vc-issuer/issuers/{slug}"),
-        ("GET", "/issuers/{slug}/jwks"),
-        ("GET", "/issuers/{slug}/status-lists"),
-        ("GET", "/issuers/{slug}/status-lists/abc"),
-        ("GET", "/issuers/{slug}/type-metadata/kyc"),
-        ("GET", "/issuers/{slug}/credential-offers/abc"),
-        ("GET", "/issuers/{slug}/offers/abc"),
-        ("POST", "/issuers/{slug}/token"),
-        ("POST", "/issuers/{slug}/nonce"),
-        ("POST", "/issuers/{slug}/credential"),
-        ("POST", "/issuers/{slug}/notification"),
-    ],
-)
-async def test_only_issuers_have_issuer_endpoints(wallet: Wallet, method: str, path: str) -> None:
+ENDPOINTS = [
+    ("GET", "/.well-known/openid-credential-issuer/issuers/{slug}"),
+    ("GET", "/.well-known/oauth-authorization-server/issuers/{slug}"),
+    ("GET", "/.well-known/jwt-vc-issuer/issuers/{slug}"),
+    ("GET", "/issuers/{slug}/jwks"),
+    ("GET", "/issuers/{slug}/status-lists"),
+    ("GET", "/issuers/{slug}/status-lists/abc"),
+    ("GET", "/issuers/{slug}/type-metadata/kyc"),
+    ("GET", "/issuers/{slug}/credential-offers/abc"),
+    ("GET", "/issuers/{slug}/offers/abc"),
+    ("POST", "/issuers/{slug}/token"),
+    ("POST", "/issuers/{slug}/nonce"),
+    ("POST", "/issuers/{slug}/credential"),
+    ("POST", "/issuers/{slug}/notification"),
+]
+
+
+async def test_only_issuers_have_issuer_endpoints(wallet: Wallet) -> None:
     await wallet.deployment.add_organization("venue", "platform")
-    for slug in ("venue", "nobody"):
-        answer = await wallet.deployment.http.request(method, path.format(slug=slug))
-        assert answer.status_code == 404
+    for method, path in ENDPOINTS:
+        for slug in ("venue", "nobody"):
+            answer = await wallet.deployment.http.request(method, path.format(slug=slug))
+            assert answer.status_code == 404
 
 
-@pytest.mark.parametrize("name", ["deferred_credential", "authorize", "par"])
-async def test_later_endpoints_are_absent(wallet: Wallet, name: str) -> None:
-    assert (await wallet.deployment.http.post(f"/issuers/kyc/{name}")).status_code == 404
+async def test_later_endpoints_are_absent(wallet: Wallet) -> None:
+    for name in ("deferred_credential", "authorize", "par"):
+        assert (await wallet.deployment.http.post(f"/issuers/kyc/{name}")).status_code == 404
 
 
 async def test_an_offer_is_readable_again_until_redeemed(wallet: Wallet, member: Member) -> None:
@@ -230,31 +230,31 @@ async def test_the_token_response(wallet: Wallet, member: Member) -> None:
     assert (body["token_type"], body["expires_in"]) == ("Bearer", 300)
 
 
-@pytest.mark.parametrize(
-    ("changes", "error", "status"),
-    [
-        ({"grant_type": "authorization_code"}, "unsupported_grant_type", 400),
-        ({"grant_type": ""}, "invalid_request", 400),
-        ({"pre-authorized_code": ""}, "invalid_request", 400),
-        ({"pre-authorized_code": "guess"}, "invalid_grant", 400),
-        ({"tx_code": "123456"}, "invalid_request", 400),
-        ({"client_id": "a", "client_secret": "b"}, "invalid_client", 401),
-        ({"client_assertion": "a.b.c"}, "invalid_client", 401),
-        ({"authorization_details": "{"}, "invalid_request", 400),
-        ({"authorization_details": "[]"}, "invalid_authorization_details", 400),
-        ({"authorization_details": '[{"type":"other"}]'}, "invalid_authorization_details", 400),
-        ({"authorization_details": '[{"type":"openid_credential"}]'}, "invalid_authorization_details", 400),
-        (
-            {"authorization_details": ('[{"type":"openid_credential","credential_configuration_id":"aml-screening"}]')},
-            "invalid_authorization_details",
-            400,
-        ),
-    ],
-)
-async def test_token_errors(wallet: Wallet, member: Member, changes: dict[str, str], error: str, status: int) -> None:
-    made = await make_offer(wallet.deployment, member)
-    assert_error(await wallet.request_token(made, **changes), error, status)
-    assert (await wallet.request_token(made)).status_code == 200  # none of these used the code up
+TOKEN_ERRORS = [
+    ({"grant_type": "authorization_code"}, "unsupported_grant_type", 400),
+    ({"grant_type": ""}, "invalid_request", 400),
+    ({"pre-authorized_code": ""}, "invalid_request", 400),
+    ({"pre-authorized_code": "guess"}, "invalid_grant", 400),
+    ({"tx_code": "123456"}, "invalid_request", 400),
+    ({"client_id": "a", "client_secret": "b"}, "invalid_client", 401),
+    ({"client_assertion": "a.b.c"}, "invalid_client", 401),
+    ({"authorization_details": "{"}, "invalid_request", 400),
+    ({"authorization_details": "[]"}, "invalid_authorization_details", 400),
+    ({"authorization_details": '[{"type":"other"}]'}, "invalid_authorization_details", 400),
+    ({"authorization_details": '[{"type":"openid_credential"}]'}, "invalid_authorization_details", 400),
+    (
+        {"authorization_details": ('[{"type":"openid_credential","credential_configuration_id":"aml-screening"}]')},
+        "invalid_authorization_details",
+        400,
+    ),
+]
+
+
+async def test_token_errors(wallet: Wallet, member: Member) -> None:
+    for changes, error, status in TOKEN_ERRORS:
+        made = await make_offer(wallet.deployment, member)
+        assert_error(await wallet.request_token(made, **changes), error, status)
+        assert (await wallet.request_token(made)).status_code == 200  # none of these used the code up
 
 
 async def test_client_authentication_in_a_header_is_refused(wallet: Wallet) -> None:
@@ -263,22 +263,22 @@ async def test_client_authentication_in_a_header_is_refused(wallet: Wallet) -> N
     assert answer.headers["www-authenticate"].startswith("Basic")
 
 
-@pytest.mark.parametrize(
-    ("content", "media_type"),
-    [
-        (b'{"grant_type":"x"}', "application/json"),
-        (b"grant_type=a&grant_type=a", "application/x-www-form-urlencoded"),
-        (b"grant_type=%ff", "application/x-www-form-urlencoded"),
-        (b"grant_type=\xff", "application/x-www-form-urlencoded"),
-        (b"&".join(b"a%d=1" % number for number in range(100)), "application/x-www-form-urlencoded"),
-        (b"", "application/x-www-form-urlencoded"),
-    ],
-)
-async def test_a_form_that_cannot_be_read(wallet: Wallet, content: bytes, media_type: str) -> None:
-    answer = await wallet.deployment.http.post(
-        "/issuers/kyc/token", content=content, headers={"Content-Type": media_type}
-    )
-    assert_error(answer, "invalid_request")
+UNREADABLE_FORMS = [
+    (b'{"grant_type":"x"}', "application/json"),
+    (b"grant_type=a&grant_type=a", "application/x-www-form-urlencoded"),
+    (b"grant_type=%ff", "application/x-www-form-urlencoded"),
+    (b"grant_type=\xff", "application/x-www-form-urlencoded"),
+    (b"&".join(b"a%d=1" % number for number in range(100)), "application/x-www-form-urlencoded"),
+    (b"", "application/x-www-form-urlencoded"),
+]
+
+
+async def test_a_form_that_cannot_be_read(wallet: Wallet) -> None:
+    for content, media_type in UNREADABLE_FORMS:
+        answer = await wallet.deployment.http.post(
+            "/issuers/kyc/token", content=content, headers={"Content-Type": media_type}
+        )
+        assert_error(answer, "invalid_request")
 
 
 async def test_a_code_works_once(wallet: Wallet, member: Member) -> None:
@@ -364,68 +364,68 @@ async def test_authorization_details_lead_to_an_identifier(wallet: Wallet, membe
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("changes", "error"),
-    [
-        ({"credential_configuration_id": None}, "invalid_credential_request"),
-        ({"credential_configuration_id": 7}, "invalid_credential_request"),
-        ({"credential_configuration_id": "other"}, "unknown_credential_configuration"),
-        ({"credential_configuration_id": None, "credential_identifier": "x"}, "unknown_credential_identifier"),
-        ({"credential_response_encryption": {"jwk": {}, "enc": "A128GCM"}}, "invalid_encryption_parameters"),
-        ({"proofs": None}, "invalid_proof"),
-        ({"proofs": None, "proof": {"proof_type": "jwt", "jwt": "a.b.c"}}, "invalid_proof"),
-        ({"proofs": []}, "invalid_proof"),
-        ({"proofs": {}}, "invalid_proof"),
-        ({"proofs": {"jwt": []}}, "invalid_proof"),
-        ({"proofs": {"jwt": "a.b.c"}}, "invalid_proof"),
-        ({"proofs": {"jwt": [7]}}, "invalid_proof"),
-        ({"proofs": {"jwt": ["a.b.c"]}}, "invalid_proof"),
-        ({"proofs": {"jwt": ["a.b.c"] * 11}}, "invalid_proof"),
-        ({"proofs": {"di_vp": [{}]}}, "invalid_proof"),
-        ({"proofs": {"jwt": ["a.b.c"], "attestation": ["a.b.c"]}}, "invalid_proof"),
-    ],
-)
-async def test_credential_request_errors(wallet: Wallet, changes: dict[str, Any], error: str) -> None:
-    token = await get_token(wallet)
-    good = {
-        "credential_configuration_id": "kyc",
-        "proofs": {"jwt": [wallet.prove(await wallet.fetch_nonce())]},
-        "unknown": "ignored",
-    }
-    body = {name: value for name, value in (good | changes).items() if value is not None}
-    assert_error(await wallet.request_credential(token, body), error)
-    assert (await wallet.request_credential(token, good)).status_code == 200  # and nothing was used up
+CREDENTIAL_ERRORS = [
+    ({"credential_configuration_id": None}, "invalid_credential_request"),
+    ({"credential_configuration_id": 7}, "invalid_credential_request"),
+    ({"credential_configuration_id": "other"}, "unknown_credential_configuration"),
+    ({"credential_configuration_id": None, "credential_identifier": "x"}, "unknown_credential_identifier"),
+    ({"credential_response_encryption": {"jwk": {}, "enc": "A128GCM"}}, "invalid_encryption_parameters"),
+    ({"proofs": None}, "invalid_proof"),
+    ({"proofs": None, "proof": {"proof_type": "jwt", "jwt": "a.b.c"}}, "invalid_proof"),
+    ({"proofs": []}, "invalid_proof"),
+    ({"proofs": {}}, "invalid_proof"),
+    ({"proofs": {"jwt": []}}, "invalid_proof"),
+    ({"proofs": {"jwt": "a.b.c"}}, "invalid_proof"),
+    ({"proofs": {"jwt": [7]}}, "invalid_proof"),
+    ({"proofs": {"jwt": ["a.b.c"]}}, "invalid_proof"),
+    ({"proofs": {"jwt": ["a.b.c"] * 11}}, "invalid_proof"),
+    ({"proofs": {"di_vp": [{}]}}, "invalid_proof"),
+    ({"proofs": {"jwt": ["a.b.c"], "attestation": ["a.b.c"]}}, "invalid_proof"),
+]
 
 
-@pytest.mark.parametrize(
-    ("content", "media_type", "error"),
-    [
-        (b"{", "application/json", "invalid_credential_request"),
-        (b"[]", "application/json", "invalid_credential_request"),
-        (b"\xff", "application/json", "invalid_credential_request"),
-        (b'{"a":1,"a":1}', "application/json", "invalid_credential_request"),
-        (b'{"a":NaN}', "application/json", "invalid_credential_request"),
-        (b"[" * 100_000, "application/json", "invalid_credential_request"),
-        (b"{}", "text/plain", "invalid_credential_request"),
-        (b"a.b.c.d.e", "application/jwt", "invalid_encryption_parameters"),
-    ],
-)
-async def test_a_body_that_cannot_be_read(wallet: Wallet, content: bytes, media_type: str, error: str) -> None:
-    headers = {"Authorization": f"Bearer {await get_token(wallet)}", "Content-Type": media_type}
-    answer = await wallet.deployment.http.post("/issuers/kyc/credential", content=content, headers=headers)
-    assert_error(answer, error)
+async def test_credential_request_errors(wallet: Wallet) -> None:
+    for changes, error in CREDENTIAL_ERRORS:
+        token = await get_token(wallet)
+        good = {
+            "credential_configuration_id": "kyc",
+            "proofs": {"jwt": [wallet.prove(await wallet.fetch_nonce())]},
+            "unknown": "ignored",
+        }
+        body = {name: value for name, value in (good | changes).items() if value is not None}
+        assert_error(await wallet.request_credential(token, body), error)
+        assert (await wallet.request_credential(token, good)).status_code == 200  # and nothing was used up
 
 
-@pytest.mark.parametrize("authorization", [None, "Basic YTpi", "Bearer", "Bearer ", "Bearer guess", "Bearer a b"])
-@pytest.mark.parametrize("endpoint", ["credential", "notification"])
-async def test_token_faults_are_challenged(wallet: Wallet, endpoint: str, authorization: str | None) -> None:
-    headers = {} if authorization is None else {"Authorization": authorization}
+UNREADABLE_BODIES = [
+    (b"{", "application/json", "invalid_credential_request"),
+    (b"[]", "application/json", "invalid_credential_request"),
+    (b"\xff", "application/json", "invalid_credential_request"),
+    (b'{"a":1,"a":1}', "application/json", "invalid_credential_request"),
+    (b'{"a":NaN}', "application/json", "invalid_credential_request"),
+    (b"[" * 100_000, "application/json", "invalid_credential_request"),
+    (b"{}", "text/plain", "invalid_credential_request"),
+    (b"a.b.c.d.e", "application/jwt", "invalid_encryption_parameters"),
+]
+
+
+async def test_a_body_that_cannot_be_read(wallet: Wallet) -> None:
+    for content, media_type, error in UNREADABLE_BODIES:
+        headers = {"Authorization": f"Bearer {await get_token(wallet)}", "Content-Type": media_type}
+        answer = await wallet.deployment.http.post("/issuers/kyc/credential", content=content, headers=headers)
+        assert_error(answer, error)
+
+
+async def test_token_faults_are_challenged(wallet: Wallet) -> None:
     body = {"notification_id": "x", "event": "credential_accepted"}
-    answer = await wallet.deployment.http.post(f"/issuers/kyc/{endpoint}", json=body, headers=headers)
-    assert_error(answer, "invalid_token", 401)
-    challenge = answer.headers["www-authenticate"]
-    assert challenge.startswith("Bearer ")
-    assert ('error="invalid_token"' in challenge) == (authorization is not None)
+    for endpoint in ("credential", "notification"):
+        for authorization in (None, "Basic YTpi", "Bearer", "Bearer ", "Bearer guess", "Bearer a b"):
+            headers = {} if authorization is None else {"Authorization": authorization}
+            answer = await wallet.deployment.http.post(f"/issuers/kyc/{endpoint}", json=body, headers=headers)
+            assert_error(answer, "invalid_token", 401)
+            challenge = answer.headers["www-authenticate"]
+            assert challenge.startswith("Bearer ")
+            assert ('error="invalid_token"' in challenge) == (authorization is not None)
 
 
 async def test_an_access_token_lives_five_minutes(wallet: Wallet) -> None:
@@ -484,18 +484,18 @@ async def test_a_redeemed_offer_is_denied_with_a_fresh_nonce(wallet: Wallet) -> 
     assert_error(answer, "credential_request_denied")
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"audience": f"{BASE_URL}/issuers/other"},
-        {"audience": f"{IDENTIFIER}/"},
-        {"client_id": "somebody"},
-    ],
-)
-async def test_proofs_for_somebody_else(wallet: Wallet, changes: dict[str, Any]) -> None:
-    proof = wallet.prove(await wallet.fetch_nonce(), **changes)
-    body = {"credential_configuration_id": "kyc", "proofs": {"jwt": [proof]}}
-    assert_error(await wallet.request_credential(await get_token(wallet), body), "invalid_proof")
+PROOFS_FOR_OTHERS = [
+    {"audience": f"{BASE_URL}/issuers/other"},
+    {"audience": f"{IDENTIFIER}/"},
+    {"client_id": "somebody"},
+]
+
+
+async def test_proofs_for_somebody_else(wallet: Wallet) -> None:
+    for changes in PROOFS_FOR_OTHERS:
+        proof = wallet.prove(await wallet.fetch_nonce(), **changes)
+        body = {"credential_configuration_id": "kyc", "proofs": {"jwt": [proof]}}
+        assert_error(await wallet.request_credential(await get_token(wallet), body), "invalid_proof")
 
 
 async def test_old_and_future_proofs(wallet: Wallet) -> None:
@@ -551,25 +551,25 @@ async def test_notifications_are_idempotent(wallet: Wallet) -> None:
     assert (await notify(wallet, token, later)).status_code == 204
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"notification_id": None},
-        {"notification_id": 7},
-        {"event": None},
-        {"event": "Credential_Accepted"},
-        {"event_description": "ü"},
-        {"event_description": 'a "quote"'},
-        {"event_description": "x" * 501},
-        {"event_description": 7},
-    ],
-)
-async def test_notification_request_errors(wallet: Wallet, changes: dict[str, Any]) -> None:
-    token, notification_id = await issue_and_keep_token(wallet)
-    good = {"notification_id": notification_id, "event": "credential_failure"}
-    body = {name: value for name, value in (good | changes).items() if value is not None}
-    assert_error(await notify(wallet, token, body), "invalid_notification_request")
-    assert_error(await notify(wallet, token, [body]), "invalid_notification_request")
+NOTIFICATION_ERRORS = [
+    {"notification_id": None},
+    {"notification_id": 7},
+    {"event": None},
+    {"event": "Credential_Accepted"},
+    {"event_description": "ü"},
+    {"event_description": 'a "quote"'},
+    {"event_description": "x" * 501},
+    {"event_description": 7},
+]
+
+
+async def test_notification_request_errors(wallet: Wallet) -> None:
+    for changes in NOTIFICATION_ERRORS:
+        token, notification_id = await issue_and_keep_token(wallet)
+        good = {"notification_id": notification_id, "event": "credential_failure"}
+        body = {name: value for name, value in (good | changes).items() if value is not None}
+        assert_error(await notify(wallet, token, body), "invalid_notification_request")
+        assert_error(await notify(wallet, token, [body]), "invalid_notification_request")
 
 
 async def test_a_notification_id_belongs_to_its_token(wallet: Wallet) -> None:
