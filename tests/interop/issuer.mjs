@@ -1,0 +1,2 @@
+import { serve } from './http.mjs'
+serve(Number(process.argv[2]), {})

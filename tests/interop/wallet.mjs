@@ -1,0 +1,145 @@
+// A wallet made of @openid4vc/openid4vci, @openid4vc/openid4vp, dcql, @sd-jwt and jose.
+import { resourceRequest } from '@openid4vc/oauth2'
+import { Openid4vciClient } from '@openid4vc/openid4vci'
+import { Openid4vpClient } from '@openid4vc/openid4vp'
+import { DcqlQuery } from 'dcql'
+import { base64url, exportJWK, generateKeyPair } from 'jose'
+import { callbacksFor, nowInSeconds, runCommand, withoutPrivatePart } from './platform.mjs'
+import { presentCredential, readClaims, verifyCredential } from './sd_jwt.mjs'
+
+async function newKey(alg) {
+  const { privateKey } = await generateKeyPair(alg, { extractable: true })
+  return { ...(await exportJWK(privateKey)), alg }
+}
+
+function signerFor({ alg, ...key }, binding) {
+  const publicJwk = withoutPrivatePart(key)
+  if (binding === 'jwk') return { method: 'jwk', publicJwk, alg }
+  const did = `did:jwk:${base64url.encode(JSON.stringify(publicJwk))}`
+  return { method: 'did', didUrl: `${did}#0`, alg }
+}
+
+/** The library asks for credentials by configuration only, so this request is put together by hand. */
+async function requestByIdentifier({ callbacks, issuerMetadata, accessToken, identifier, proofs }) {
+  const answer = await resourceRequest({
+    callbacks,
+    accessToken,
+    url: issuerMetadata.credentialIssuer.credential_endpoint,
+    requestOptions: {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ credential_identifier: identifier, proofs }),
+    },
+  })
+  if (!answer.ok) throw new Error(`${answer.response.status}: ${await answer.response.text()}`)
+  return answer.response.json()
+}
+
+async function receive({ offer, txCode, keys = [], newKeys = 1, alg = 'ES256', binding = 'jwk', details = false }) {
+  const held = [...keys, ...(await Promise.all(Array.from({ length: newKeys }, () => newKey(alg))))]
+  const callbacks = callbacksFor(...held)
+  const client = new Openid4vciClient({ callbacks })
+  const credentialOffer = await client.resolveCredentialOffer(offer)
+  const issuerMetadata = await client.resolveIssuerMetadata(credentialOffer.credential_issuer)
+  const [credentialConfigurationId] = credentialOffer.credential_configuration_ids
+  const wanted = [{ type: 'openid_credential', credential_configuration_id: credentialConfigurationId }]
+  const { accessTokenResponse: token } = await client.retrievePreAuthorizedCodeAccessTokenFromOffer({
+    credentialOffer,
+    issuerMetadata,
+    txCode,
+    additionalRequestPayload: details ? { authorization_details: wanted } : {},
+  })
+  const { c_nonce: nonce } = await client.requestNonce({ issuerMetadata })
+  const proofs = { jwt: [] }
+  for (const key of held) {
+    const signer = signerFor(key, binding)
+    const { jwt } = await client.createCredentialRequestJwtProof({ issuerMetadata, credentialConfigurationId, signer, nonce, issuedAt: new Date() })
+    proofs.jwt.push(jwt)
+  }
+  const accessToken = token.access_token
+  const answer = details
+    ? await requestByIdentifier({ callbacks, issuerMetadata, accessToken, identifier: token.authorization_details[0].credential_identifiers[0], proofs })
+    : (await client.retrieveCredentials({ issuerMetadata, accessToken, credentialConfigurationId, proofs })).credentialResponse
+  const notification = { notificationId: answer.notification_id, event: 'credential_accepted' }
+  const notified = await client.sendNotification({ issuerMetadata, accessToken, notification })
+  return {
+    version: issuerMetadata.originalDraftVersion,
+    known: issuerMetadata.knownCredentialConfigurations,
+    token,
+    keys: held,
+    credentials: answer.credentials.map(({ credential }) => credential),
+    notified: notified.response.status,
+  }
+}
+
+async function tryToVerify(credential, vctFetcher) {
+  try {
+    return { valid: true, ...(await verifyCredential(credential, { vctFetcher })) }
+  } catch (error) {
+    return { valid: false, error: error.message }
+  }
+}
+
+async function verify({ credentials, typeMetadata }) {
+  const vctFetcher = typeMetadata && (async () => (await fetch(typeMetadata)).json())
+  return { results: await Promise.all(credentials.map((credential) => tryToVerify(credential, vctFetcher))) }
+}
+
+async function describeHeld(credential) {
+  const claims = await readClaims(credential)
+  return { credential_format: 'dc+sd-jwt', vct: claims.vct, claims, cryptographic_holder_binding: true }
+}
+
+/** Choose with `dcql` which credential answers each query and which claims it shows. */
+async function choose(query, credentials) {
+  const parsed = DcqlQuery.parse(query)
+  DcqlQuery.validate(parsed)
+  const result = DcqlQuery.query(parsed, await Promise.all(credentials.map(describeHeld)))
+  if (!result.can_be_satisfied) throw new Error('The query cannot be satisfied')
+  return Object.entries(result.credential_matches).flatMap(([id, match]) => {
+    if (!match.success) return []
+    const [{ input_credential_index: index, claims }] = match.valid_credentials
+    return [{ id, credential: credentials[index], names: Object.keys(claims.valid_claim_sets[0].output) }]
+  })
+}
+
+/** Answer a request; `nonce` and `audience` replace those of the request. */
+async function present({ link, credentials, key, nonce, audience }) {
+  const client = new Openid4vpClient({ callbacks: callbacksFor(key) })
+  const { params } = client.parseOpenid4vpAuthorizationRequest({ authorizationRequest: link })
+  const resolved = await client.resolveOpenId4vpAuthorizationRequest({ authorizationRequestPayload: params })
+  const request = resolved.authorizationRequestPayload
+  const chosen = await choose(resolved.dcql.query, credentials)
+  const binding = {
+    key,
+    alg: key.alg,
+    audience: audience ?? resolved.client.effective,
+    nonce: nonce ?? request.nonce,
+    issuedAt: nowInSeconds(),
+  }
+  const vpToken = {}
+  for (const { id, credential, names } of chosen) vpToken[id] = [await presentCredential(credential, names, binding)]
+  const encrypted = request.response_mode === 'direct_post.jwt'
+  const serverMetadata = {
+    authorization_encryption_alg_values_supported: ['ECDH-ES'],
+    authorization_encryption_enc_values_supported: ['A256GCM'],
+  }
+  const response = await client.createOpenid4vpAuthorizationResponse({
+    authorizationRequestPayload: request,
+    authorizationResponsePayload: { vp_token: vpToken },
+    jarm: encrypted ? { encryption: { nonce: binding.nonce }, serverMetadata } : undefined,
+  })
+  const sent = await client.submitOpenid4vpAuthorizationResponse({
+    authorizationRequestPayload: request,
+    authorizationResponsePayload: response.authorizationResponsePayload,
+    jarm: response.jarm,
+  })
+  return {
+    client: resolved.client,
+    shown: Object.fromEntries(chosen.map(({ id, names }) => [id, names])),
+    status: sent.response.status,
+    body: await sent.response.json(),
+  }
+}
+
+await runCommand({ receive, verify, present })
