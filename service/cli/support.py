@@ -1,9 +1,12 @@
 """The open deployment that a command works on."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
+
+from sqlalchemy.engine import make_url
 
 from service.app import build_context
 from service.errors import ServiceError, UnavailableError
@@ -35,6 +38,9 @@ def _build(settings: Settings) -> Context:
 
 async def _check_database(context: Context, *, with_schema: bool) -> None:
     try:
+        if context.database.is_sqlite:
+            # When aiosqlite cannot open a file, it leaves a thread behind that complains later; this fails cleanly.
+            sqlite3.connect(make_url(context.database.url).database or "").close()
         await context.database.ping()
     except Exception as error:  # drivers raise what they like when they cannot connect
         raise DatabaseUnavailableError("The database of GOODSTANDING_DATABASE_URL does not answer.") from error
