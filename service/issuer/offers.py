@@ -14,8 +14,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import update
-from sqlmodel import col, select
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.credentials.credential_types import CredentialExpiryError, compute_expiry
@@ -24,6 +23,7 @@ from service.errors import ConflictError, InvalidInputError, NotFoundError
 from service.issuer.claims import coarsen, find_credential_type, prepare_claims
 from service.issuer.credentials import CredentialView, list_offer_credentials
 from service.issuer.identity import Issuer
+from service.issuer.retention import forget_expired
 from service.keys import Signer
 from service.storage.audit import append_audit_entry
 from service.storage.ids import new_id
@@ -109,7 +109,7 @@ async def create_offer(
     name = find_credential_type(request.credential_configuration_id).name
     claims = prepare_claims(issuer, name, request.claims, now=now)
     _check_expiry(name, claims, request.credential_expires_on, now)
-    await _forget_expired_offers(session, issuer.org_id, now)
+    await forget_expired(session, issuer.org_id, now=now)
     offer_id, code = new_id("offer"), secrets.token_urlsafe(32)
     tx_code = f"{secrets.randbelow(10**TX_CODE_LENGTH):0{TX_CODE_LENGTH}d}" if request.tx_code else None
     row = CredentialOffer(
@@ -227,20 +227,6 @@ def _check_expiry(name: str, claims: Mapping[str, Any], expires_on: date | None,
         raise OfferExpiryError(error.detail) from error
     if expires_at <= now:
         raise OfferExpiryError("The credential would have expired already.")
-
-
-async def _forget_expired_offers(session: AsyncSession, org_id: str, now: datetime) -> None:
-    """Empty what expired offers still seal; done here, so that no offer needs a clock of its own."""
-    await session.exec(
-        update(CredentialOffer)
-        .where(
-            col(CredentialOffer.org_id) == org_id,
-            col(CredentialOffer.state) == PENDING,
-            col(CredentialOffer.expires_at) < now - TOKEN_LIFETIME,
-            col(CredentialOffer.sealed_claims) != b"",
-        )
-        .values(sealed_claims=b"", sealed_code=b"")
-    )
 
 
 async def _load(session: AsyncSession, org_id: str, offer_id: str, *, lock: bool = False) -> CredentialOffer:

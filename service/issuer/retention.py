@@ -1,0 +1,68 @@
+"""Forget what has no use any more. Runs with every new offer, so that nothing needs a clock of its own."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.storage.tables import CredentialOffer, IssuanceToken, SpentNonce
+
+GRACE = timedelta(hours=1)  # far beyond what the clocks of two workers may differ
+_AT_ONCE = 200
+
+
+async def forget_expired(session: AsyncSession, org_id: str, *, now: datetime) -> None:
+    """Empty the seals of expired offers; delete expired access tokens and spent nonces.
+
+    Rows that another transaction holds are left to it, so two of these never wait for each other.
+    """
+    before = now - GRACE
+    await _empty_offers(session, org_id, before)
+    await _delete_tokens(session, org_id, before)
+    await _delete_nonces(session, org_id, before)
+
+
+async def _empty_offers(session: AsyncSession, org_id: str, before: datetime) -> None:
+    expired = (
+        select(CredentialOffer.id)
+        .where(
+            CredentialOffer.org_id == org_id,
+            CredentialOffer.expires_at < before,
+            CredentialOffer.sealed_claims != b"",
+        )
+        .limit(_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    ids = (await session.exec(expired)).all()
+    await session.exec(
+        update(CredentialOffer)
+        .where(col(CredentialOffer.org_id) == org_id, col(CredentialOffer.id).in_(ids))
+        .values(sealed_claims=b"", sealed_code=b"")
+    )
+
+
+async def _delete_tokens(session: AsyncSession, org_id: str, before: datetime) -> None:
+    expired = (
+        select(IssuanceToken.token_sha256)
+        .where(IssuanceToken.org_id == org_id, IssuanceToken.expires_at < before)
+        .limit(_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    digests = (await session.exec(expired)).all()
+    await session.exec(
+        delete(IssuanceToken).where(col(IssuanceToken.org_id) == org_id, col(IssuanceToken.token_sha256).in_(digests))
+    )
+
+
+async def _delete_nonces(session: AsyncSession, org_id: str, before: datetime) -> None:
+    expired = (
+        select(SpentNonce.nonce_sha256)
+        .where(SpentNonce.org_id == org_id, SpentNonce.expires_at < before)
+        .limit(_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    digests = (await session.exec(expired)).all()
+    await session.exec(
+        delete(SpentNonce).where(col(SpentNonce.org_id) == org_id, col(SpentNonce.nonce_sha256).in_(digests))
+    )
