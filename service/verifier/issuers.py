@@ -6,7 +6,7 @@ presented credential must not make us call an address of its own choosing, nor t
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -75,35 +75,54 @@ class IssuerKey:
             raise IssuerKeyRetiredError("The credential was signed with a key that had been retired.")
 
 
-async def find_issuer_key(
-    context: Context, *, org_id: str, trusted: Sequence[TrustedIssuer], issuer: str, kid: str | None, now: datetime
-) -> IssuerKey:
-    """Return the issuer's key called ``kid``; the name is compared exactly and never interpreted.
+@dataclass(slots=True)
+class KeyFinder:
+    """Finds issuers' keys for one request to us; a key asked for twice is looked up once.
 
-    Args:
+    Attributes:
         context: Database and fetcher.
         org_id: The platform that asks, owner of the copies.
         trusted: Its trusted issuers, the only ones that may be fetched.
-        issuer: ``iss`` as the credential says, not verified.
-        kid: ``kid`` as the header says, not verified.
         now: Decides whether a copy is fresh and which of our keys are published.
-
-    Raises:
-        IssuerKeyUnknownError, IssuerNotFetchedError: See there.
-        IssuerUnavailableError: The metadata could not be fetched.
-
-    Source: SD-JWT VC draft, section "JWT VC Issuer Metadata"; DID Core 1.0.
     """
-    url = normalize_issuer(issuer)
-    own_prefix = f"{context.base_url}/issuers/"
-    if url.startswith(own_prefix):
-        async with context.database.reading() as session:
-            return await _find_own_key(session, url.removeprefix(own_prefix), kid, now)
-    if issuer.startswith(("did:key:", "did:jwk:")):
-        return IssuerKey(_select_from_did(_resolve_locally(issuer), issuer, kid))
-    if not any(normalize_issuer(row.issuer) == url for row in trusted):
-        raise IssuerNotFetchedError("The issuer is not on the list of trusted issuers.")
-    return IssuerKey(await _find_foreign_key(context, org_id, issuer, kid, now))
+
+    context: Context
+    org_id: str
+    trusted: Sequence[TrustedIssuer]
+    now: datetime
+    _found: dict[tuple[str, str], IssuerKey] = field(default_factory=dict)
+
+    async def find(self, issuer: str, kid: Any) -> IssuerKey:
+        """Return the issuer's key called ``kid``; the name is compared exactly and never interpreted.
+
+        Args:
+            issuer: ``iss`` as the credential says, not verified.
+            kid: ``kid`` as the header says, not verified; None if it has none.
+
+        Raises:
+            IssuerKeyUnknownError, IssuerNotFetchedError: See there.
+            IssuerUnavailableError: The metadata could not be fetched.
+
+        Source: SD-JWT VC draft, section "JWT VC Issuer Metadata"; DID Core 1.0.
+        """
+        if kid is not None and not isinstance(kid, str):
+            raise IssuerKeyUnknownError("The kid is not a text.")
+        place = (issuer, kid or "")
+        if place not in self._found:
+            self._found[place] = await self._look_up(issuer, kid)
+        return self._found[place]
+
+    async def _look_up(self, issuer: str, kid: str | None) -> IssuerKey:
+        url = normalize_issuer(issuer)
+        own_prefix = f"{self.context.base_url}/issuers/"
+        if url.startswith(own_prefix):
+            async with self.context.database.reading() as session:
+                return await _find_own_key(session, url.removeprefix(own_prefix), kid, self.now)
+        if issuer.startswith(("did:key:", "did:jwk:")):
+            return IssuerKey(_select_from_did(_resolve_locally(issuer), issuer, kid))
+        if not any(normalize_issuer(row.issuer) == url for row in self.trusted):
+            raise IssuerNotFetchedError("The issuer is not on the list of trusted issuers.")
+        return IssuerKey(await _find_foreign_key(self.context, self.org_id, issuer, kid, self.now))
 
 
 async def _find_own_key(session: AsyncSession, slug: str, kid: str | None, now: datetime) -> IssuerKey:

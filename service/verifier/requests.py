@@ -126,10 +126,15 @@ async def create_presentation_request(
         org_id=org_id,
         kind="presentation.requested",
         subject_id=row.id,
-        record={"purpose": row.purpose, "dcql_query": row.dcql_query, "investor_ref": row.investor_ref},
+        record={"purpose": row.purpose, "investor_ref": row.investor_ref, "asked": _list_asked(query)},
         recorded_at=now,
     )
     return row
+
+
+def _list_asked(query: DcqlQuery) -> dict[str, list[str]]:
+    # Names only: the values that a query accepts may be about one person.
+    return {item.id: sorted({str(claim.path[0]) for claim in item.claims or ()}) for item in query.credentials}
 
 
 def _read_query(new: NewRequest) -> DcqlQuery:

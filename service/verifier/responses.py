@@ -19,6 +19,7 @@ from service.keys import Signer
 from service.keys.jwe import DecryptionError
 from service.storage.tables import PresentationRequest
 from service.storage.trust import list_trusted_issuers
+from service.verifier.issuers import KeyFinder
 from service.verifier.requests import DIRECT_POST_JWT, find_request
 from service.verifier.verdicts import ExaminedAnswer, WalletAnswer, conclude, was_refused
 from service.verifier.verification import (
@@ -76,17 +77,13 @@ async def take_response(context: Context, request_id: str, form: Mapping[str, st
 async def _examine(context: Context, row: PresentationRequest, answer: WalletAnswer, now: datetime) -> ExaminedAnswer:
     """Authenticate everything that answers the query; may fetch, so it runs outside the transaction."""
     async with context.database.reading() as session:
-        trusted = await list_trusted_issuers(session, row.org_id)
+        finder = KeyFinder(context, row.org_id, await list_trusted_issuers(session, row.org_id), now)
     examined = ExaminedAnswer(parse_dcql_query(row.dcql_query))
     for query_id in examined.groups.keys() & answer.vp_token.keys():
         expected = Expected(row.nonce, row.client_id, _transaction_data_for(row, query_id))
         for compact in answer.vp_token[query_id]:
-            examined.groups[query_id].append(
-                await authenticate_credential(
-                    context, org_id=row.org_id, trusted=trusted, compact=compact, expected=expected, now=now
-                )
-            )
-    await refresh_statuses_of(context, org_id=row.org_id, trusted=trusted, examined=examined.flatten(), now=now)
+            examined.groups[query_id].append(await authenticate_credential(finder, compact, expected))
+    await refresh_statuses_of(finder, examined.flatten())
     return examined
 
 

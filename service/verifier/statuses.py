@@ -1,7 +1,6 @@
 """Keep verified copies of the status lists of issuers outside this deployment."""
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Collection
 
 import sqlalchemy
 import structlog
@@ -11,10 +10,10 @@ from service.credentials.jose import parse_jws
 from service.credentials.status_list import MAX_TOKEN_BYTES, StatusList, verify_status_list_token
 from service.errors import ServiceError, UnavailableError
 from service.storage.statuses import StatusQuery, StatusReading, find_due_lists, keep_status_list
-from service.storage.tables import StandingCredential, TrustedIssuer
+from service.storage.tables import StandingCredential
 from service.storage.trust import list_trusted_issuers, normalize_issuer
 from service.verifier.checks import Checklist
-from service.verifier.issuers import find_issuer_key
+from service.verifier.issuers import KeyFinder
 from service.web.context import Context
 
 MEDIA_TYPE = "application/statuslist+jwt"
@@ -48,20 +47,13 @@ def record_status(checklist: Checklist, reading: StatusReading) -> str:
     return name
 
 
-async def refresh_status_lists(
-    context: Context,
-    *,
-    org_id: str,
-    trusted: Sequence[TrustedIssuer],
-    queries: Collection[StatusQuery],
-    now: datetime,
-) -> None:
+async def refresh_status_lists(finder: KeyFinder, queries: Collection[StatusQuery]) -> None:
     """Fetch the lists that are due. A list that cannot be had is logged; what is read later says how old it is.
 
     Only lists of trusted issuers are fetched, and never ours, which are read where they are kept.
     """
-    names = {normalize_issuer(row.issuer) for row in trusted}
-    own_prefix = f"{context.base_url}/issuers/"
+    names = {normalize_issuer(row.issuer) for row in finder.trusted}
+    own_prefix = f"{finder.context.base_url}/issuers/"
     issuers = {
         query.uri: query.issuer
         for query in queries
@@ -69,35 +61,32 @@ async def refresh_status_lists(
     }
     if not issuers:
         return
-    async with context.database.reading() as session:
-        due = await find_due_lists(session, org_id=org_id, uris=list(issuers), now=now)
+    async with finder.context.database.reading() as session:
+        due = await find_due_lists(session, org_id=finder.org_id, uris=list(issuers), now=finder.now)
     for uri in due:
         try:
-            await _refresh_list(context, org_id, trusted, issuers[uri], uri, now)
+            await _refresh_list(finder, issuers[uri], uri)
         except ServiceError as error:
             _log.warning("status_list_not_refreshed", code=error.code)
 
 
-async def _refresh_list(
-    context: Context, org_id: str, trusted: Sequence[TrustedIssuer], issuer: str, uri: str, now: datetime
-) -> None:
-    status_list = await _fetch_list(context, org_id, trusted, issuer, uri, now)
-    async with context.database.transaction() as session:
-        kept = await keep_status_list(session, org_id=org_id, issuer=issuer, status_list=status_list, fetched_at=now)
+async def _refresh_list(finder: KeyFinder, issuer: str, uri: str) -> None:
+    status_list = await _fetch_list(finder, issuer, uri)
+    async with finder.context.database.transaction() as session:
+        kept = await keep_status_list(
+            session, org_id=finder.org_id, issuer=issuer, status_list=status_list, fetched_at=finder.now
+        )
     if not kept:
         _log.warning("status_list_older_than_seen")
 
 
-async def _fetch_list(
-    context: Context, org_id: str, trusted: Sequence[TrustedIssuer], issuer: str, uri: str, now: datetime
-) -> StatusList:
-    answer = await context.fetcher.get(uri, accept=MEDIA_TYPE, max_bytes=MAX_TOKEN_BYTES)
+async def _fetch_list(finder: KeyFinder, issuer: str, uri: str) -> StatusList:
+    answer = await finder.context.fetcher.get(uri, accept=MEDIA_TYPE, max_bytes=MAX_TOKEN_BYTES)
     if answer.status != 200:
         raise StatusListUnavailableError("The status list could not be fetched.")
     token = answer.body.decode("ascii", "replace").strip()
-    kid = parse_jws(token, max_bytes=MAX_TOKEN_BYTES).header.get("kid")
-    found = await find_issuer_key(context, org_id=org_id, trusted=trusted, issuer=issuer, kid=kid, now=now)
-    return verify_status_list_token(token, found.key, expected_uri=uri, now=now)
+    found = await finder.find(issuer, parse_jws(token, max_bytes=MAX_TOKEN_BYTES).header.get("kid"))
+    return verify_status_list_token(token, found.key, expected_uri=uri, now=finder.now)
 
 
 async def refresh_all_status_lists(context: Context) -> None:
@@ -115,4 +104,4 @@ async def refresh_all_status_lists(context: Context) -> None:
         trusted = {org_id: await list_trusted_issuers(session, org_id) for org_id in org_ids}
     for org_id in org_ids:
         queries = {StatusQuery(signer, address, 0) for owner, signer, address in rows if owner == org_id and address}
-        await refresh_status_lists(context, org_id=org_id, trusted=trusted[org_id], queries=queries, now=now)
+        await refresh_status_lists(KeyFinder(context, org_id, trusted[org_id], now), queries)

@@ -29,9 +29,8 @@ from service.storage.statuses import StatusQuery, read_credential_statuses
 from service.storage.tables import TrustedIssuer
 from service.storage.trust import OUT_OF_SCOPE, attester_class_of, judge_issuer, jurisdiction_of, list_trusted_issuers
 from service.verifier.checks import CREDENTIAL_CHECKS, PRESENTATION_CHECKS, Checklist
-from service.verifier.issuers import IssuerNotFetchedError, IssuerUnavailableError, find_issuer_key
+from service.verifier.issuers import IssuerNotFetchedError, IssuerUnavailableError, KeyFinder
 from service.verifier.statuses import record_status, refresh_status_lists
-from service.web.context import Context
 
 SD_JWT_VC = "dc+sd-jwt"
 # What has passed when a check fails: the order in which the core works, not the order in which we list.
@@ -97,32 +96,19 @@ def name_of_type(vct: str) -> str:
         return vct
 
 
-async def authenticate_credential(
-    context: Context,
-    *,
-    org_id: str,
-    trusted: Sequence[TrustedIssuer],
-    compact: str,
-    expected: Expected | None,
-    now: datetime,
-) -> Examined:
+async def authenticate_credential(finder: KeyFinder, compact: str, expected: Expected | None) -> Examined:
     """Take steps 1 to 6.
 
     Args:
-        context: Database and fetcher.
-        org_id: The platform that asks.
-        trusted: Its trusted issuers.
+        finder: Finds the issuer's key, and knows the time.
         compact: What was presented; untrusted.
         expected: None for a bare credential.
-        now: Time of the check.
     """
     examined = Examined(Checklist(CREDENTIAL_CHECKS if expected is None else PRESENTATION_CHECKS))
     try:
         examined.issuer, kid, _ = read_issuer(compact)  # (1)
-        found = await find_issuer_key(  # (2)
-            context, org_id=org_id, trusted=trusted, issuer=examined.issuer, kid=kid, now=now
-        )
-        credential = _verify(compact, found.key, expected, now)  # (3) to (6)
+        found = await finder.find(examined.issuer, kid)  # (2)
+        credential = _verify(compact, found.key, expected, finder.now)  # (3) to (6)
         found.check_signing_time(credential.issued_at)
     except IssuerUnavailableError as error:
         examined.checklist.mark_passed("format")
@@ -161,12 +147,9 @@ def _record_failure(examined: Examined, error: VerificationError) -> None:
         examined.status = "expired"
 
 
-async def refresh_statuses_of(
-    context: Context, *, org_id: str, trusted: Sequence[TrustedIssuer], examined: Sequence[Examined], now: datetime
-) -> None:
+async def refresh_statuses_of(finder: KeyFinder, examined: Sequence[Examined]) -> None:
     """Fetch the lists of others that step 8 needs, before a transaction is opened."""
-    queries = [query for each in examined if (query := _status_query(each)) is not None]
-    await refresh_status_lists(context, org_id=org_id, trusted=trusted, queries=queries, now=now)
+    await refresh_status_lists(finder, [query for each in examined if (query := _status_query(each)) is not None])
 
 
 async def judge_credentials(

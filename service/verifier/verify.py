@@ -7,6 +7,7 @@ from typing import Any
 
 from service.storage.trust import list_trusted_issuers
 from service.verifier.checks import CREDENTIAL_CHECKS, PRESENTATION_CHECKS, Checklist
+from service.verifier.issuers import KeyFinder
 from service.verifier.verification import (
     SD_JWT_VC,
     Examined,
@@ -32,19 +33,15 @@ async def verify_all(context: Context, org_id: str, verifications: Sequence[Veri
     """Verify documents by the platform's own list of trusted issuers; answers come in order."""
     now = context.clock()
     async with context.database.reading() as session:
-        trusted = await list_trusted_issuers(session, org_id)
+        finder = KeyFinder(context, org_id, await list_trusted_issuers(session, org_id), now)
     examined = []
     for item in verifications:
-        if not isinstance(item.document, str) or "~" not in item.document:
+        if isinstance(item.document, str) and "~" in item.document:
+            examined.append(await authenticate_credential(finder, item.document, item.expected))
+        else:
             examined.append(_refuse_format(item))
-            continue
-        examined.append(
-            await authenticate_credential(
-                context, org_id=org_id, trusted=trusted, compact=item.document, expected=item.expected, now=now
-            )
-        )
         await asyncio.sleep(0)  # a batch must not keep others waiting
-    await refresh_statuses_of(context, org_id=org_id, trusted=trusted, examined=examined, now=now)
+    await refresh_statuses_of(finder, examined)
     async with context.database.reading() as session:
         await judge_credentials(session, base_url=context.base_url, org_id=org_id, examined=examined, now=now)
     return [_describe(item) for item in examined]
