@@ -1,0 +1,231 @@
+"""From standings to the rules' facts: which screening counts, which status is told, what a caller cannot say."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from service.gate.fact_sheet import FactSheet, decode_facts, encode_facts
+from service.gate.held_credentials import STATUS_ORDER, HeldCredential, worst_status
+from service.gate.party_facts import Party, Question, last_valid_day, put_party
+from service.gate.redaction import redact
+from service.gate.transfer_models import PartyInTrade
+from service.gate.values import price_per_unit
+from service.gate.verdict import Verdict
+from service.schema_files import load_reason_codes
+from service.storage.statuses import StatusReading
+
+NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
+QUESTION = Question(
+    now=NOW,
+    on=date(2026, 11, 23),
+    zone=ZoneInfo("America/New_York"),
+    needs_qualification=True,
+    max_screen_age_hours=24,
+)
+CLAIMS: dict[str, dict[str, Any]] = {
+    "kyc": {"country": "US", "us_person": True, "loa": "high"},
+    "aml-screening": {"result": "clear", "screened_at": "2026-11-23T12:00:00Z"},
+    "qualified-investor": {
+        "jurisdiction": "US",
+        "category": "us.ai.income",
+        "method": "third_party",
+        "attester_class": "us_cpa",
+        "steps_completed_on": "2026-11-01",
+    },
+}
+
+
+def held(kind: str, **changes: Any) -> HeldCredential:
+    credential = HeldCredential(
+        id=f"std_{kind}",
+        type=kind,
+        issuer="https://issuer.example",
+        digest="sha256:00",
+        claims=CLAIMS[kind],
+        expires_at=NOW + timedelta(days=30),
+        not_before=None,
+        distrust=None,
+        trusted_as=None,
+        shares_holder=True,
+        reading=StatusReading(0, False, NOW, "own"),
+    )
+    return replace(credential, **changes)
+
+
+def party(*credentials: HeldCredential, **changes: Any) -> Party:
+    values: dict[str, Any] = {"is_bound": True, "frozen": False, "screening": None} | changes
+    return Party("alice", credentials=credentials, **values)
+
+
+def facts_of(someone: Party, **changes: Any) -> dict[str, Any]:
+    sheet = FactSheet()
+    put_party(sheet, "buyer", someone, replace(QUESTION, **changes))
+    facts: dict[str, Any] = sheet.values["buyer"]
+    return facts
+
+
+ALL = tuple(held(kind) for kind in CLAIMS)
+
+
+def test_a_complete_standing_gives_every_fact() -> None:
+    facts = facts_of(party(*ALL))
+    assert facts["identified"]
+    assert facts["credential_status"] == "valid"
+    assert facts["accredited"]
+    assert facts["screen_age_hours"] == 3
+    assert facts["kyc_valid_until"] == date(2026, 12, 23)
+    assert facts["verification"]["attester"] == "cpa"
+    assert facts["verification"]["steps_completed_on"] == date(2026, 11, 1)
+
+
+def test_nothing_is_known_of_a_stranger() -> None:
+    facts = facts_of(Party("x", is_bound=False, frozen=False, screening=None, credentials=()))
+    assert not facts["identified"]
+    assert not facts["accredited"]
+    assert not {"kyc_valid_until", "sanctions", "us_person", "country"} & facts.keys()
+
+
+@pytest.mark.parametrize("kind", ["kyc", "aml-screening", "qualified-investor"])
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"reading": StatusReading(1, False, NOW, "own")}, "revoked"),
+        ({"reading": StatusReading(2, False, NOW, "own")}, "suspended"),
+        ({"reading": StatusReading(3, False, NOW, "own")}, "unknown"),
+        ({"reading": StatusReading(None, False, None, "unavailable", "status_unavailable")}, "unknown"),
+        ({"expires_at": NOW}, "expired"),
+        ({"not_before": NOW + timedelta(seconds=1)}, "not_yet_valid"),
+        ({"distrust": "issuer_untrusted"}, "issuer_untrusted"),
+        ({"distrust": "issuer_out_of_scope"}, "issuer_out_of_scope"),
+        ({"shares_holder": False}, "holder_mismatch"),
+    ],
+)
+def test_every_needed_credential_must_be_good(kind: str, change: dict[str, Any], status: str) -> None:
+    credentials = [replace(each, **change) if each.type == kind else each for each in ALL]
+    assert facts_of(party(*credentials))["credential_status"] == status
+
+
+def test_a_broken_accreditation_that_is_not_needed_is_as_good_as_none() -> None:
+    broken = held("qualified-investor", reading=StatusReading(1, False, NOW, "own"))
+    facts = facts_of(party(*ALL[:2], broken), needs_qualification=False)
+    assert (facts["credential_status"], facts["accredited"]) == ("valid", False)
+    assert "verification" not in facts
+
+
+@given(st.lists(st.sampled_from(STATUS_ORDER), min_size=1))
+def test_the_worst_status_is_one_of_them_and_never_valid(statuses: list[str]) -> None:
+    worst = worst_status([*statuses, "valid"])
+    assert worst == min(statuses, key=STATUS_ORDER.index)
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "day"),
+    [
+        ("2026-11-24T04:59:59Z", date(2026, 11, 23)),
+        ("2026-11-24T05:00:00Z", date(2026, 11, 23)),
+        ("2026-11-24T05:00:01Z", date(2026, 11, 24)),
+    ],
+)
+def test_the_last_valid_day_is_the_zones(expires_at: str, day: date) -> None:
+    assert last_valid_day(datetime.fromisoformat(expires_at), ZoneInfo("America/New_York")) == day
+
+
+@pytest.mark.parametrize(
+    ("own", "hours"), [("2026-11-22T15:00:00Z", "24.000"), ("2026-11-22T14:59:59Z", "24.001"), (None, None)]
+)
+def test_a_second_too_old_is_too_old(own: str | None, hours: str | None) -> None:
+    screening = {"result": "clear", "screened_at": own} if own else None
+    facts = facts_of(party(held("kyc"), screening=screening))
+    assert facts.get("screen_age_hours") == (Decimal(hours) if hours else None)
+
+
+@pytest.mark.parametrize(
+    ("own", "credential", "result"),
+    [
+        (("clear", 1), ("hit", 2), "hit"),
+        (("hit", 23), ("clear", 1), "hit"),
+        (("hit", 25), ("clear", 1), "clear"),
+        (("clear", 2), ("potential", 1), "potential"),
+        (("potential", 1), ("clear", 2), "potential"),
+    ],
+)
+def test_the_newest_screening_counts_unless_a_recent_hit(
+    own: tuple[str, int], credential: tuple[str, int], result: str
+) -> None:
+    def screened(answer: tuple[str, int]) -> dict[str, Any]:
+        return {"result": answer[0], "screened_at": (NOW - timedelta(hours=answer[1])).isoformat()}
+
+    facts = facts_of(party(held("kyc"), held("aml-screening", claims=screened(credential)), screening=screened(own)))
+    assert facts["sanctions"] == result
+
+
+def test_a_revoked_screening_credential_gives_way_to_the_platforms_own() -> None:
+    revoked = held("aml-screening", reading=StatusReading(1, False, NOW, "own"))
+    own = {"result": "clear", "screened_at": "2026-11-22T20:00:00Z"}
+    facts = facts_of(party(held("kyc"), revoked, held("qualified-investor"), screening=own))
+    assert (facts["credential_status"], facts["screen_age_hours"]) == ("valid", 19)
+
+
+def test_claims_of_another_form_are_no_facts() -> None:
+    odd = held("kyc", claims={"country": 49, "us_person": "no", "loa": "perfect"})
+    assert not {"country", "us_person", "kyc_loa"} & facts_of(party(odd)).keys()
+
+
+def test_the_trust_list_says_what_an_attester_is() -> None:
+    own_word = held("qualified-investor", claims={**CLAIMS["qualified-investor"], "attester_class": "us_cpa"})
+    trusted = replace(own_word, trusted_as="kyc_provider")
+    assert facts_of(party(held("kyc"), trusted))["verification"]["attester"] == "kyc_provider"
+
+
+@pytest.mark.parametrize("name", ["accredited", "us_person", "qib", "sanctions", "kyc_valid_until", "identified"])
+def test_a_caller_cannot_say_what_credentials_attest(name: str) -> None:
+    with pytest.raises(ValidationError):
+        PartyInTrade.model_validate({name: True})
+
+
+@given(st.integers(0, 18), st.from_regex(r"(0|[1-9][0-9]{0,19})(\.[0-9]{1,10})?", fullmatch=True))
+def test_the_price_of_a_unit_is_exact(decimals: int, amount: str) -> None:
+    price = price_per_unit(amount, decimals)
+    assert Decimal(f"{price:f}e{decimals}") == Decimal(amount)
+
+
+def test_facts_survive_their_written_form() -> None:
+    facts = {
+        "action": "primary",
+        "date": date(2026, 11, 23),
+        "qty": 10**30,
+        "price": Decimal("0.0000000001"),
+        "buyer": {"accredited": True, "owners": [], "verification": {"tax_years": [2024, 2025]}},
+        "offering": {"awtv": None, "regime": "us.506c"},
+    }
+    assert decode_facts(encode_facts(facts)) == facts
+
+
+RESTRICTED_CODES = [code for code, entry in load_reason_codes().items() if entry["outward"] == "RESTRICTED"]
+
+
+def verdict_of(*found: str) -> Verdict:
+    reasons = tuple(
+        {"code": code, "party": "buyer", "basis": "law", "citation": code, "message": code, "evidence": {code: "1"}}
+        for code in found
+    )
+    return Verdict("deny", reasons, (), None, 0, "v", "h")
+
+
+@pytest.mark.parametrize("code", [code for code in RESTRICTED_CODES if code != "RESTRICTED"])
+def test_no_aml_reason_can_be_told_from_another(code: str) -> None:
+    seen = redact(verdict_of("KYC_EXPIRED", code, "HALTED"))
+    assert seen == redact(verdict_of("KYC_EXPIRED", "SANCTIONS_HIT", "AML_SCREEN_STALE", "HALTED"))
+    assert [reason["code"] for reason in seen.reasons] == ["RESTRICTED", "KYC_EXPIRED", "HALTED"]
+
+
+def test_what_holds_nothing_back_is_the_same_decision() -> None:
+    verdict = verdict_of("KYC_EXPIRED")
+    assert redact(verdict) is verdict
