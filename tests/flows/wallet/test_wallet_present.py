@@ -227,7 +227,9 @@ async def test_other_headers_are_refused(verifier: FakeVerifier, fetcher: Fetche
 
 
 async def test_document_of_another_did_is_refused(verifier: FakeVerifier, fetcher: Fetcher) -> None:
-    verifier.routes["/verifiers/v/did.json"] |= {"id": "did:web:evil.example"}
+    document = verifier.routes["/verifiers/v/did.json"]
+    methods = [method | {"controller": "did:web:evil.example"} for method in document["verificationMethod"]]
+    verifier.routes["/verifiers/v/did.json"] = {"id": "did:web:evil.example", "verificationMethod": methods}
     assert isinstance(await refusal_of(verifier.link(), fetcher), RejectedError)
 
 
