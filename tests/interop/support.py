@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -134,7 +133,6 @@ class NodeParty:
 def make_settings(folder: Path, port: int, allowed_port: int) -> dict[str, str]:
     """Settings of a deployment that may also fetch from one other loopback port."""
     return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("GOODSTANDING_")},
         "GOODSTANDING_BASE_URL": f"http://localhost:{port}",
         "GOODSTANDING_DATA_DIR": str(folder / "data"),
         "GOODSTANDING_DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'data' / 'interop.sqlite3'}",
