@@ -187,8 +187,7 @@ def _build_client_metadata(name: str, encryption_jwk: dict[str, Any] | None) -> 
 
 
 def _build_claims(row: PresentationRequest, base_url: str, client_metadata: dict[str, Any]) -> dict[str, Any]:
-    claims = {
-        "iss": row.client_id,
+    claims = {  # no iss: wallets have to ignore it (section 5), and some refuse one that is not the signer's DID
         "aud": SELF_ISSUED_AUDIENCE,
         "client_id": row.client_id,
         "response_type": "vp_token",
