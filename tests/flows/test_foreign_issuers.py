@@ -68,6 +68,7 @@ async def test_a_did_that_holds_its_key_needs_no_fetch(
     did = make_did(abroad.keys.jwk)
     verdict = await verify(platform, abroad, iss=did, kid=None)
     assert failed(verdict["checks"]) == {("issuer_trusted", "issuer_untrusted"), ("status", "status_unavailable")}
+    assert abroad.asked == []
     await platform.trust(did, "kyc")
     assert failed((await verify(platform, abroad, iss=did, kid=None))["checks"]) == {("status", "status_unavailable")}
 
