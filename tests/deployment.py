@@ -11,6 +11,7 @@ import httpx2
 from fastapi import FastAPI
 
 from service.app import create_app
+from service.keys import FileKeystore
 from service.organizations.clients import ClientCredentials, create_client
 from service.organizations.organizations import NewOrganization, allowed_scopes, create_organization
 from service.organizations.setup import create_system_keys
@@ -19,7 +20,11 @@ from service.storage.tables import Organization
 from service.web.context import Context
 
 BASE_URL = "http://localhost:8000"
+PASSPHRASE = "correct horse battery staple"
 START = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
+
+
+_keystore_header: bytes | None = None
 
 
 @dataclass
@@ -83,9 +88,25 @@ class Deployment:
         return {"Authorization": f"Bearer {known[0]}"}
 
 
+def _prepare_keystore(data_dir: Path) -> None:
+    """Give the deployment a keystore whose slow key derivation this process has done before; keys are its own."""
+    global _keystore_header
+    directory = data_dir / "keys"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    if (directory / "keystore.json").exists():
+        return
+    if _keystore_header is None:
+        FileKeystore(directory, PASSPHRASE)
+        _keystore_header = (directory / "keystore.json").read_bytes()
+    else:
+        (directory / "keystore.json").write_bytes(_keystore_header)
+
+
 @asynccontextmanager
 async def running_deployment(database_url: str, data_dir: Path, **settings: Any) -> AsyncIterator[Deployment]:
     """Open a deployment on a migrated database."""
+    _prepare_keystore(data_dir)
+    settings.setdefault("key_passphrase", PASSPHRASE)
     values = Settings(base_url=BASE_URL, data_dir=data_dir, database_url=database_url, _env_file=None, **settings)
     clock = TestClock()
     app = create_app(values, clock=clock)

@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ class KeystoreError(ServiceError):
 class UnknownKeyError(KeystoreError):
     """No key of that id is stored here."""
 
-    code = "unknown_key"
+    code = "key_not_stored"
 
 
 def _b64(data: bytes) -> str:
@@ -94,6 +95,7 @@ class FileKeystore:
             raise KeystoreError("The keystore is damaged.")
 
     @staticmethod
+    @lru_cache(maxsize=8)  # slow by design; a process that opens its keystore twice pays once
     def _derive_root(passphrase: str, salt: bytes) -> bytes:
         return Scrypt(salt=salt, length=32, n=SCRYPT_N, r=SCRYPT_R, p=SCRYPT_P).derive(passphrase.encode())
 

@@ -24,6 +24,7 @@ from service.web.context import Context
 
 HEADER = "Idempotency-Key"
 MAX_KEY_LENGTH = 255
+_SEAL = "idempotency"
 
 
 class IdempotencyKeyError(InvalidInputError):
@@ -133,7 +134,8 @@ async def _answer_with_key(context: Context, request: Request, caller: Caller, h
         if kept is not None:
             if kept.request_sha256 != digest:
                 raise IdempotencyKeyReusedError("This Idempotency-Key was used for another request.")
-            return _render(kept.status, kept.body, replayed=True)
+            body = context.signer.unseal(kept.sealed_body, purpose=_SEAL).decode()
+            return _render(kept.status, body, replayed=True)
         answer = await handler(session)
         body = _encode(answer)
         session.add(
@@ -142,7 +144,7 @@ async def _answer_with_key(context: Context, request: Request, caller: Caller, h
                 key=key,
                 request_sha256=digest,
                 status=answer.status,
-                body=body,
+                sealed_body=context.signer.seal(body.encode(), purpose=_SEAL),
                 created_at=context.clock(),
             )
         )

@@ -1,15 +1,16 @@
 """Alembic environment; started by ``service.storage.migrate`` with a live connection."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
+from alembic.autogenerate.api import AutogenContext
 from sqlmodel import AutoString, SQLModel
 
 import service.storage.tables  # noqa: F401  (fills the metadata)
 from service.storage.types import Instant, JsonColumn, Quantity
 
 
-def render_item(kind: str, item: Any, _autogen_context: Any) -> str | bool:
+def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
     """Write our column types by name in generated migrations."""
     if kind != "type":
         return False

@@ -60,7 +60,7 @@ class SigningKey(SQLModel, table=True):
 
 
 class IdempotencyRecord(SQLModel, table=True):
-    """The first answer to a request that carried an Idempotency-Key."""
+    """The first answer to a request that carried an Idempotency-Key; sealed, it may hold a one-time code."""
 
     __tablename__ = "idempotency_record"
 
@@ -68,5 +68,5 @@ class IdempotencyRecord(SQLModel, table=True):
     key: str = Field(primary_key=True)
     request_sha256: str
     status: int
-    body: str
+    sealed_body: bytes
     created_at: datetime = Field(sa_type=Instant, index=True)
