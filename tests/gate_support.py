@@ -21,7 +21,7 @@ REG_S = {
     "class_outstanding_since": "2026-10-01",
 }
 OFFSHORE = {"buyer": {"offshore": True, "regs_certified": True}}
-NON_US = {"sub": "subject-abroad", "country": "DE", "state": None, "us_person": False}
+NON_US: dict[str, Any] = {"sub": "subject-abroad", "country": "DE", "state": None, "us_person": False}
 _keys = count(1)
 
 

@@ -48,6 +48,17 @@ async def test_an_overdue_reservation_is_given_back(market: Market) -> None:
     assert (await market.holders())["reserved"] == 1
 
 
+async def test_a_preview_counts_overdue_reservations_as_free_and_keeps_them(market: Market) -> None:
+    await market.open_lot("alice", 100)
+    await market.decide(market.sell("alice", "bob", 100))
+    market.deployment.clock.advance(seconds=60)
+    preview = await market.call("POST", "/v1/transfers/preview", market.sell("alice", "bob", 100))
+    assert preview.json()["outcome"] == "permit"
+    assert (await market.holders())["reserved"] == 1
+    async with market.deployment.context.database.reading() as session:
+        assert (await session.exec(select(ReservationEnding))).all() == []
+
+
 async def test_settling_again_gives_the_same_answer_and_changes_nothing(market: Market) -> None:
     decision = await market.decide(market.buy("alice"))
     answers = await asyncio.gather(*(market.settle(decision) for _ in range(6)))

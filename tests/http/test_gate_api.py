@@ -173,7 +173,7 @@ async def test_a_batch_answers_in_order_with_decisions_and_problems(market: Mark
     items = [
         market.buy("alice") | {"idempotency_key": "b1"},
         market.buy("alice") | {"idempotency_key": "b2"},
-        market.buy("alice", quantity="0") | {"idempotency_key": "b3"},
+        market.buy("alice") | {"quantity": "0", "idempotency_key": "b3"},
         market.buy("alice", security_id="other") | {"idempotency_key": "b4"},
         market.buy("alice"),
     ]
