@@ -20,10 +20,10 @@ OrgOption = Annotated[str, typer.Option(help=f"Slug of the organisation, or {SYS
 PURPOSES = tuple(signing.KEY_ALGORITHMS)
 
 
-class PurposeUnknownError(InvalidInputError):
+class KeyPurposeUnknownError(InvalidInputError):
     """No key is made for such a purpose."""
 
-    code = "purpose_unknown"
+    code = "key_purpose_unknown"
 
 
 async def _org_id(context: Context, slug: str) -> str:
@@ -80,7 +80,7 @@ def rotate(
 ) -> None:
     """Make a new key that signs from now on; the old one stays published while what it signed is valid."""
     if purpose not in PURPOSES:
-        raise PurposeUnknownError(f"purpose: one of {', '.join(PURPOSES)}.")
+        raise KeyPurposeUnknownError(f"purpose: one of {', '.join(PURPOSES)}.")
     made = run_with_context(lambda context: _rotate(context, org, purpose))
     if as_json:
         print_json(made)

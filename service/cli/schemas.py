@@ -1,6 +1,7 @@
 """``schemas``: the written contract of the HTTP surface."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -8,11 +9,11 @@ import typer
 
 from service.app import create_app
 from service.cli.output import new_app
+from service.cli.problem_docs import render_problem_docs
 from service.schema_files import SCHEMAS_DIR
 from service.settings import load_settings
 
-app = new_app("Generated schemas: schemas/openapi.json.")
-OPENAPI_FILE = SCHEMAS_DIR / "openapi.json"
+app = new_app("Generated files: schemas/openapi.json and docs/problems.md.")
 DRIFTED = 1
 
 
@@ -26,15 +27,24 @@ def render_openapi() -> str:
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+GENERATED: dict[str, Callable[[], str]] = {
+    "schemas/openapi.json": render_openapi,
+    "docs/problems.md": render_problem_docs,
+}
+
+
 @app.command()
 def write() -> None:
-    """Write schemas/openapi.json anew."""
-    OPENAPI_FILE.write_text(render_openapi(), encoding="utf-8")
+    """Write the generated files anew."""
+    for name, render in GENERATED.items():
+        (SCHEMAS_DIR.parent / name).write_text(render(), encoding="utf-8")
 
 
 @app.command()
 def check() -> None:
-    """Tell whether schemas/openapi.json is what the application answers; exit 1 if not."""
-    if not OPENAPI_FILE.exists() or OPENAPI_FILE.read_text(encoding="utf-8") != render_openapi():
-        typer.echo("schemas/openapi.json is out of date; run `python -m service schemas write`.", err=True)
-        raise typer.Exit(DRIFTED)
+    """Tell whether the generated files are what the code says; exit 1 if not."""
+    for name, render in GENERATED.items():
+        path = SCHEMAS_DIR.parent / name
+        if not path.exists() or path.read_text(encoding="utf-8") != render():
+            typer.echo(f"{name} is out of date; run `python -m service schemas write`.", err=True)
+            raise typer.Exit(DRIFTED)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from service.errors import ServiceError
+from service.errors import InvalidInputError, ServiceError
 
 RULE_ZONES: Mapping[str, tzinfo] = MappingProxyType(
     {
@@ -30,7 +30,7 @@ RULE_ZONES: Mapping[str, tzinfo] = MappingProxyType(
 DEFAULT_LIFETIME_DAYS = 90
 
 
-class CredentialExpiryError(ServiceError):
+class CredentialExpiryError(InvalidInputError):
     """The dates of an offer give a credential that would never be valid, or no date at all."""
 
     code = "credential_expiry_invalid"

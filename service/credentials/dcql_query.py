@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from service.credentials.claims_path import ClaimsPath
-from service.errors import ServiceError
+from service.errors import InvalidInputError
 
 SD_JWT_VC_FORMAT = "dc+sd-jwt"
 # Far above any real query; keeps matching cheap whatever a verifier sends.
@@ -17,7 +17,7 @@ T = TypeVar("T")
 _ID = re.compile(r"[A-Za-z0-9_-]+")
 
 
-class DcqlSyntaxError(ServiceError):
+class DcqlSyntaxError(InvalidInputError):
     """Not a DCQL query; ``errors`` holds the ``path`` (JSON Pointer) of the part that is wrong."""
 
     code = "dcql_query_invalid"

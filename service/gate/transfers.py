@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.errors import InvalidInputError, UnavailableError
+from service.errors import UnavailableError
 from service.gate.assessment import Assessment, Inquiry, assess
 from service.gate.bundle import build_bundle, collect_inputs, digest_inputs, dump_bundle
 from service.gate.decisions import (
@@ -30,15 +30,10 @@ from service.storage.audit import append_audit_entry
 from service.storage.ids import new_id
 from service.storage.tables import Organization, Security, Transfer
 from service.web.context import Context
+from service.web.idempotency import IdempotencyKeyReusedError
 from service.web.signing import GATE, get_active_key
 
 CLOCK_TOLERANCE = timedelta(seconds=10)
-
-
-class KeyReusedError(InvalidInputError):
-    """The Idempotency-Key was used for another request."""
-
-    code = "idempotency_key_reused"
 
 
 class ClockBehindError(UnavailableError):
@@ -63,7 +58,7 @@ async def decide_transfer(context: Context, org_id: str, request: TransferReques
         key: Idempotency key, unique within the organisation.
 
     Raises:
-        KeyReusedError: The key belongs to another request.
+        IdempotencyKeyReusedError: The key belongs to another request.
         NotFoundError: Unknown security or offering.
         InvalidInputError: The request contradicts itself or the security.
         ClockBehindError: See ``code``; nothing is decided.
@@ -98,7 +93,7 @@ async def _find_recorded(session: AsyncSession, org_id: str, key: str, request: 
     if transfer is None:
         return None
     if transfer.request_sha256 != hash_request(request):
-        raise KeyReusedError("This Idempotency-Key was used for another request.")
+        raise IdempotencyKeyReusedError("This Idempotency-Key was used for another request.")
     return Decided(transfer, replayed=True)
 
 

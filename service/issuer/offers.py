@@ -19,7 +19,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.credentials.credential_types import CredentialExpiryError, compute_expiry
 from service.credentials.jose import b64url_encode, write_json
-from service.errors import ConflictError, InvalidInputError, NotFoundError
+from service.errors import ConflictError, NotFoundError
 from service.issuer.claims import coarsen, find_credential_type, prepare_claims
 from service.issuer.credentials import CredentialView, list_offer_credentials
 from service.issuer.identity import Issuer
@@ -37,12 +37,6 @@ TX_CODE_LENGTH = 6
 PENDING, REDEEMED, EXPIRED, CANCELLED = "pending", "redeemed", "expired", "cancelled"
 
 _CLAIMS_PURPOSE, _CODE_PURPOSE, _LINK_PURPOSE, _TX_CODE_PURPOSE = "offer-claims", "offer-code", "offer-link", "tx-code"
-
-
-class OfferExpiryError(InvalidInputError):
-    """The dates of the offer would give a credential that is never valid."""
-
-    code = "credential_expiry_invalid"
 
 
 class OfferNotPendingError(ConflictError):
@@ -104,7 +98,7 @@ async def create_offer(
 
     Raises:
         UnknownCredentialConfigurationError, InvalidCredentialClaimsError: See ``prepare_claims``.
-        OfferExpiryError: The credential would have expired already.
+        CredentialExpiryError: The credential would have expired already.
     """
     name = find_credential_type(request.credential_configuration_id).name
     claims = prepare_claims(issuer, name, request.claims, now=now)
@@ -221,12 +215,9 @@ def digest_tx_code(signer: Signer, offer_id: str, tx_code: str) -> str:
 
 
 def _check_expiry(name: str, claims: Mapping[str, Any], expires_on: date | None, now: datetime) -> None:
-    try:
-        expires_at = compute_expiry(name, claims, issued_at=coarsen(now), credential_expires_on=expires_on)
-    except CredentialExpiryError as error:
-        raise OfferExpiryError(error.detail) from error
+    expires_at = compute_expiry(name, claims, issued_at=coarsen(now), credential_expires_on=expires_on)
     if expires_at <= now:
-        raise OfferExpiryError("The credential would have expired already.")
+        raise CredentialExpiryError("The credential would have expired already.")
 
 
 async def _load(session: AsyncSession, org_id: str, offer_id: str, *, lock: bool = False) -> CredentialOffer:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.credentials.dcql_query import DcqlQuery, DcqlSyntaxError, parse_dcql_query
+from service.credentials.dcql_query import DcqlQuery, parse_dcql_query
 from service.credentials.encoding import b64url_encode, write_json
 from service.credentials.jose import parse_json, parse_jws
 from service.errors import InvalidInputError, NotFoundError, ProtocolError
@@ -29,12 +29,6 @@ SIGNATURE_ALGORITHMS = ["ES256", "ES384", "EdDSA", "Ed25519"]
 ENCRYPTION_METHODS = ["A128GCM", "A256GCM"]
 DIRECT_POST, DIRECT_POST_JWT = "direct_post", "direct_post.jwt"
 MAX_WALLET_NONCE = 512
-
-
-class DcqlQueryInvalidError(InvalidInputError):
-    """Not a DCQL query."""
-
-    code = "dcql_query_invalid"
 
 
 class DcqlQueryUnsupportedError(InvalidInputError):
@@ -140,10 +134,7 @@ def _list_asked(query: DcqlQuery) -> dict[str, list[str]]:
 def _read_query(new: NewRequest) -> DcqlQuery:
     if new.purpose is not None:
         return parse_dcql_query(build_query(find_purpose(new.purpose)))
-    try:
-        query = parse_dcql_query(new.dcql_query)
-    except DcqlSyntaxError as error:
-        raise DcqlQueryInvalidError(error.detail, errors=error.errors) from error
+    query = parse_dcql_query(new.dcql_query)
     for item in query.credentials:
         if item.format != "dc+sd-jwt":
             raise DcqlQueryUnsupportedError("Only credentials of the format dc+sd-jwt can be asked for.")

@@ -43,11 +43,11 @@ _STATUS_BY_CODE = {"body_too_large": 413}
 _log = structlog.get_logger(__name__)
 
 
-def status_of(error: ServiceError) -> int:
-    """Return the HTTP status of a deliberate error; 500 if it belongs to no family."""
-    if error.code in _STATUS_BY_CODE:
-        return _STATUS_BY_CODE[error.code]
-    return next((status for family, status in _STATUS_BY_FAMILY if isinstance(error, family)), 500)
+def status_of(kind: type[ServiceError]) -> int:
+    """Return the HTTP status of a kind of deliberate error; 500 if it belongs to no family."""
+    if kind.code in _STATUS_BY_CODE:
+        return _STATUS_BY_CODE[kind.code]
+    return next((status for family, status in _STATUS_BY_FAMILY if issubclass(kind, family)), 500)
 
 
 def problem_document(
@@ -67,7 +67,7 @@ def problem_document(
 
 def problem_of(error: ServiceError) -> dict[str, Any]:
     """Build the problem document of a deliberate error, for single answers and for items of a batch."""
-    return problem_document(status=status_of(error), code=error.code, detail=error.detail, errors=error.errors)
+    return problem_document(status=status_of(type(error)), code=error.code, detail=error.detail, errors=error.errors)
 
 
 def problem_response(document: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:
@@ -85,7 +85,7 @@ async def _answer_service_error(_request: Request, error: ServiceError) -> JSONR
         headers["Retry-After"] = "1"
     if isinstance(error, ConflictError) and error.code == "request_in_progress":
         headers["Retry-After"] = "1"
-    if status_of(error) >= 500:
+    if status_of(type(error)) >= 500:
         _log.warning("request_failed", code=error.code)
     return problem_response(problem_of(error), headers)
 
