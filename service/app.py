@@ -1,9 +1,11 @@
 """The composition root: builds everything from the settings; nothing else constructs."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+import structlog
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
@@ -19,6 +21,7 @@ from service.settings import Settings
 from service.storage.database import Database
 from service.storage.migrate import check_schema
 from service.verifier.api import router as verifier_router
+from service.verifier.statuses import refresh_all_status_lists
 from service.web.auth import TokenCache
 from service.web.body_limit import BodyLimitMiddleware
 from service.web.context import Context
@@ -26,6 +29,9 @@ from service.web.operator_port import OperatorPortMiddleware
 from service.web.probes import router as probes_router
 from service.web.problems import answer_unexpected, install_problem_handlers
 from service.web.request_id import RequestIdMiddleware
+
+REFRESH_EVERY_S = 60.0
+_log = structlog.get_logger(__name__)
 
 
 def read_clock() -> datetime:
@@ -54,11 +60,24 @@ def build_context(settings: Settings, *, clock: Callable[[], datetime] = read_cl
     )
 
 
+async def refresh_status_lists_forever(context: Context, *, every_s: float = REFRESH_EVERY_S) -> None:
+    """Keep the status lists of issuers elsewhere fresh, apart from any decision: a fetch must not tell who trades."""
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await refresh_all_status_lists(context)
+        except Exception as error:  # the next round tries again; until then decisions see the list's age
+            _log.warning("status_refresh_failed", error=type(error).__name__)
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     await check_schema(context.database)
+    refreshing = asyncio.create_task(refresh_status_lists_forever(context))
     yield
+    refreshing.cancel()
+    await asyncio.wait([refreshing])
     await context.fetcher.close()
     await context.database.close()
 
