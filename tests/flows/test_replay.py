@@ -87,8 +87,12 @@ async def test_the_command_says_same_different_or_impossible(market: Market, tmp
     bundle = (await fetch_bundles(market))["deny"]
     different = bundle | {"salt": "x"}
     other_rules = bundle | {"rules": {"version": "1999.1", "sha256": "00"}}
-    with pytest.raises(RulesUnavailableError):
+    with pytest.raises(RulesUnavailableError) as refused:
         replay(other_rules)
+    assert refused.value.code == "rules_unavailable"
+    with pytest.raises(UnreadableBundleError) as unreadable:
+        replay(bundle | {"format": "other"})
+    assert unreadable.value.code == "unreadable_bundle"
     file = tmp_path / "bundle.json"
     for content, code in ((bundle, 0), (different, 1), (other_rules, 2), ([], 2)):
         file.write_text(json.dumps(content))

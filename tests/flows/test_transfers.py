@@ -8,7 +8,7 @@ from sqlmodel import select
 
 from service.storage.tables import AuditEntry, Transfer
 from tests.deployment import Deployment
-from tests.gate_support import NON_US, OFFSHORE, REG_D, REG_S, Market, codes, open_market
+from tests.gate_support import NON_US, OFFSHORE, REG_D, REG_S, SECURITY, Market, codes, open_market
 from tests.verifying_support import CLAIMS
 
 STATUSES = [(1, "CRED_REVOKED"), (2, "CRED_SUSPENDED"), (3, "CRED_STATUS_UNAVAILABLE")]
@@ -276,6 +276,14 @@ async def test_a_clock_that_runs_behind_decides_nothing(market: Market) -> None:
     market.deployment.clock.advance(seconds=-1)
     answer = await market.post(market.buy("alice"))
     assert (answer.status_code, answer.json()["code"]) == (503, "clock_behind")
+
+
+async def test_creating_a_security_twice_at_once_makes_one(market: Market) -> None:
+    puts = [market.call("PUT", "/v1/securities/bond", SECURITY) for _ in range(6)]
+    answers = await asyncio.gather(*puts)
+    assert sorted({answer.status_code for answer in answers} - {200, 409}) == [201]
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} <= {"changed_meanwhile"}
+    assert (await market.read("/v1/securities/bond"))["version"] == 1
 
 
 async def count_rows(market: Market, table: Any) -> int:

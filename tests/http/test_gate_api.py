@@ -237,6 +237,22 @@ async def test_a_venue_sees_its_own_trades_and_the_registrar_sees_all(market: Ma
     assert (await venue.read("/v1/securities/note"))["name"] == SECURITY["name"]
 
 
+async def test_two_registrars_may_grant_the_same_id_and_then_it_names_neither(market: Market, venue: Market) -> None:
+    other = Market(market.scene, await market.deployment.add_organization("other", "platform"))
+    await other.put_security()
+    for registrar in (market, other):
+        await grant(registrar, venue.member)
+    answer = await venue.post(venue.buy("alice"))
+    assert (answer.status_code, answer.json()["code"]) == (409, "security_ambiguous")
+
+
+async def test_a_security_without_offerings_sells_nothing(market: Market) -> None:
+    bare = Market(market.scene, market.member, "bare")
+    await bare.put_security()
+    answer = await bare.post(bare.buy("alice", offering_id=None))
+    assert (answer.status_code, answer.json()["code"]) == (422, "no_offering")
+
+
 async def test_calls_need_their_scope(market: Market) -> None:
     for method, path, body in (
         ("PUT", "/v1/securities/x", SECURITY),
