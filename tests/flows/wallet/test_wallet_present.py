@@ -10,7 +10,7 @@ import pytest
 from starlette.responses import JSONResponse, Response
 
 from service.credentials.credential_types import vct_of
-from service.credentials.did import did_jwk_from_jwk, did_key_from_jwk
+from service.credentials.did import DidKey, build_did_document, did_jwk_from_jwk, did_key_from_jwk
 from service.credentials.jose import b64url_decode, load_key
 from service.credentials.presentation import verify_presentation
 from service.credentials.sd_jwt import VerifiedCredential
@@ -227,9 +227,11 @@ async def test_other_headers_are_refused(verifier: FakeVerifier, fetcher: Fetche
 
 
 async def test_document_of_another_did_is_refused(verifier: FakeVerifier, fetcher: Fetcher) -> None:
-    document = verifier.routes["/verifiers/v/did.json"]
-    methods = [method | {"controller": "did:web:evil.example"} for method in document["verificationMethod"]]
-    verifier.routes["/verifiers/v/did.json"] = {"id": "did:web:evil.example", "verificationMethod": methods}
+    # Whole in itself, and naming the key that signed: only its id shows that it isn't the verifier's.
+    evil = "did:web:evil.example"
+    methods = [DidKey(verifier.key.kid, verifier.key.jwk, ("authentication",))]
+    verifier.routes["/verifiers/v/did.json"] = build_did_document(evil, methods)
+    verifier.header["kid"] = f"{evil}#{verifier.key.kid}"
     assert isinstance(await refusal_of(verifier.link(), fetcher), RejectedError)
 
 
