@@ -9,7 +9,8 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import ConflictError, InvalidInputError, NotFoundError
-from service.gate.security_models import REGIMES, GrantTerms, OfferingTerms, SecurityTerms, dump_terms
+from service.gate.security_models import GrantTerms, OfferingTerms, SecurityTerms, dump_terms
+from service.rules import REGIMES
 from service.storage.audit import append_audit_entry
 from service.storage.tables import Grant, Offering, OfferingVersion, Organization, Security, SecurityVersion
 

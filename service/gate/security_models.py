@@ -22,7 +22,6 @@ from service.web.models import StrictModel
 
 MAX_SETTLE_WITHIN_S = 7 * 24 * 3600
 DEFAULT_SETTLE_WITHIN_S = 60
-REGIMES = ("us.506c", "us.reg_s")
 
 
 class Caps(StrictModel):
