@@ -49,7 +49,6 @@ def _make_settings(folder: Path) -> dict[str, str]:
         "GOODSTANDING_BASE_URL": f"http://localhost:{free_port()}",
         "GOODSTANDING_DATA_DIR": str(folder / "data"),
         "GOODSTANDING_DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'data' / 'demo.sqlite3'}",
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 

@@ -62,8 +62,9 @@ export function issueCredential(claims, disclosable, { key, kid }) {
 }
 
 /** Show only `names`, bound to a verifier. */
-export function presentCredential(compact, names, { key, alg, audience, nonce, issuedAt }) {
+export function presentCredential(compact, names, { key, alg, audience, nonce, issuedAt, hashes = [] }) {
   const instance = new SDJwtVcInstance({ ...shared, kbSigner: signerOf(key), kbSignAlg: alg })
   const frame = Object.fromEntries(names.map((name) => [name, true]))
-  return instance.present(compact, frame, { kb: { payload: { iat: issuedAt, aud: audience, nonce } } })
+  const agreed = hashes.length ? { transaction_data_hashes: hashes, transaction_data_hashes_alg: 'sha-256' } : {}
+  return instance.present(compact, frame, { kb: { payload: { iat: issuedAt, aud: audience, nonce, ...agreed } } })
 }

@@ -19,7 +19,7 @@ const callbacks = callbacksFor(signingKey, decryptionKey)
 const verifier = new Openid4vpVerifier({ callbacks })
 const algorithms = { 'sd-jwt_alg_values': ['ES256'], 'kb-jwt_alg_values': ['ES256'] }
 
-let current // the request that is being answered: its payload, its signed form, and what came back
+let current // the request that is being answered: its payload and what came back
 
 async function makeRequest({ query, responseMode, usePost }) {
   const authorizationRequestPayload = {
@@ -37,8 +37,15 @@ async function makeRequest({ query, responseMode, usePost }) {
       encrypted_response_enc_values_supported: ['A128GCM', 'A256GCM'],
     },
   }
-  const request = await verifier.createOpenId4vpAuthorizationRequest({
-    authorizationRequestPayload,
+  current = { payload: authorizationRequestPayload, result: null }
+  const { authorizationRequest } = await sign()
+  return { link: authorizationRequest + (usePost ? '&request_uri_method=post' : '') }
+}
+
+/** Sign the request, with the wallet's own nonce if it sent one. */
+async function sign({ wallet_nonce } = {}) {
+  return verifier.createOpenId4vpAuthorizationRequest({
+    authorizationRequestPayload: { ...current.payload, wallet_nonce },
     jar: {
       jwtSigner: { method: 'did', didUrl: `${did}#key-1`, alg: 'ES256' },
       requestUri: `${base}/request`,
@@ -46,8 +53,11 @@ async function makeRequest({ query, responseMode, usePost }) {
       additionalJwtPayload: { aud: 'https://self-issued.me/v2' },
     },
   })
-  current = { payload: authorizationRequestPayload, signed: request.jar.authorizationRequestJwt, result: null }
-  return { link: request.authorizationRequest + (usePost ? '&request_uri_method=post' : '') }
+}
+
+async function giveRequest(form) {
+  const { jar } = await sign(form)
+  return new Answer(jar.authorizationRequestJwt, 'application/oauth-authz-req+jwt')
 }
 
 async function verifyPresentation(compact) {
@@ -86,7 +96,8 @@ serve(port, {
     authentication: [`${did}#key-1`],
     assertionMethod: [`${did}#key-1`],
   }),
-  [`GET ${path}/request`]: () => new Answer(current.signed, 'application/oauth-authz-req+jwt'),
+  [`GET ${path}/request`]: giveRequest,
+  [`POST ${path}/request`]: giveRequest,
   [`POST ${path}/response`]: takeResponse,
   'POST /control/request': makeRequest,
   'POST /control/result': () => current.result,

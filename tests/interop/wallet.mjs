@@ -1,4 +1,5 @@
 // A wallet made of @openid4vc/openid4vci, @openid4vc/openid4vp, dcql, @sd-jwt and jose.
+import { createHash } from 'node:crypto'
 import { resourceRequest } from '@openid4vc/oauth2'
 import { Openid4vciClient } from '@openid4vc/openid4vci'
 import { Openid4vpClient } from '@openid4vc/openid4vp'
@@ -103,6 +104,12 @@ async function choose(query, credentials) {
   })
 }
 
+/** Hashes of the transaction data that the holder agrees to with this credential. */
+const hashesFor = (id, entries = []) =>
+  entries
+    .filter(({ transactionData }) => transactionData.credential_ids.includes(id))
+    .map(({ encoded }) => createHash('sha256').update(encoded).digest('base64url'))
+
 /** Answer a request; `nonce` and `audience` replace those of the request. */
 async function present({ link, credentials, key, nonce, audience }) {
   const client = new Openid4vpClient({ callbacks: callbacksFor(key) })
@@ -118,7 +125,10 @@ async function present({ link, credentials, key, nonce, audience }) {
     issuedAt: nowInSeconds(),
   }
   const vpToken = {}
-  for (const { id, credential, names } of chosen) vpToken[id] = [await presentCredential(credential, names, binding)]
+  for (const { id, credential, names } of chosen) {
+    const hashes = hashesFor(id, resolved.transactionData)
+    vpToken[id] = [await presentCredential(credential, names, { ...binding, hashes })]
+  }
   const encrypted = request.response_mode === 'direct_post.jwt'
   const serverMetadata = {
     authorization_encryption_alg_values_supported: ['ECDH-ES'],
@@ -135,7 +145,9 @@ async function present({ link, credentials, key, nonce, audience }) {
     jarm: response.jarm,
   })
   return {
-    client: resolved.client,
+    prefix: resolved.client.prefix,
+    name: resolved.client.clientMetadata.client_name,
+    encrypted: response.jarm !== undefined,
     shown: Object.fromEntries(chosen.map(({ id, names }) => [id, names])),
     status: sent.response.status,
     body: await sent.response.json(),
