@@ -46,7 +46,7 @@ async function makeRequest({ query, responseMode, usePost }) {
 async function sign({ wallet_nonce } = {}) {
   return verifier.createOpenId4vpAuthorizationRequest({
     authorizationRequestPayload: { ...current.payload, wallet_nonce },
-    wallet: { nonce: wallet_nonce },
+    wallet: { expectedNonce: wallet_nonce },
     jar: {
       jwtSigner: { method: 'did', didUrl: `${did}#key-1`, alg: 'ES256' },
       requestUri: `${base}/request`,
