@@ -3,22 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from service import __version__
-from service.fetch import Fetcher
+from service.composition import build_context, read_clock
 from service.gate.api import router as gate_router
 from service.issuer.api import router as issuer_router
-from service.keys import FileKeystore, Signer
-from service.keys.files import read_or_create_passphrase
 from service.organizations.api import router as organizations_router
 from service.organizations.throttle import FailureThrottle
 from service.settings import Settings
-from service.storage.database import Database
 from service.storage.migrate import check_schema
 from service.verifier.api import router as verifier_router
 from service.verifier.statuses import refresh_all_status_lists
@@ -32,32 +29,6 @@ from service.web.request_id import RequestIdMiddleware
 
 REFRESH_EVERY_S = 60.0
 _log = structlog.get_logger(__name__)
-
-
-def read_clock() -> datetime:
-    """Return the present instant; the only reading of the wall clock behind HTTP."""
-    return datetime.now(UTC)
-
-
-def build_signer(settings: Settings) -> Signer:
-    """Open the keystore of the deployment."""
-    passphrase = (
-        settings.key_passphrase.get_secret_value()
-        if settings.key_passphrase is not None
-        else read_or_create_passphrase(settings.data_dir / "passphrase")
-    )
-    return FileKeystore(settings.data_dir / "keys", passphrase)
-
-
-def build_context(settings: Settings, *, clock: Callable[[], datetime] = read_clock) -> Context:
-    """Build what requests and commands work with."""
-    return Context(
-        base_url=settings.base_url,
-        database=Database(settings.database_url),
-        signer=build_signer(settings),
-        fetcher=Fetcher(settings.fetch_allow),
-        clock=clock,
-    )
 
 
 async def refresh_status_lists_forever(context: Context, *, every_s: float = REFRESH_EVERY_S) -> None:

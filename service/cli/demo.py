@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from service.app import read_clock
 from service.cli.output import print_json
 from service.cli.support import run_with_context
+from service.composition import read_clock
 from service.demo.seed import seed_deployment
 from service.demo.story import tell_story
 from service.keys.files import replace_private_file

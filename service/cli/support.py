@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from sqlalchemy.engine import make_url
 
-from service.app import build_context
+from service.composition import build_context
 from service.errors import ServiceError, UnavailableError
 from service.settings import Settings, load_settings
 from service.storage.migrate import check_schema
