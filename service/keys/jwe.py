@@ -58,7 +58,9 @@ def encrypt(plaintext: bytes, recipient_jwk: Mapping[str, Any], *, method: str) 
     """
     header = {"alg": "ECDH-ES", "enc": method, "kid": recipient_jwk.get("kid")}
     protected = {name: value for name, value in header.items() if value is not None}
-    members = {name: recipient_jwk[name] for name in ("kty", "crv", "x", "y")}
+    members = {name: recipient_jwk.get(name) for name in ("kty", "crv", "x", "y")}
+    if (members["kty"], members["crv"]) != ("EC", "P-256"):
+        raise EncryptionError("The recipient's key is not a usable P-256 key.")
     try:
         return jwe.encrypt_compact(protected, plaintext, ECKey.import_key(members), registry=_registry())
     except (JoseError, ValueError, TypeError):
