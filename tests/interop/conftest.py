@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from service.demo.client import OrganizationClient
 from service.demo.processes import free_port, run_command, running_service
-from service.fetch import Fetcher
-from tests.interop.support import Deployment, Node, NodeParty, find_node, make_settings
+from tests.interop.support import Deployment, Node, NodeParty, find_node, make_settings, new_fetcher
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +20,7 @@ def node() -> Node:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def foreign_issuer(node: Node) -> AsyncIterator[NodeParty]:
     """An issuer made of independent libraries."""
-    fetcher = Fetcher(allow_loopback=True)
+    fetcher = new_fetcher()
     async with node.serving("issuer.mjs", free_port()) as base_url:
         yield NodeParty(base_url, fetcher)
     await fetcher.close()
@@ -31,7 +29,7 @@ async def foreign_issuer(node: Node) -> AsyncIterator[NodeParty]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def foreign_verifier(node: Node) -> AsyncIterator[NodeParty]:
     """A verifier made of independent libraries."""
-    fetcher = Fetcher(allow_loopback=True)
+    fetcher = new_fetcher()
     async with node.serving("verifier.mjs", free_port()) as base_url:
         yield NodeParty(base_url, fetcher)
     await fetcher.close()
@@ -50,16 +48,7 @@ async def deployment(foreign_issuer: NodeParty, tmp_path_factory: pytest.TempPat
     await _run(settings, "init")
     await _run(settings, "seed", "--out", str(folder / "seed.json"))
     seed = json.loads((folder / "seed.json").read_text())
-    fetcher = Fetcher(allow_loopback=True)
-    base_url, members = settings["GOODSTANDING_BASE_URL"], seed["organizations"]
+    fetcher = new_fetcher()
     async with running_service(fetcher, settings, folder / "service.log"):
-        yield Deployment(
-            settings,
-            folder,
-            fetcher,
-            OrganizationClient(fetcher, base_url, members["kyc"], "issuer"),
-            OrganizationClient(fetcher, base_url, members["accreditor"], "issuer"),
-            OrganizationClient(fetcher, base_url, members["platform"], "verifier gate"),
-            seed,
-        )
+        yield Deployment(settings, folder, fetcher, seed)
     await fetcher.close()

@@ -86,14 +86,27 @@ class Deployment:
     settings: Mapping[str, str]
     folder: Path
     fetcher: Fetcher
-    kyc: OrganizationClient
-    accreditor: OrganizationClient
-    platform: OrganizationClient
     seed: Mapping[str, Any]
 
     @property
     def base_url(self) -> str:
         return self.settings["GOODSTANDING_BASE_URL"]
+
+    @property
+    def kyc(self) -> OrganizationClient:
+        return self._client("kyc", "issuer")
+
+    @property
+    def accreditor(self) -> OrganizationClient:
+        return self._client("accreditor", "issuer")
+
+    @property
+    def platform(self) -> OrganizationClient:
+        return self._client("platform", "verifier")
+
+    def _client(self, name: str, scope: str) -> OrganizationClient:
+        # A new one each time: a client keeps its access token, which may end before a slow run does.
+        return OrganizationClient(self.fetcher, self.base_url, self.seed["organizations"][name], scope)
 
     async def fetch_json(self, url: str) -> Any:
         answer = await self.fetcher.get(url)
@@ -117,6 +130,11 @@ class Deployment:
         return await run_command("wallet", *arguments, "--home", str(home), "--json", settings=self.settings)
 
 
+def new_fetcher() -> Fetcher:
+    """Return a client for loopback that is patient with a busy machine."""
+    return Fetcher(allow_loopback=True, timeout=20)
+
+
 @dataclass(frozen=True)
 class NodeParty:
     """A server in Node.js; ``/control/...`` is how the test talks to whoever runs it."""
@@ -137,5 +155,4 @@ def make_settings(folder: Path, port: int, allowed_port: int) -> dict[str, str]:
         "GOODSTANDING_DATA_DIR": str(folder / "data"),
         "GOODSTANDING_DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'data' / 'interop.sqlite3'}",
         "GOODSTANDING_FETCH_ALLOW": f"localhost:{allowed_port}",
-        "PYTHONDONTWRITEBYTECODE": "1",
     }

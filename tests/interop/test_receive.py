@@ -34,6 +34,9 @@ def type_metadata_url(deployment: Deployment) -> str:
     return f"{deployment.seed['organizations']['kyc']['credential_issuer']}/type-metadata/kyc"
 
 
+CONFIGURATIONS = {"kyc", "aml-screening", "qualified-investor", "investment-limit"}
+
+
 @pytest.mark.parametrize(
     "choices",
     [{}, {"details": True}, {"binding": "did:jwk"}, {"alg": "ES384"}, {"alg": "EdDSA"}],
@@ -44,13 +47,20 @@ async def test_a_wallet_receives_a_credential(deployment: Deployment, node: Node
     received = await node.run("wallet.mjs", "receive", offer=offer["deep_link"], **choices)
     assert (received["version"], received["notified"]) == ("V1", 204)
     # "known" are the configurations whose format and members the library recognises
-    assert set(received["known"]) == {"kyc", "aml-screening", "qualified-investor", "investment-limit"}
+    assert set(received["known"]) == CONFIGURATIONS
     [credential] = received["credentials"]
     [verified] = await node.verify(credential, type_metadata=type_metadata_url(deployment))
     assert verified["valid"], verified
     assert verified["payload"].items() >= KYC.items()
     assert verified["payload"]["cnf"]["jwk"]["x"] == received["keys"][0]["x"]
     assert verified["typeMetadata"]["mergedTypeMetadata"]["vct"] == verified["payload"]["vct"]
+
+
+async def test_a_wallet_reads_signed_metadata(deployment: Deployment, node: Node) -> None:
+    issuer = deployment.seed["organizations"]["kyc"]["credential_issuer"]
+    metadata = await node.run("wallet.mjs", "readSignedMetadata", issuer=issuer)
+    assert metadata["signedFor"] == issuer
+    assert set(metadata["known"]) == CONFIGURATIONS
 
 
 async def test_a_transaction_code_is_needed_and_must_be_right(deployment: Deployment, node: Node) -> None:

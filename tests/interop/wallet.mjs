@@ -1,10 +1,10 @@
 // A wallet made of @openid4vc/openid4vci, @openid4vc/openid4vp, dcql, @sd-jwt and jose.
 import { createHash } from 'node:crypto'
-import { resourceRequest } from '@openid4vc/oauth2'
+import { fetchAuthorizationServerMetadata, fetchJwks, resourceRequest } from '@openid4vc/oauth2'
 import { Openid4vciClient } from '@openid4vc/openid4vci'
 import { Openid4vpClient } from '@openid4vc/openid4vp'
 import { DcqlQuery } from 'dcql'
-import { base64url, exportJWK, generateKeyPair } from 'jose'
+import { base64url, compactVerify, exportJWK, generateKeyPair, importJWK } from 'jose'
 import { callbacksFor, nowInSeconds, runCommand, withoutPrivatePart } from './platform.mjs'
 import { presentCredential, readClaims, verifyCredential } from './sd_jwt.mjs'
 
@@ -20,8 +20,8 @@ function signerFor({ alg, ...key }, binding) {
   return { method: 'did', didUrl: `${did}#0`, alg }
 }
 
-/** The library asks for credentials by configuration only, so this request is put together by hand. */
-async function requestByIdentifier({ callbacks, issuerMetadata, accessToken, identifier, proofs }) {
+/** The library asks for credentials by configuration only, so a request by identifier is put together by hand. */
+async function requestByIdentifier({ callbacks, issuerMetadata, accessToken, details, proofs }) {
   const answer = await resourceRequest({
     callbacks,
     accessToken,
@@ -29,13 +29,27 @@ async function requestByIdentifier({ callbacks, issuerMetadata, accessToken, ide
     requestOptions: {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ credential_identifier: identifier, proofs }),
+      body: JSON.stringify({ credential_identifier: details[0].credential_identifiers[0], proofs }),
     },
   })
   if (!answer.ok) throw new Error(`${answer.response.status}: ${await answer.response.text()}`)
   return answer.response.json()
 }
 
+async function proveKeys(client, keys, binding, { issuerMetadata, credentialConfigurationId }) {
+  const { c_nonce: nonce } = await client.requestNonce({ issuerMetadata })
+  const prove = (key) =>
+    client.createCredentialRequestJwtProof({
+      issuerMetadata,
+      credentialConfigurationId,
+      signer: signerFor(key, binding),
+      nonce,
+      issuedAt: new Date(),
+    })
+  return { jwt: (await Promise.all(keys.map(prove))).map(({ jwt }) => jwt) }
+}
+
+/** Redeem an offer with `keys` and `newKeys` fresh ones; with `details`, by credential identifier. */
 async function receive({ offer, txCode, keys = [], newKeys = 1, alg = 'ES256', binding = 'jwk', details = false }) {
   const held = [...keys, ...(await Promise.all(Array.from({ length: newKeys }, () => newKey(alg))))]
   const callbacks = callbacksFor(...held)
@@ -50,27 +64,36 @@ async function receive({ offer, txCode, keys = [], newKeys = 1, alg = 'ES256', b
     txCode,
     additionalRequestPayload: details ? { authorization_details: wanted } : {},
   })
-  const { c_nonce: nonce } = await client.requestNonce({ issuerMetadata })
-  const proofs = { jwt: [] }
-  for (const key of held) {
-    const signer = signerFor(key, binding)
-    const { jwt } = await client.createCredentialRequestJwtProof({ issuerMetadata, credentialConfigurationId, signer, nonce, issuedAt: new Date() })
-    proofs.jwt.push(jwt)
-  }
-  const accessToken = token.access_token
+  const proofs = await proveKeys(client, held, binding, { issuerMetadata, credentialConfigurationId })
+  const common = { issuerMetadata, accessToken: token.access_token, proofs }
   const answer = details
-    ? await requestByIdentifier({ callbacks, issuerMetadata, accessToken, identifier: token.authorization_details[0].credential_identifiers[0], proofs })
-    : (await client.retrieveCredentials({ issuerMetadata, accessToken, credentialConfigurationId, proofs })).credentialResponse
+    ? await requestByIdentifier({ ...common, callbacks, details: token.authorization_details })
+    : (await client.retrieveCredentials({ ...common, credentialConfigurationId })).credentialResponse
   const notification = { notificationId: answer.notification_id, event: 'credential_accepted' }
-  const notified = await client.sendNotification({ issuerMetadata, accessToken, notification })
+  const notified = await client.sendNotification({ ...common, notification })
   return {
     version: issuerMetadata.originalDraftVersion,
-    known: issuerMetadata.knownCredentialConfigurations,
-    token,
+    known: Object.keys(issuerMetadata.knownCredentialConfigurations),
     keys: held,
     credentials: answer.credentials.map(({ credential }) => credential),
     notified: notified.response.status,
   }
+}
+
+/** Ask for the signed form of an issuer's metadata and check it with the keys of `jwks_uri`. */
+async function readSignedMetadata({ issuer }) {
+  const { jwks_uri: jwksUri } = await fetchAuthorizationServerMetadata(issuer)
+  const { keys } = await fetchJwks(jwksUri)
+  const callbacks = {
+    fetch: (url, options) => fetch(url, { ...options, headers: { Accept: 'application/jwt' } }),
+    async verifyJwt({ kid, alg }, { compact }) {
+      const signerJwk = keys.find((key) => key.kid === kid)
+      await compactVerify(compact, await importJWK(signerJwk, alg))
+      return { verified: true, signerJwk }
+    },
+  }
+  const metadata = await new Openid4vciClient({ callbacks }).resolveIssuerMetadata(issuer)
+  return { signedFor: metadata.signedCredentialIssuer?.jwt.payload.sub, known: Object.keys(metadata.knownCredentialConfigurations) }
 }
 
 async function tryToVerify(credential, vctFetcher) {
@@ -154,4 +177,4 @@ async function present({ link, credentials, key, nonce, audience }) {
   }
 }
 
-await runCommand({ receive, verify, present })
+await runCommand({ receive, readSignedMetadata, verify, present })
