@@ -22,6 +22,7 @@ from service.verifier.statuses import refresh_all_status_lists
 from service.web.auth import TokenCache
 from service.web.body_limit import BodyLimitMiddleware
 from service.web.context import Context
+from service.web.openapi import install_openapi
 from service.web.operator_port import OperatorPortMiddleware
 from service.web.probes import router as probes_router
 from service.web.problems import answer_unexpected, install_problem_handlers
@@ -75,6 +76,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock
     app.state.token_cache = TokenCache()
     app.state.throttle = FailureThrottle()
     install_problem_handlers(app)
+    install_openapi(app)
     for router in (probes_router, organizations_router, issuer_router, verifier_router, gate_router):
         app.include_router(router)
     return app

@@ -9,12 +9,22 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import ConflictError
 from service.gate import register, securities
+from service.gate.answer_models import (
+    GrantAnswer,
+    HoldersAnswer,
+    LotsAnswer,
+    OfferingAnswer,
+    PositionAnswer,
+    SecurityAnswer,
+)
 from service.gate.facts import zone_of
 from service.gate.securities import Saved
 from service.gate.security_models import GrantTerms, OfferingTerms, OpeningPositions, SecurityTerms
 from service.web.auth import Caller, require_scope
 from service.web.context import Context, ContextDep
 from service.web.idempotency import Answer, answer_once
+from service.web.models import Page
+from service.web.openapi import answers, takes_idempotency_key
 from service.web.pagination import DEFAULT_LIMIT, After, Limit, page_of
 from service.web.routing import v1_router
 
@@ -37,7 +47,7 @@ def _changed_meanwhile() -> ChangedMeanwhileError:
     return ChangedMeanwhileError("Another request changed this at the same time; try again.")
 
 
-@router.put("/securities/{security_id}")
+@router.put("/securities/{security_id}", responses=answers(SecurityAnswer, 200, 201))
 async def put_security(security_id: Id, body: SecurityTerms, context: ContextDep, caller: GateCaller) -> Response:
     """Create a security, or give it a new version."""
     try:
@@ -48,7 +58,7 @@ async def put_security(security_id: Id, body: SecurityTerms, context: ContextDep
     return _answer(saved)
 
 
-@router.get("/securities")
+@router.get("/securities", responses=answers(Page[SecurityAnswer]))
 async def list_securities(
     request: Request,
     response: Response,
@@ -63,7 +73,7 @@ async def list_securities(
     return page_of(request, response, items, limit=limit)
 
 
-@router.get("/securities/{security_id}")
+@router.get("/securities/{security_id}", responses=answers(SecurityAnswer))
 async def get_security(security_id: Id, context: ContextDep, caller: GateCaller) -> dict[str, Any]:
     """Return a security that the caller keeps, or was granted."""
     async with context.database.reading() as session:
@@ -71,7 +81,7 @@ async def get_security(security_id: Id, context: ContextDep, caller: GateCaller)
     return securities.describe_security(access.head, access.terms)
 
 
-@router.put("/securities/{security_id}/offerings/{offering_id}")
+@router.put("/securities/{security_id}/offerings/{offering_id}", responses=answers(OfferingAnswer, 200, 201))
 async def put_offering(
     security_id: Id, offering_id: Id, body: OfferingTerms, context: ContextDep, caller: GateCaller
 ) -> Response:
@@ -83,7 +93,7 @@ async def put_offering(
     return _answer(saved)
 
 
-@router.get("/securities/{security_id}/offerings")
+@router.get("/securities/{security_id}/offerings", responses=answers(Page[OfferingAnswer]))
 async def list_offerings(security_id: Id, context: ContextDep, caller: GateCaller) -> dict[str, Any]:
     """List a security's offerings."""
     async with context.database.reading() as session:
@@ -92,7 +102,7 @@ async def list_offerings(security_id: Id, context: ContextDep, caller: GateCalle
     return {"data": items, "next": None}
 
 
-@router.get("/securities/{security_id}/offerings/{offering_id}")
+@router.get("/securities/{security_id}/offerings/{offering_id}", responses=answers(OfferingAnswer))
 async def get_offering(security_id: Id, offering_id: Id, context: ContextDep, caller: GateCaller) -> dict[str, Any]:
     """Return one offering."""
     async with context.database.reading() as session:
@@ -100,7 +110,7 @@ async def get_offering(security_id: Id, offering_id: Id, context: ContextDep, ca
         return await securities.get_offering(session, access.head.org_id, security_id, offering_id)
 
 
-@router.put("/securities/{security_id}/grants/{org_id}")
+@router.put("/securities/{security_id}/grants/{org_id}", responses=answers(GrantAnswer, 200, 201))
 async def put_grant(security_id: Id, org_id: Id, body: GrantTerms, context: ContextDep, caller: GateCaller) -> Response:
     """Let a venue gate on the caller's security."""
     async with context.database.transaction() as session:
@@ -115,7 +125,12 @@ async def delete_grant(security_id: Id, org_id: Id, context: ContextDep, caller:
         await securities.withdraw_grant(session, caller.org_id, security_id, org_id, now=context.clock())
 
 
-@router.post("/securities/{security_id}/positions", status_code=201)
+@router.post(
+    "/securities/{security_id}/positions",
+    status_code=201,
+    responses=answers(LotsAnswer, 201),
+    openapi_extra=takes_idempotency_key(),
+)
 async def open_positions(
     security_id: Id, body: OpeningPositions, request: Request, context: ContextDep, caller: GateCaller
 ) -> Response:
@@ -135,14 +150,14 @@ async def _enter(
     return await register.add_opening_lots(session, caller.org_id, security_id, body.lots, now=now, today=today)
 
 
-@router.get("/securities/{security_id}/positions")
+@router.get("/securities/{security_id}/positions", responses=answers(Page[PositionAnswer]))
 async def list_positions(security_id: Id, context: ContextDep, caller: GateCaller) -> dict[str, Any]:
     """Return the cap table."""
     async with context.database.reading() as session:
         return {"data": await register.list_positions(session, caller.org_id, security_id), "next": None}
 
 
-@router.get("/securities/{security_id}/holders")
+@router.get("/securities/{security_id}/holders", responses=answers(HoldersAnswer))
 async def count_holders(security_id: Id, context: ContextDep, caller: GateCaller) -> dict[str, Any]:
     """Return the counters of holders and quantities."""
     async with context.database.reading() as session:

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
 from service.errors import ForbiddenError, MalformedError, ServiceError
+from service.gate.answer_models import BundleAnswer, DecisionAnswer, DecisionsAnswer, PreviewAnswer
 from service.gate.decisions import build_answer
 from service.gate.previews import preview_transfer
 from service.gate.settlement import find_transfer, read_reservation_state, settle_transfer, void_transfer
@@ -24,6 +25,7 @@ from service.storage.tables import Transfer
 from service.web.auth import Caller, require_scope
 from service.web.context import Context, ContextDep
 from service.web.idempotency import read_idempotency_key
+from service.web.openapi import answers, takes_idempotency_key
 from service.web.problems import problem_document, problem_of
 from service.web.routing import v1_router
 
@@ -49,7 +51,7 @@ def _sees_all(caller: Caller) -> bool:
     return COMPLIANCE in caller.scopes
 
 
-@router.post("/transfers")
+@router.post("/transfers", responses=answers(DecisionAnswer), openapi_extra=takes_idempotency_key(required=True))
 async def post_transfer(body: TransferRequest, request: Request, context: ContextDep, caller: GateCaller) -> Response:
     """Decide whether a transfer may happen; a permit reserves."""
     key = read_idempotency_key(request)
@@ -60,13 +62,13 @@ async def post_transfer(body: TransferRequest, request: Request, context: Contex
     return JSONResponse(answer_first(decided.transfer, sees_all=_sees_all(caller)), headers=headers)
 
 
-@router.post("/transfers/preview")
+@router.post("/transfers/preview", responses=answers(PreviewAnswer))
 async def post_preview(body: TransferPreview, context: ContextDep, caller: GateCaller) -> dict[str, Any]:
     """Say what would be decided; nothing is reserved or recorded."""
     return await preview_transfer(context, caller.org_id, body, sees_all=_sees_all(caller))
 
 
-@router.post("/transfers/batch")
+@router.post("/transfers/batch", responses=answers(DecisionsAnswer))
 async def post_batch(body: TransferBatch, context: ContextDep, caller: GateCaller) -> dict[str, Any]:
     """Decide transfers in order; each item answers with its decision or its problem."""
     return {"data": [await _decide_item(item, context, caller) for item in body.transfers]}
@@ -86,7 +88,7 @@ async def _decide_item(item: dict[str, Any], context: Context, caller: Caller) -
     return answer_first(decided.transfer, sees_all=_sees_all(caller))
 
 
-@router.post("/transfers/{transfer_id}/settle")
+@router.post("/transfers/{transfer_id}/settle", responses=answers(DecisionAnswer))
 async def post_settlement(
     transfer_id: str, body: Settlement, context: ContextDep, caller: GateCaller
 ) -> dict[str, Any]:
@@ -97,14 +99,14 @@ async def post_settlement(
     return _describe(ended.transfer, ended.ending.state, caller)
 
 
-@router.post("/transfers/{transfer_id}/void")
+@router.post("/transfers/{transfer_id}/void", responses=answers(DecisionAnswer))
 async def post_voiding(transfer_id: str, body: Voiding, context: ContextDep, caller: GateCaller) -> dict[str, Any]:
     """Give a reservation up, exactly once."""
     ended = await void_transfer(context, caller.org_id, transfer_id, reason=body.reason)
     return _describe(ended.transfer, ended.ending.state, caller)
 
 
-@router.get("/transfers/{transfer_id}")
+@router.get("/transfers/{transfer_id}", responses=answers(DecisionAnswer))
 async def get_transfer(transfer_id: str, context: ContextDep, caller: Reader) -> dict[str, Any]:
     """Return a decision and what became of its reservation."""
     async with context.database.reading() as session:
@@ -113,7 +115,7 @@ async def get_transfer(transfer_id: str, context: ContextDep, caller: Reader) ->
     return _describe(transfer, state, caller)
 
 
-@router.get("/transfers/{transfer_id}/bundle")
+@router.get("/transfers/{transfer_id}/bundle", responses=answers(BundleAnswer))
 async def get_bundle(transfer_id: str, context: ContextDep, caller: Reader) -> dict[str, Any]:
     """Return everything that is needed to make the decision again."""
     async with context.database.reading() as session:

@@ -8,13 +8,15 @@ from pydantic import Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.issuer import credentials, offers, status
+from service.issuer.answer_models import CredentialAnswer, MadeOfferAnswer, OfferAnswer
 from service.issuer.credentials import CredentialView
 from service.issuer.identity import get_issuer
 from service.issuer.offers import DEFAULT_LIFETIME, MAX_LIFETIME, MadeOffer, OfferRequest, OfferView
 from service.web.auth import Caller, require_scope
 from service.web.context import ContextDep
 from service.web.idempotency import Answer, answer_once
-from service.web.models import StrictModel
+from service.web.models import Page, StrictModel
+from service.web.openapi import answers, takes_idempotency_key
 from service.web.pagination import DEFAULT_LIMIT, After, Limit, page_of
 from service.web.routing import v1_router
 
@@ -54,7 +56,12 @@ class StatusBody(StrictModel):
     reason: Annotated[str, Field(min_length=1, max_length=500)]
 
 
-@router.post("/credential-offers", status_code=201)
+@router.post(
+    "/credential-offers",
+    status_code=201,
+    responses=answers(MadeOfferAnswer, 201),
+    openapi_extra=takes_idempotency_key(),
+)
 async def create_credential_offer(
     body: OfferBody, request: Request, context: ContextDep, caller: IssuerCaller
 ) -> Response:
@@ -68,21 +75,21 @@ async def create_credential_offer(
     return await answer_once(context, request, caller, handle)
 
 
-@router.get("/credential-offers/{offer_id}")
+@router.get("/credential-offers/{offer_id}", responses=answers(OfferAnswer))
 async def read_credential_offer(offer_id: str, context: ContextDep, caller: IssuerCaller) -> dict[str, Any]:
     """Return an offer's state and what was granted through it."""
     async with context.database.reading() as session:
         return _describe_offer(await offers.get_offer(session, caller.org_id, offer_id, now=context.clock()))
 
 
-@router.delete("/credential-offers/{offer_id}")
+@router.delete("/credential-offers/{offer_id}", responses=answers(OfferAnswer))
 async def cancel_credential_offer(offer_id: str, context: ContextDep, caller: IssuerCaller) -> dict[str, Any]:
     """Cancel a pending offer."""
     async with context.database.transaction() as session:
         return _describe_offer(await offers.cancel_offer(session, caller.org_id, offer_id, now=context.clock()))
 
 
-@router.get("/credentials")
+@router.get("/credentials", responses=answers(Page[CredentialAnswer]))
 async def list_credentials(
     request: Request,
     response: Response,
@@ -100,7 +107,7 @@ async def list_credentials(
     return page_of(request, response, [_describe_credential(row) for row in rows], limit=limit)
 
 
-@router.get("/credentials/{credential_id}")
+@router.get("/credentials/{credential_id}", responses=answers(CredentialAnswer))
 async def read_credential(credential_id: str, context: ContextDep, caller: IssuerCaller) -> dict[str, Any]:
     """Return one granted credential: metadata and status, no claims."""
     async with context.database.reading() as session:
@@ -108,7 +115,9 @@ async def read_credential(credential_id: str, context: ContextDep, caller: Issue
     return _describe_credential(credentials.view_credential(row))
 
 
-@router.post("/credentials/{credential_id}/status")
+@router.post(
+    "/credentials/{credential_id}/status", responses=answers(CredentialAnswer), openapi_extra=takes_idempotency_key()
+)
 async def change_credential_status(
     credential_id: str, body: StatusBody, request: Request, context: ContextDep, caller: IssuerCaller
 ) -> Response:

@@ -15,6 +15,7 @@ from service.issuer.offer_page import PAGE_HEADERS, render_gone, render_offer
 from service.issuer.offers import build_offer_object, find_offer_by_link
 from service.issuer.tokens import exchange_code, invalid_token, read_token_request
 from service.web.context import Context, ContextDep
+from service.web.openapi import takes_form, takes_json
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_FORM_FIELDS = 32
@@ -25,6 +26,30 @@ router = APIRouter(prefix="/issuers/{slug}", tags=["openid4vci"])
 async def _find_issuer(context: Context, slug: str) -> Issuer:
     async with context.database.reading() as session:
         return await find_issuer(session, base_url=context.base_url, slug=slug)
+
+
+_CREDENTIAL_REQUEST = {
+    "type": "object",
+    "required": ["proofs"],
+    "properties": {
+        "credential_configuration_id": {"type": "string"},
+        "credential_identifier": {"type": "string"},
+        "proofs": {
+            "type": "object",
+            "required": ["jwt"],
+            "properties": {"jwt": {"type": "array", "items": {"type": "string"}, "minItems": 1}},
+        },
+    },
+}
+_NOTIFICATION = {
+    "type": "object",
+    "required": ["notification_id", "event"],
+    "properties": {
+        "notification_id": {"type": "string"},
+        "event": {"enum": ["credential_accepted", "credential_failure", "credential_deleted"]},
+        "event_description": {"type": "string"},
+    },
+}
 
 
 def _media_type(request: Request) -> str:
@@ -78,7 +103,7 @@ async def read_credential_offer(slug: str, link: str, context: ContextDep) -> JS
     )
 
 
-@router.get("/offers/{link}")
+@router.get("/offers/{link}", response_class=HTMLResponse)
 async def show_offer(slug: str, link: str, context: ContextDep) -> HTMLResponse:
     """Show a person how to fetch the offer into a wallet."""
     try:
@@ -90,7 +115,15 @@ async def show_offer(slug: str, link: str, context: ContextDep) -> HTMLResponse:
     return HTMLResponse(render_offer(context.signer, issuer, row), headers=PAGE_HEADERS)
 
 
-@router.post("/token")
+@router.post(
+    "/token",
+    openapi_extra=takes_form(
+        grant_type="urn:ietf:params:oauth:grant-type:pre-authorized_code",
+        tx_code="Where the offer asks for one.",
+        authorization_details="JSON array (RFC 9396).",
+        **{"pre-authorized_code": "From the offer."},
+    ),
+)
 async def request_token(slug: str, request: Request, context: ContextDep) -> JSONResponse:
     """Exchange a pre-authorized code for an access token."""
     issuer = await _find_issuer(context, slug)
@@ -114,7 +147,7 @@ async def request_nonce(slug: str, context: ContextDep) -> JSONResponse:
     return JSONResponse({"c_nonce": nonce}, headers=NO_STORE)
 
 
-@router.post("/credential")
+@router.post("/credential", openapi_extra=takes_json(_CREDENTIAL_REQUEST))
 async def request_credential(slug: str, request: Request, context: ContextDep) -> JSONResponse:
     """Issue one credential per proved key."""
     issuer = await _find_issuer(context, slug)
@@ -132,7 +165,7 @@ async def request_credential(slug: str, request: Request, context: ContextDep) -
     return JSONResponse(answer, headers=NO_STORE)
 
 
-@router.post("/notification", status_code=204)
+@router.post("/notification", status_code=204, openapi_extra=takes_json(_NOTIFICATION))
 async def notify(slug: str, request: Request, context: ContextDep) -> Response:
     """Take a wallet's report on what it was given."""
     issuer = await _find_issuer(context, slug)

@@ -1,5 +1,6 @@
 """What anybody may read about an issuer: metadata, keys, type metadata, status lists."""
 
+import re
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -17,12 +18,14 @@ from service.issuer.metadata import (
 from service.issuer.status import list_status_list_uris, read_status_list_token, seconds_to_next_tick
 from service.schema_files import load_type_metadata
 from service.web.context import ContextDep
+from service.web.openapi import answers_media
 from service.web.signing import ISSUER, get_active_key, list_published_keys, sign_token
 
 STATUS_LIST_MEDIA_TYPE = "application/statuslist+jwt"
 SIGNED_METADATA_TYP = "openidvci-issuer-metadata+jwt"
 _PUBLIC = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=60"}
 router = APIRouter(tags=["issuer publications"])
+_QUALITY = re.compile(r"[01](\.[0-9]{0,3})?")  # RFC 9110, section 12.4.2
 
 
 def _accepted(request: Request) -> dict[str, float]:
@@ -31,7 +34,7 @@ def _accepted(request: Request) -> dict[str, float]:
     for part in request.headers.get("accept", "*/*").split(","):
         media_type, _, parameters = part.strip().partition(";")
         quality = parameters.replace(" ", "").partition("q=")[2]
-        weights[media_type.strip().lower()] = float(quality) if quality.replace(".", "", 1).isdigit() else 1.0
+        weights[media_type.strip().lower()] = float(quality) if _QUALITY.fullmatch(quality) else 1.0
     return weights
 
 
@@ -41,7 +44,10 @@ def _weight_of(request: Request, media_type: str) -> float:
     return next((accepted[name] for name in names if name in accepted), 0.0)
 
 
-@router.get("/.well-known/openid-credential-issuer/issuers/{slug}")
+@router.get(
+    "/.well-known/openid-credential-issuer/issuers/{slug}",
+    responses=answers_media("application/json", "application/jwt"),
+)
 async def read_issuer_metadata(slug: str, request: Request, context: ContextDep) -> Response:
     """Return the Credential Issuer Metadata, signed if the caller prefers ``application/jwt``."""
     async with context.database.reading() as session:
@@ -73,7 +79,7 @@ async def read_jwt_vc_issuer_metadata(slug: str, context: ContextDep) -> JSONRes
     return JSONResponse(build_jwt_vc_issuer_metadata(issuer, keys), headers=_PUBLIC)
 
 
-@router.get("/issuers/{slug}/jwks")
+@router.get("/issuers/{slug}/jwks", responses=answers_media("application/jwk-set+json"))
 async def read_jwks(slug: str, context: ContextDep) -> JSONResponse:
     """Return the same keys as a JWK Set."""
     async with context.database.reading() as session:
@@ -101,7 +107,7 @@ async def list_status_lists(slug: str, context: ContextDep) -> JSONResponse:
     return JSONResponse({"status_lists": uris}, headers=_PUBLIC)
 
 
-@router.get("/issuers/{slug}/status-lists/{list_id}")
+@router.get("/issuers/{slug}/status-lists/{list_id}", responses=answers_media(STATUS_LIST_MEDIA_TYPE))
 async def read_status_list(slug: str, list_id: str, request: Request, context: ContextDep) -> Response:
     """Return a Status List Token; only the present one, only as a JWT."""
     if "time" in request.query_params:

@@ -58,7 +58,7 @@ def encrypt(plaintext: bytes, recipient_jwk: Mapping[str, Any], *, method: str) 
     """
     header = {"alg": "ECDH-ES", "enc": method, "kid": recipient_jwk.get("kid")}
     protected = {name: value for name, value in header.items() if value is not None}
-    members = {name: recipient_jwk.get(name) for name in ("kty", "crv", "x", "y")}
+    members: dict[str, Any] = {name: recipient_jwk.get(name) for name in ("kty", "crv", "x", "y")}
     if (members["kty"], members["crv"]) != ("EC", "P-256"):
         raise EncryptionError("The recipient's key is not a usable P-256 key.")
     try:

@@ -15,7 +15,8 @@ from service.web import signing
 from service.web.auth import Caller, require_scope
 from service.web.context import ContextDep
 from service.web.idempotency import Answer, answer_once
-from service.web.models import StrictModel
+from service.web.models import AnswerModel, Page, StrictModel, TextIfAny
+from service.web.openapi import answers, answers_media, takes_idempotency_key
 from service.web.pagination import DEFAULT_LIMIT, After, Limit, page_of
 from service.web.routing import v1_router
 
@@ -48,7 +49,31 @@ class ClientBody(StrictModel):
     scopes: Annotated[list[str], Field(min_length=1, max_length=10)]
 
 
-@admin_router.post("/organizations", status_code=201)
+class OrganizationAnswer(AnswerModel):
+    """An organisation; ``credential_issuer`` is there for issuers."""
+
+    id: str
+    slug: str
+    name: str
+    roles: list[str]
+    did: str
+    attester_class: str | None
+    attester_register_id: str | None
+    is_transfer_agent: bool
+    credential_issuer: TextIfAny
+
+
+class ClientAnswer(AnswerModel):
+    """A new API client; the secret is shown this once."""
+
+    client_id: str
+    client_secret: str
+    scopes: list[str]
+
+
+@admin_router.post(
+    "/organizations", status_code=201, responses=answers(OrganizationAnswer, 201), openapi_extra=takes_idempotency_key()
+)
 async def create_organization(body: OrganizationBody, request: Request, context: ContextDep, caller: Admin) -> Response:
     """Create an organisation and its keys."""
 
@@ -61,7 +86,7 @@ async def create_organization(body: OrganizationBody, request: Request, context:
     return await answer_once(context, request, caller, handle)
 
 
-@admin_router.get("/organizations")
+@admin_router.get("/organizations", responses=answers(Page[OrganizationAnswer]))
 async def list_organizations(
     request: Request,
     response: Response,
@@ -77,7 +102,7 @@ async def list_organizations(
     return page_of(request, response, items, limit=limit)
 
 
-@admin_router.get("/organizations/{org_id}")
+@admin_router.get("/organizations/{org_id}", responses=answers(OrganizationAnswer))
 async def read_organization(org_id: str, context: ContextDep, _caller: Admin) -> dict[str, Any]:
     """Return one organisation."""
     async with context.database.reading() as session:
@@ -85,7 +110,7 @@ async def read_organization(org_id: str, context: ContextDep, _caller: Admin) ->
     return organizations.describe_organization(row, context.base_url)
 
 
-@admin_router.post("/organizations/{org_id}/clients", status_code=201)
+@admin_router.post("/organizations/{org_id}/clients", status_code=201, responses=answers(ClientAnswer, 201))
 async def create_client(org_id: str, body: ClientBody, context: ContextDep, _caller: Admin) -> JSONResponse:
     """Create an API client. The secret is shown once, so this answer is never kept for replay."""
     async with context.database.transaction() as session:
@@ -113,13 +138,13 @@ async def _read_did_document(context: ContextDep, slug: str, *, issuer: bool) ->
     )
 
 
-@public_router.get("/issuers/{slug}/did.json")
+@public_router.get("/issuers/{slug}/did.json", responses=answers_media("application/did+json"))
 async def read_issuer_did(slug: str, context: ContextDep) -> JSONResponse:
     """Return the did:web document of an issuer."""
     return await _read_did_document(context, slug, issuer=True)
 
 
-@public_router.get("/organizations/{slug}/did.json")
+@public_router.get("/organizations/{slug}/did.json", responses=answers_media("application/did+json"))
 async def read_organization_did(slug: str, context: ContextDep) -> JSONResponse:
     """Return the did:web document of an organisation that issues nothing."""
     return await _read_did_document(context, slug, issuer=False)

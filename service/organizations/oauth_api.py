@@ -16,6 +16,7 @@ from service.storage.tables.organizations import SYSTEM_ORG_ID
 from service.web import signing
 from service.web.auth import SCOPES, TOKEN_LIFETIME, issue_access_token
 from service.web.context import Context, ContextDep
+from service.web.openapi import takes_form
 
 router = APIRouter(tags=["oauth"])
 _CHALLENGE = 'Basic realm="goodstanding"'
@@ -79,7 +80,15 @@ async def _authenticate(
     return client
 
 
-@router.post("/oauth/token")
+@router.post(
+    "/oauth/token",
+    openapi_extra=takes_form(
+        grant_type="client_credentials",
+        scope="Scopes, separated by spaces; all that the client has if absent.",
+        client_id="Unless client authentication is in the header.",
+        client_secret="As client_id.",  # noqa: S106 - says what goes there
+    ),
+)
 async def issue_token(request: Request, context: ContextDep) -> JSONResponse:
     """Give an access token to an API client; it lives five minutes."""
     form = await _read_form(request)

@@ -6,10 +6,12 @@ from fastapi import Depends, Query, Response
 from fastapi.responses import JSONResponse
 
 from service.errors import InvalidInputError
+from service.verifier.answer_models import InvestorAnswer, StandingAnswer
 from service.verifier.investors import describe_investor, put_investor, read_standing
 from service.verifier.models import ClientId, InvestorBody
 from service.web.auth import Caller, require_scope
 from service.web.context import ContextDep
+from service.web.openapi import answers
 from service.web.routing import v1_router
 
 Verifier = Annotated[Caller, Depends(require_scope("verifier"))]
@@ -22,7 +24,7 @@ class AsOfUnsupportedError(InvalidInputError):
     code = "as_of_unsupported"
 
 
-@router.put("/investors/{ref}")
+@router.put("/investors/{ref}", responses=answers(InvestorAnswer, 200, 201))
 async def put_entry(ref: ClientId, body: InvestorBody, context: ContextDep, caller: Verifier) -> Response:
     """Create (201) or change (200) an investor; what is not sent stays as it is."""
     changes = body.model_dump(mode="json", exclude_unset=True)
@@ -31,7 +33,7 @@ async def put_entry(ref: ClientId, body: InvestorBody, context: ContextDep, call
     return JSONResponse(describe_investor(row), status_code=201 if is_new else 200)
 
 
-@router.get("/investors/{ref}/standing")
+@router.get("/investors/{ref}/standing", responses=answers(StandingAnswer))
 async def get_standing(
     ref: ClientId, context: ContextDep, caller: Verifier, as_of: Annotated[str | None, Query()] = None
 ) -> dict[str, Any]:

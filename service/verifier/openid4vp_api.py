@@ -12,8 +12,10 @@ from service.verifier.page import CONTENT_SECURITY_POLICY, render_request_page
 from service.verifier.requests import build_deep_link, find_request, load_request_object, state_of
 from service.verifier.responses import take_response
 from service.web.context import ContextDep
+from service.web.openapi import answers_media, takes_form
 
 FORM = "application/x-www-form-urlencoded"
+REQUEST_OBJECT = "application/oauth-authz-req+jwt"
 NO_STORE = {"Cache-Control": "no-store"}
 MAX_FIELDS = 50
 router = APIRouter(tags=["openid4vp"])
@@ -38,23 +40,36 @@ async def _read_form(request: Request) -> dict[str, str]:
 async def _answer_request_object(context: ContextDep, request_id: str, wallet_nonce: str | None) -> Response:
     async with context.database.reading() as session:
         signed = await load_request_object(session, context, request_id, wallet_nonce=wallet_nonce, now=context.clock())
-    return Response(signed, media_type="application/oauth-authz-req+jwt", headers=NO_STORE)
+    return Response(signed, media_type=REQUEST_OBJECT, headers=NO_STORE)
 
 
-@router.get("/openid4vp/requests/{request_id}")
+@router.get("/openid4vp/requests/{request_id}", responses=answers_media(REQUEST_OBJECT))
 async def get_request_object(request_id: str, context: ContextDep) -> Response:
     """Return the signed Request Object; the same at every fetch."""
     return await _answer_request_object(context, request_id, None)
 
 
-@router.post("/openid4vp/requests/{request_id}")
+@router.post(
+    "/openid4vp/requests/{request_id}",
+    responses=answers_media(REQUEST_OBJECT),
+    openapi_extra=takes_form(wallet_nonce="Returned in the Request Object."),
+)
 async def post_for_request_object(request_id: str, request: Request, context: ContextDep) -> Response:
     """Return the signed Request Object with the wallet's own nonce in it (``request_uri_method`` ``post``)."""
     form = await _read_form(request)
     return await _answer_request_object(context, request_id, form.get("wallet_nonce"))
 
 
-@router.post("/openid4vp/responses/{request_id}")
+@router.post(
+    "/openid4vp/responses/{request_id}",
+    openapi_extra=takes_form(
+        vp_token="JSON object of arrays of presentations (direct_post).",  # noqa: S106 - says what goes there
+        state="As in the request.",
+        response="Compact JWE of the same (direct_post.jwt).",
+        error="An error instead of an answer.",
+        error_description="Of the error.",
+    ),
+)
 async def post_response(request_id: str, request: Request, context: ContextDep) -> Response:
     """Take the wallet's answer (``direct_post``, ``direct_post.jwt``)."""
     body: dict[str, Any] = await take_response(context, request_id, await _read_form(request))

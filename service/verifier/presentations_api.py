@@ -8,6 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.errors import NotFoundError
 from service.rules import purposes
 from service.storage.tables import PresentationRequest
+from service.verifier.answer_models import MadeRequestAnswer, PurposeAnswer, RequestAnswer
 from service.verifier.models import PresentationRequestBody
 from service.verifier.purposes import build_query
 from service.verifier.requests import (
@@ -19,13 +20,15 @@ from service.verifier.requests import (
 from service.web.auth import Caller, require_scope
 from service.web.context import ContextDep
 from service.web.idempotency import Answer, answer_once
+from service.web.models import Page
+from service.web.openapi import answers, takes_idempotency_key
 from service.web.routing import v1_router
 
 Verifier = Annotated[Caller, Depends(require_scope("verifier"))]
 router = v1_router("verifier")
 
 
-@router.get("/purposes")
+@router.get("/purposes", responses=answers(Page[PurposeAnswer]))
 async def list_purposes(_caller: Verifier) -> dict[str, Any]:
     """List what can be asked for by name, and the DCQL query of each."""
     data = [
@@ -35,7 +38,12 @@ async def list_purposes(_caller: Verifier) -> dict[str, Any]:
     return {"data": data, "next": None}
 
 
-@router.post("/presentation-requests", status_code=201)
+@router.post(
+    "/presentation-requests",
+    status_code=201,
+    responses=answers(MadeRequestAnswer, 201),
+    openapi_extra=takes_idempotency_key(),
+)
 async def create_request(
     body: PresentationRequestBody, request: Request, context: ContextDep, caller: Verifier
 ) -> Response:
@@ -49,7 +57,7 @@ async def create_request(
     return await answer_once(context, request, caller, handle)
 
 
-@router.get("/presentation-requests/{request_id}")
+@router.get("/presentation-requests/{request_id}", responses=answers(RequestAnswer))
 async def get_request(request_id: str, context: ContextDep, caller: Verifier) -> dict[str, Any]:
     """Return the state of a request, what was presented, and every check."""
     async with context.database.reading() as session:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Response
 from fastapi.responses import JSONResponse
 
+from service.verifier.answer_models import TrustedIssuerAnswer
 from service.verifier.models import ClientId, TrustedIssuerBody
 from service.verifier.trust import (
     TrustTerms,
@@ -16,6 +17,8 @@ from service.verifier.trust import (
 )
 from service.web.auth import Caller, require_scope
 from service.web.context import ContextDep
+from service.web.models import Page
+from service.web.openapi import answers
 from service.web.pagination import DEFAULT_LIMIT, After, Limit, page_of
 from service.web.routing import v1_router
 
@@ -23,7 +26,7 @@ Verifier = Annotated[Caller, Depends(require_scope("verifier"))]
 router = v1_router("verifier")
 
 
-@router.put("/trusted-issuers/{entry_id}")
+@router.put("/trusted-issuers/{entry_id}", responses=answers(TrustedIssuerAnswer, 200, 201))
 async def put_entry(entry_id: ClientId, body: TrustedIssuerBody, context: ContextDep, caller: Verifier) -> Response:
     """Create (201) or replace (200) an entry."""
     terms = TrustTerms(**body.model_dump())
@@ -32,7 +35,7 @@ async def put_entry(entry_id: ClientId, body: TrustedIssuerBody, context: Contex
     return JSONResponse(describe_trusted_issuer(row), status_code=201 if is_new else 200)
 
 
-@router.get("/trusted-issuers")
+@router.get("/trusted-issuers", responses=answers(Page[TrustedIssuerAnswer]))
 async def list_entries(
     request: Request,
     response: Response,
@@ -47,7 +50,7 @@ async def list_entries(
     return page_of(request, response, [describe_trusted_issuer(row) for row in rows], limit=limit)
 
 
-@router.get("/trusted-issuers/{entry_id}")
+@router.get("/trusted-issuers/{entry_id}", responses=answers(TrustedIssuerAnswer))
 async def get_entry(entry_id: ClientId, context: ContextDep, caller: Verifier) -> dict[str, Any]:
     """Return one entry."""
     async with context.database.reading() as session:

@@ -5,11 +5,13 @@ from typing import Annotated, Any
 from fastapi import Depends
 from pydantic import ValidationError
 
+from service.verifier.answer_models import VerdictAnswer, VerdictsAnswer
 from service.verifier.models import BatchBody, VerificationBody
 from service.verifier.verification import Expected
 from service.verifier.verify import Verification, verify_all
 from service.web.auth import Caller, require_scope
 from service.web.context import ContextDep
+from service.web.openapi import answers
 from service.web.problems import problem_document
 from service.web.routing import v1_router
 
@@ -24,13 +26,13 @@ def _read_verification(body: VerificationBody) -> Verification:
     return Verification(document, bound)
 
 
-@router.post("/verify")
+@router.post("/verify", responses=answers(VerdictAnswer))
 async def verify(body: VerificationBody, context: ContextDep, caller: Verifier) -> dict[str, Any]:
     """Verify one; an unauthentic credential is an answer, not an error."""
     return (await verify_all(context, caller.org_id, [_read_verification(body)]))[0]
 
 
-@router.post("/verify/batch")
+@router.post("/verify/batch", responses=answers(VerdictsAnswer))
 async def verify_batch(body: BatchBody, context: ContextDep, caller: Verifier) -> dict[str, Any]:
     """Verify up to 500; answers come in order, a problem document in place of an item that cannot be read."""
     read: list[Verification | ValidationError] = []

@@ -7,6 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from service.errors import UnavailableError
 from service.web.context import ContextDep
+from service.web.openapi import answers_media
 
 DATABASE_TIMEOUT_S = 2.0
 router = APIRouter(tags=["operations"])
@@ -35,7 +36,7 @@ async def readyz(context: ContextDep) -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/metrics")
+@router.get("/metrics", responses=answers_media(CONTENT_TYPE_LATEST.partition(";")[0]))
 async def metrics() -> Response:
     """Return Prometheus metrics."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

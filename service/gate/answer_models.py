@@ -1,0 +1,175 @@
+"""Answers of the gate's /v1 calls."""
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from service.gate.security_models import GrantTerms, OfferingTerms, SecurityTerms
+from service.gate.transfer_models import Price
+from service.gate.values import Action, LotOrigin
+from service.web.models import AnswerModel, TextIfAny
+
+
+class SecurityAnswer(SecurityTerms):
+    """A security with its version."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    version: int
+
+
+class OfferingAnswer(OfferingTerms):
+    """An offering with its version."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    security_id: str
+    version: int
+
+
+class GrantAnswer(GrantTerms):
+    """What a venue may do."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    security_id: str
+    org_id: str
+
+
+class LotAnswer(AnswerModel):
+    """A lot of the register; quantities in the smallest unit."""
+
+    id: str
+    offering_id: str
+    quantity: str
+    reserved: str
+    acquired_on: date
+    from_: LotOrigin = Field(alias="from")
+    tack_from: date | None
+    paid_in_full_on: date | None
+
+
+class LotsAnswer(AnswerModel):
+    """The lots that were entered."""
+
+    lots: list[LotAnswer]
+
+
+class PositionAnswer(AnswerModel):
+    """What one investor of one platform holds."""
+
+    org_id: str
+    investor_ref: str
+    quantity: str
+    reserved: str
+    lots: list[LotAnswer]
+
+
+class HoldersAnswer(AnswerModel):
+    """Counters of a security."""
+
+    holders: int
+    reserved: int
+    issued_quantity: str
+    outstanding_quantity: str
+    reserved_quantity: str
+
+
+class RemedyAnswer(AnswerModel):
+    """What would help. Absent members do not apply."""
+
+    kind: Literal["present", "renew", "represent", "wait_until", "none"]
+    at: TextIfAny
+    purpose: TextIfAny
+
+
+class ReasonAnswer(AnswerModel):
+    """Why a transfer is not permitted."""
+
+    code: str
+    party: str | None
+    basis: Literal["law", "issuer_policy", "firm_policy"]
+    citation: str
+    message: str
+    evidence: dict[str, Any]
+    remedy: RemedyAnswer
+
+
+class ObligationAnswer(AnswerModel):
+    """What the caller must still do on a permit."""
+
+    code: str
+    message: str
+
+
+class ReservationAnswer(AnswerModel):
+    """What a permit holds until it is settled, given up, or runs out."""
+
+    state: Literal["held", "settled", "void", "expired"]
+    expires_at: datetime
+
+
+class PreviewAnswer(AnswerModel):
+    """What would be decided. ``route`` is there if a rule named one, the largest quantity if there is only one."""
+
+    id: str | None
+    security_id: str
+    action: Action
+    quantity: str
+    price: Price
+    trade_date: date
+    parties: dict[str, str | None]
+    offering_id: str | None
+    outcome: Literal["permit", "deny", "review"]
+    decided_at: datetime
+    expires_at: datetime
+    reasons: list[ReasonAnswer]
+    obligations: list[ObligationAnswer]
+    route: TextIfAny
+    max_permitted_quantity: TextIfAny
+    reservation: ReservationAnswer | None
+    versions: dict[str, Any]
+    projections: dict[str, Any]
+    terms_sha256: str | None
+    inputs_sha256: str | None
+    iss: str
+    iat: int
+    exp: int
+    aud: list[str]
+    decision_maker: str
+    relying_parties: list[str]
+    notice: str
+    decision_hash: str | None
+    decision: str | None
+    log: dict[str, Any] | None
+
+
+class DecisionAnswer(PreviewAnswer):
+    """A recorded decision; ``decision`` is its signature as a compact JWS."""
+
+    id: str
+    decision_hash: str
+    decision: str
+
+
+class DecisionsAnswer(AnswerModel):
+    """Decisions in the order of the request; a problem in place of what could not be decided."""
+
+    data: list[DecisionAnswer | dict[str, Any]]
+
+
+class BundleAnswer(AnswerModel):
+    """Everything that is needed to make the decision again; `python -m service replay` reads it."""
+
+    format: str
+    salt: str
+    decided_at: datetime
+    rules: dict[str, Any]
+    security: dict[str, Any]
+    trust: dict[str, Any]
+    evaluations: list[dict[str, Any]]
+    credentials: list[dict[str, Any]]
+    decision: dict[str, Any]

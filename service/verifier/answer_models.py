@@ -1,0 +1,167 @@
+"""Answers of the verifier's /v1 calls."""
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+from service.web.models import AnswerModel, TextIfAny
+
+State = Literal["pending", "verified", "rejected", "expired"]
+
+
+class CheckAnswer(AnswerModel):
+    """One named check; docs/problems.md lists the codes."""
+
+    check: str
+    outcome: Literal["pass", "fail", "undetermined"]
+    code: str | None
+    detail: str | None
+
+
+class VerdictAnswer(AnswerModel):
+    """What is known of one credential or presentation."""
+
+    valid: bool
+    outcome: Literal["verified", "rejected", "undetermined"]
+    format: str | None
+    issuer: str | None
+    holder: str | None
+    claims: dict[str, Any]
+    status: str | None
+    checks: list[CheckAnswer]
+
+
+class VerdictsAnswer(AnswerModel):
+    """Verdicts in the order of the request; a problem in place of what cannot be read."""
+
+    data: list[VerdictAnswer | dict[str, Any]]
+
+
+class MadeRequestAnswer(AnswerModel):
+    """The links of a new presentation request."""
+
+    id: str
+    request_uri: str
+    deep_link: str
+    web_link: str
+    expires_at: datetime
+
+
+class CredentialCheckAnswer(CheckAnswer):
+    """A check of one credential of a response (its id in the query), or of the response as a whole (null)."""
+
+    credential: str | None
+
+
+class PresentedAnswer(AnswerModel):
+    """A credential that was presented; claims of those that verified only."""
+
+    id: str
+    vct: str | None
+    issuer: str | None
+    claims: dict[str, Any]
+    status: str | None
+    valid_until: datetime | None
+
+
+class RequestAnswer(AnswerModel):
+    """State of a presentation request, what came back, and every check."""
+
+    id: str
+    state: State
+    purpose: str | None
+    investor_ref: str | None
+    credentials: list[PresentedAnswer]
+    checks: list[CredentialCheckAnswer]
+    created_at: datetime
+    expires_at: datetime
+    answered_at: datetime | None
+    response_code: TextIfAny
+
+
+class NeedAnswer(AnswerModel):
+    """A credential that a purpose needs, with its claims."""
+
+    credential_type: str
+    claims: list[str]
+
+
+class PurposeAnswer(AnswerModel):
+    """What can be asked for by name."""
+
+    id: str
+    title: str
+    credentials: list[NeedAnswer]
+    dcql_query: dict[str, Any]
+
+
+class TrustedIssuerAnswer(AnswerModel):
+    """An entry of the list of trusted issuers."""
+
+    id: str
+    issuer: str
+    credential_types: list[str]
+    jurisdictions: list[str]
+    attester_class: str | None
+    attester_register_id: str | None
+    valid_from: date | None
+    valid_until: date | None
+    trust_version: int
+    updated_at: datetime
+
+
+class InvestorAnswer(AnswerModel):
+    """An investor as the platform keeps them."""
+
+    investor_ref: str
+    frozen: bool
+    screening: dict[str, Any] | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class HeldAnswer(AnswerModel):
+    """A credential of an investor's standing."""
+
+    id: str
+    credential_type: str
+    vct: str
+    issuer: str
+    claims: dict[str, Any]
+    status: str
+    usable: bool
+    fault: str | None
+    as_of: datetime
+    issued_at: datetime | None
+    expires_at: datetime
+    presentation_request_id: str
+
+
+class FactAnswer(AnswerModel):
+    """One fact with its source."""
+
+    fact: str
+    value: Any
+    credential: str
+    credential_type: str
+    issuer: str
+    status: str
+    as_of: datetime
+    expires_at: datetime
+
+
+class CoverageAnswer(AnswerModel):
+    """Whether a purpose is covered, until when, and what is missing."""
+
+    purpose: str
+    covered: bool
+    until: datetime | None
+    missing: list[dict[str, Any]]
+
+
+class StandingAnswer(InvestorAnswer):
+    """What presentations proved of an investor."""
+
+    as_of: datetime
+    credentials: list[HeldAnswer]
+    facts: list[FactAnswer]
+    purposes: list[CoverageAnswer]
