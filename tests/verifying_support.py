@@ -31,6 +31,7 @@ CLAIMS: dict[str, dict[str, Any]] = {
         "country": "US",
         "state": "NY",
         "us_person": True,
+        "age_over_18": True,
         "loa": "high",
         "verified_on": "2026-11-20",
     },
@@ -41,6 +42,7 @@ CLAIMS: dict[str, dict[str, Any]] = {
         "method": "third_party",
         "attester_class": "us_cpa",
         "steps_completed_on": "2026-11-01",
+        "scope": "any",
     },
 }
 

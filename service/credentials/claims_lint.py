@@ -15,7 +15,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 
-from service.credentials.credential_types import rule_zone, type_named
+from service.credentials.credential_types import ADULT_AGE, rule_zone, type_named, years_between
 
 MAX_FINDINGS = 50  # a hostile body of 256 KiB must not become an answer many times its size
 CLOCK_LEEWAY = timedelta(seconds=60)  # clocks of honest callers differ by seconds
@@ -224,8 +224,7 @@ def _check_age(claims: Mapping[str, Any], today: date) -> Iterator[Finding]:
     born_on, stated = _read_date(claims, "birthdate"), claims.get("age_over_18")
     if born_on is None or not isinstance(stated, bool) or born_on > today:
         return
-    age = today.year - born_on.year - ((today.month, today.day) < (born_on.month, born_on.day))
-    if stated != (age >= 18):
+    if stated != (years_between(born_on, today) >= ADULT_AGE):
         yield Finding("/age_over_18", "Contradicts the date of birth.")
 
 

@@ -26,6 +26,8 @@ RULE_ZONES: Mapping[str, tzinfo] = MappingProxyType(
 )
 """Jurisdiction to the zone in which its rules count days; UTC counts for every other one."""
 
+ANY_SCOPE = "any"  # of a qualified-investor credential: good for every issuer and institution
+ADULT_AGE = 18
 # Policy, not law: the shortest re-check period that the rule matrix knows for a status without an end of its own.
 DEFAULT_LIFETIME_DAYS = 90
 
@@ -162,6 +164,34 @@ def complete_claims(name: str, claims: Mapping[str, Any], *, defaults: Mapping[s
     known = type_named(name).claims
     filled = {claim: value for claim, value in defaults.items() if value is not None and claim in known}
     return {**filled, **claims}
+
+
+def add_implied_claims(name: str, claims: Mapping[str, Any], *, today: date) -> dict[str, Any]:
+    """State what silence means, so that a holder who hides a claim can't pass it off as one that was never made.
+
+    No ``pep`` or ``edd_done`` means false, no ``scope`` means ``any``. A KYC says either ``age_over_18`` (a person;
+    from the date of birth) or ``beneficial_owners_complete`` (an entity: false unless stated; a person of unknown age
+    has no owners but themselves: true).
+
+    Args:
+        name: Credential type.
+        claims: Claims that passed ``lint_claims``; they are never changed.
+        today: Civil date in the rule's zone.
+    """
+    if name == "aml-screening":
+        return {"pep": False, "edd_done": False, **claims}
+    if name == "qualified-investor":
+        return {"scope": ANY_SCOPE, **claims}
+    if name != "kyc" or "age_over_18" in claims or "beneficial_owners_complete" in claims:
+        return dict(claims)
+    if "birthdate" in claims:
+        return {**claims, "age_over_18": years_between(date.fromisoformat(claims["birthdate"]), today) >= ADULT_AGE}
+    return {**claims, "beneficial_owners_complete": "legal_name" not in claims}
+
+
+def years_between(born_on: date, today: date) -> int:
+    """Return completed years of age."""
+    return today.year - born_on.year - ((today.month, today.day) < (born_on.month, born_on.day))
 
 
 def compute_expiry(

@@ -96,11 +96,19 @@ def _put_kyc(sheet: FactSheet, role: str, kyc: HeldCredential, question: Questio
     sheet.put(f"{role}.kyc_valid_until", valid_until, source)
     named = {"kyc_loa": "loa", "country": "country", "state": "state", "us_person": "us_person"}
     sheet.put_claims(role, {fact: claims.get(claim) for fact, claim in named.items()}, source)
-    if claims.get("beneficial_owners_complete") is not False:
-        sheet.put(f"{role}.owners", [], source)
+    _put_owners(sheet, role, claims, source)
     status = kyc.status_at(question.now)
     # KYC_EXPIRED already says it; CRED_EXPIRED is for the hours between the expiry and the end of its day.
     return VALID if status == "expired" and valid_until < question.on else status
+
+
+def _put_owners(sheet: FactSheet, role: str, claims: Mapping[str, Any], source: Source) -> None:
+    """Say that owners are known, or that all of them may be unknown; a KYC that shows neither leaves the fact out."""
+    if "age_over_18" in claims or claims.get("beneficial_owners_complete") is True:
+        sheet.put(f"{role}.owners", [], source)
+    elif claims.get("beneficial_owners_complete") is False:
+        sheet.put(f"{role}.owners", [{"pct": Decimal(100), "identified": False, "blocked": False}], source)
+        sheet.put(f"{role}.bo_regime", "US", source)
 
 
 def pick_screening(party: Party, now: datetime) -> Screening | None:
@@ -146,9 +154,10 @@ def _put_screening(sheet: FactSheet, role: str, screening: Screening, question: 
 
 
 def _put_political_exposure(sheet: FactSheet, role: str, party: Party) -> None:
-    """A screening that reports no political exposure found none."""
+    """Say what the screening credential says, hidden claims left out; a platform's own screening found no exposure."""
     credential = pick_newest(party.credentials, "aml-screening")
-    claims = credential.claims if credential else {}
-    source = credential.source if credential else {"kind": "investor"}
-    sheet.put(f"{role}.pep", claims.get("pep", False), source)
-    sheet.put(f"{role}.edd_done", claims.get("edd_done", False), source)
+    if credential:
+        sheet.put_claims(role, {name: credential.claims.get(name) for name in ("pep", "edd_done")}, credential.source)
+        return
+    for name in ("pep", "edd_done"):
+        sheet.put(f"{role}.{name}", False, {"kind": "investor"})

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from service.credentials.credential_types import ANY_SCOPE
 from service.gate.fact_sheet import FactSheet, Source
 from service.gate.held_credentials import VALID, HeldCredential
 
 ACCREDITED, QUALIFIED_PURCHASER, INSTITUTIONAL_BUYER = "us.ai.", "us.qp.", "us.qib"
+SCOPE_NOT_SHOWN = "not shown"
 _DATES = ("steps_completed_on", "oldest_document_on", "verified_on")
 _CLAIMS = (
-    *("method", "reviewed_by", "scope", "tax_years", "consumer_report"),
+    *("method", "reviewed_by", "tax_years", "consumer_report"),
     *("liabilities_representation", "current_year_representation"),
 )
 
@@ -71,6 +73,9 @@ def _read_verification(credential: HeldCredential) -> dict[str, Any]:
     attester = credential.trusted_as or claims.get("attester_class")
     if attester:
         values["attester"] = attester.removeprefix("us_")
+    # A scope that was not shown may be any; taken for itself it fits no offering.
+    scope = claims.get("scope", SCOPE_NOT_SHOWN)
+    values["scope"] = None if scope == ANY_SCOPE else scope
     # Who verified before, for the five-year path: the issuer that the status is good for, else who says so.
-    values["verified_by_issuer"] = claims.get("scope") or credential.issuer
+    values["verified_by_issuer"] = values["scope"] or credential.issuer
     return values

@@ -5,7 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.credentials.claims_lint import lint_claims
-from service.credentials.credential_types import CREDENTIAL_TYPES, CredentialType, complete_claims
+from service.credentials.credential_types import (
+    CREDENTIAL_TYPES,
+    CredentialType,
+    add_implied_claims,
+    complete_claims,
+    rule_zone,
+)
 from service.errors import InvalidInputError
 from service.issuer.identity import Issuer
 from service.rules import RULES_VERSION
@@ -36,7 +42,7 @@ def find_credential_type(configuration_id: str) -> CredentialType:
 
 
 def prepare_claims(issuer: Issuer, name: str, sent: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
-    """Fill in the organisation's defaults and lint the result.
+    """Fill in the organisation's defaults, lint the result, and add what silence implies.
 
     Raises:
         InvalidCredentialClaimsError: ``errors`` holds a JSON pointer and a sentence per finding, never a value.
@@ -52,7 +58,7 @@ def prepare_claims(issuer: Issuer, name: str, sent: Mapping[str, Any], *, now: d
     if findings:
         errors: list[dict[str, Any]] = [{"path": found.path, "detail": found.detail} for found in findings]
         raise InvalidCredentialClaimsError("The claims do not fit their credential type.", errors=errors)
-    return claims
+    return add_implied_claims(name, claims, today=now.astimezone(rule_zone(name, claims)).date())
 
 
 def coarsen(instant: datetime) -> datetime:

@@ -43,22 +43,22 @@ def _vary(base: str, *variants: str) -> tuple[tuple[str, ...], ...]:
     return tuple((*base.split(), *variant.split()) for variant in variants)
 
 
-# age_over_18 marks a natural person and the beneficial owners an entity; an issuer may have stated neither.
+# A KYC says either age_over_18 (a person) or beneficial_owners_complete (an entity); a holder can't hide both. What
+# would loosen a decision by its absence (pep, scope, ownership) is in every alternative for the same reason.
 _KYC_VARIANTS = ("state age_over_18", "age_over_18", "state beneficial_owners_complete", "beneficial_owners_complete")
-_KYC = CredentialNeed("kyc", _vary("sub country us_person loa", *_KYC_VARIANTS, "state", ""))
-_KYC_OR_LESS = CredentialNeed("kyc", (*_KYC.alternatives, *_vary("sub country loa", *_KYC_VARIANTS, "state", "")))
-_AML = CredentialNeed(
-    "aml-screening", _vary("result screened_at", "lists pep edd_done", "lists pep", "pep edd_done", "pep", "lists", "")
-)
-# A review or earlier verification is the issuer's own, so its scope must show; a confirmation names its attester.
+_KYC = CredentialNeed("kyc", _vary("sub country us_person loa", *_KYC_VARIANTS))
+_KYC_OR_LESS = CredentialNeed("kyc", (*_KYC.alternatives, *_vary("sub country loa", *_KYC_VARIANTS)))
+_AML = CredentialNeed("aml-screening", _vary("result screened_at pep", "lists edd_done", "edd_done", "lists", ""))
 _QUALIFIED = CredentialNeed(
     "qualified-investor",
     _vary(
-        "jurisdiction category attester_class",
+        "jurisdiction category attester_class scope",
         "method steps_completed_on",
-        "method reviewed_by tax_years current_year_representation scope",
-        "method reviewed_by oldest_document_on consumer_report liabilities_representation scope",
-        "method verified_on scope",
+        "method reviewed_by tax_years current_year_representation",
+        "method reviewed_by oldest_document_on consumer_report liabilities_representation",
+        "method tax_years current_year_representation",
+        "method oldest_document_on consumer_report liabilities_representation",
+        "method verified_on",
         "method",
         "",
     ),

@@ -187,6 +187,49 @@ async def test_a_missing_claim_rejects(scene: Scene) -> None:
     assert await rejected(scene, made, answer.status_code) == {("query", "query_unsatisfied")}
 
 
+@pytest.mark.parametrize(
+    ("query_id", "position", "hidden"),
+    [("kyc", 0, "age_over_18"), ("aml", 1, "pep"), ("qualified_investor", 2, "scope")],
+)
+async def test_a_claim_whose_absence_would_help_cannot_be_hidden(
+    scene: Scene, query_id: str, position: int, hidden: str
+) -> None:
+    made = await scene.platform.ask(purpose="us.506c")
+    request = await scene.wallet.open(made)
+    query = next(each for each in request["dcql_query"]["credentials"] if each["id"] == query_id)
+    asked = {claim["path"][0] for claim in query["claims"]} - {hidden}
+    withheld = present_sd_jwt(
+        scene.wallet.held[position],
+        names=asked,
+        audience=request["client_id"],
+        nonce=request["nonce"],
+        issued_at=scene.deployment.clock(),
+        sign=scene.wallet.keys.sign,
+    )
+    answer = await scene.wallet.send(request, scene.wallet.present(request) | {query_id: [withheld]})
+    assert await rejected(scene, made, answer.status_code) == {("query", "query_unsatisfied")}
+
+
+async def test_a_wallet_may_show_every_claim_that_is_named(scene: Scene) -> None:
+    made = await scene.platform.ask(purpose="us.506c")
+    request = await scene.wallet.open(made)
+    token = {
+        query["id"]: [
+            present_sd_jwt(
+                scene.wallet.held[position],
+                names={claim["path"][0] for claim in query["claims"]},
+                audience=request["client_id"],
+                nonce=request["nonce"],
+                issued_at=scene.deployment.clock(),
+                sign=scene.wallet.keys.sign,
+            )
+        ]
+        for position, query in enumerate(request["dcql_query"]["credentials"])
+    }
+    answer = await scene.wallet.send(request, token)
+    assert answer.status_code == 200, answer.text
+
+
 async def test_a_tampered_disclosure_rejects(scene: Scene) -> None:
     made = await scene.platform.ask(purpose="us.506c")
     request = await scene.wallet.open(made)

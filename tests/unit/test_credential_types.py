@@ -1,6 +1,7 @@
 """Credential types: constants agree with the published files, expiry, defaults, labels."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from service.credentials.credential_types import (
     CREDENTIAL_TYPES,
     CredentialExpiryError,
     UnknownCredentialTypeError,
+    add_implied_claims,
     complete_claims,
     compute_expiry,
     label_disclosable_claims,
@@ -214,3 +216,23 @@ def test_no_aml_or_sanctions_code_is_told_to_everyone() -> None:
     }
     assert {codes[code]["outward"] for code in hidden} == {"RESTRICTED", None}
     assert codes["RESTRICTED"]["projections"]["erc1404"] != codes["SANCTIONS_HIT"]["projections"]["erc1404"]
+
+
+@pytest.mark.parametrize(
+    ("name", "claims", "added"),
+    [
+        ("aml-screening", {"result": "clear"}, {"pep": False, "edd_done": False}),
+        ("aml-screening", {"pep": True, "edd_done": True}, {}),
+        ("qualified-investor", {}, {"scope": "any"}),
+        ("qualified-investor", {"scope": "ISS-1"}, {}),
+        ("kyc", {"birthdate": "2008-11-23"}, {"age_over_18": True}),
+        ("kyc", {"birthdate": "2008-11-24"}, {"age_over_18": False}),
+        ("kyc", {"age_over_18": False}, {}),
+        ("kyc", {"country": "US"}, {"beneficial_owners_complete": True}),
+        ("kyc", {"legal_name": "Sample Ltd"}, {"beneficial_owners_complete": False}),
+        ("kyc", {"legal_name": "Sample Ltd", "beneficial_owners_complete": True}, {}),
+        ("investment-limit", {"regime": "us.reg_cf"}, {}),
+    ],
+)
+def test_silence_is_spelled_out(name: str, claims: dict[str, Any], added: dict[str, Any]) -> None:
+    assert add_implied_claims(name, claims, today=date(2026, 11, 23)) == claims | added

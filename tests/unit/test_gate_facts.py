@@ -173,6 +173,37 @@ def test_a_revoked_screening_credential_gives_way_to_the_platforms_own() -> None
     assert (facts["credential_status"], facts["screen_age_hours"]) == ("valid", 19)
 
 
+def test_hidden_claims_are_not_taken_for_claims_that_were_never_made() -> None:
+    facts = facts_of(party(*ALL))
+    assert not {"owners", "pep", "edd_done"} & facts.keys()
+    assert facts["verification"]["scope"] == "not shown"
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown", "fact", "value"),
+    [
+        ("kyc", {"age_over_18": True}, "owners", []),
+        ("kyc", {"beneficial_owners_complete": True}, "owners", []),
+        (
+            "kyc",
+            {"beneficial_owners_complete": False},
+            "owners",
+            [{"pct": Decimal(100), "identified": False, "blocked": False}],
+        ),
+        ("aml-screening", {"pep": True}, "pep", True),
+        ("qualified-investor", {"category": "us.qib"}, "qib", True),
+    ],
+)
+def test_shown_claims_become_facts(kind: str, shown: dict[str, Any], fact: str, value: Any) -> None:
+    assert facts_of(party(held(kind, claims=CLAIMS[kind] | shown)))[fact] == value
+
+
+@pytest.mark.parametrize(("scope", "fact"), [("any", None), ("ISS-1", "ISS-1")])
+def test_a_shown_scope_is_taken_at_its_word(scope: str, fact: str | None) -> None:
+    credential = held("qualified-investor", claims=CLAIMS["qualified-investor"] | {"scope": scope})
+    assert facts_of(party(credential))["verification"].get("scope") == fact
+
+
 def test_claims_of_another_form_are_no_facts() -> None:
     odd = held("kyc", claims={"country": 49, "us_person": "no", "loa": "perfect"})
     assert not {"country", "us_person", "kyc_loa"} & facts_of(party(odd)).keys()
