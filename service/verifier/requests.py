@@ -191,6 +191,8 @@ def _build_claims(row: PresentationRequest, base_url: str, client_metadata: dict
         "iat": int(row.created_at.timestamp()),
         "exp": int(row.expires_at.timestamp()),
     }
+    if row.purpose is not None:
+        claims["purpose"] = find_purpose(row.purpose).title  # not of the protocol: wallets that know it show it
     if row.transaction_data is not None:
         claims["transaction_data"] = row.transaction_data
     return claims
