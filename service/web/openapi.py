@@ -96,9 +96,13 @@ def _complete_operation(path: str, operation: dict[str, Any]) -> None:
     responses.pop("422", None)
     for response in responses.values():
         _prefer_media_type(response.get("content", {}))
-    is_v1 = path.startswith("/v1/")
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    if not path.startswith("/v1/"):
+        content["application/json"] = {"schema": {"$ref": "#/components/schemas/ProtocolError"}}
+    if "text/html" in responses.get("200", {}).get("content", {}):  # a page stays a page when it has bad news
+        content["text/html"] = {"schema": {"type": "string"}}
     for status in PROBLEM_STATUSES:
-        responses[str(status)] = _error(status, is_v1=is_v1)
+        responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
 
 
 def _prefer_media_type(content: dict[str, Any]) -> None:
@@ -108,10 +112,3 @@ def _prefer_media_type(content: dict[str, Any]) -> None:
     for entry in content.values():
         if "$ref" in entry.get("schema", {}):
             entry["schema"] = {"$ref": entry["schema"]["$ref"]}
-
-
-def _error(status: int, *, is_v1: bool) -> dict[str, Any]:
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    if not is_v1:
-        content["application/json"] = {"schema": {"$ref": "#/components/schemas/ProtocolError"}}
-    return {"description": HTTPStatus(status).phrase, "content": content}
