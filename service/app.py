@@ -22,6 +22,7 @@ from service.verifier.statuses import refresh_all_status_lists
 from service.web.auth import TokenCache
 from service.web.body_limit import BodyLimitMiddleware
 from service.web.context import Context
+from service.web.nul import NulMiddleware
 from service.web.openapi import install_openapi
 from service.web.operator_port import OperatorPortMiddleware
 from service.web.probes import router as probes_router
@@ -61,7 +62,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock
         settings: From ``load_settings``.
         clock: Tests pass their own.
     """
-    middleware = [Middleware(RequestIdMiddleware), Middleware(BodyLimitMiddleware)]
+    middleware = [Middleware(RequestIdMiddleware), Middleware(NulMiddleware), Middleware(BodyLimitMiddleware)]
     if settings.admin_port is not None:
         middleware.append(Middleware(OperatorPortMiddleware, port=settings.admin_port))
     app = FastAPI(
@@ -70,6 +71,8 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock
         summary="Reusable investor credentials and a transfer gate.",
         lifespan=_lifespan,
         middleware=middleware,
+        # A redirect would be built from the Host header and, behind a TLS proxy, lead a bearer token to plain http.
+        redirect_slashes=False,
         exception_handlers={Exception: answer_unexpected},
     )
     app.state.context = build_context(settings, clock=clock)

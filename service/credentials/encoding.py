@@ -61,7 +61,7 @@ def parse_json(data: bytes | str, *, max_bytes: int = 262_144, max_depth: int = 
 
     Raises:
         MalformedJoseError: Too long or too deep, not UTF-8, no JSON, a repeated member name, ``NaN`` or ``Infinity``,
-            a number too large for a double, or a surrogate without its pair.
+            a number too large for a double, a surrogate without its pair, or U+0000, which PostgreSQL keeps in no text.
 
     Source: RFC 8259, sections 4, 6 and 8; RFC 7493 (I-JSON), section 2.
     """
@@ -72,6 +72,8 @@ def parse_json(data: bytes | str, *, max_bytes: int = 262_144, max_depth: int = 
         text = raw.decode() if isinstance(data, bytes) else data
         _check_depth(text, max_depth)
         value = _DECODER.decode(text)
+        if _ESCAPED_NUL.search(text):
+            raise MalformedJoseError("The JSON text holds the character U+0000.")
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()  # fails on a surrogate that came in as an escape
     except ValueError as error:
@@ -87,6 +89,9 @@ def write_json(value: Any) -> bytes:
     """
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
+
+# An escape only if the backslash itself is not escaped.
+_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 # Possessive, and content to end without a closing quote: linear time on any text.
 _STRING_OR_BRACKET = re.compile(r'(?s)"(?:[^"\\]++|\\.)*+"?|[\[\]{}]')

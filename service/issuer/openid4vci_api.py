@@ -1,7 +1,6 @@
 """What wallets call: offer, token, nonce, credential, notification."""
 
 from typing import Any
-from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -15,10 +14,10 @@ from service.issuer.offer_page import PAGE_HEADERS, render_gone, render_offer
 from service.issuer.offers import build_offer_object, find_offer_by_link
 from service.issuer.tokens import exchange_code, invalid_token, read_token_request
 from service.web.context import Context, ContextDep
+from service.web.forms import read_form
 from service.web.openapi import takes_form, takes_json
 
 MAX_BODY_BYTES = 64 * 1024
-MAX_FORM_FIELDS = 32
 NO_STORE = {"Cache-Control": "no-store"}
 router = APIRouter(prefix="/issuers/{slug}", tags=["openid4vci"])
 
@@ -54,20 +53,6 @@ _NOTIFICATION = {
 
 def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-async def _read_form(request: Request) -> dict[str, str]:
-    """Read a form strictly: a repeated parameter could mean one thing here and another to a proxy."""
-    if _media_type(request) != "application/x-www-form-urlencoded":
-        raise ProtocolError("invalid_request", "The body must be application/x-www-form-urlencoded.")
-    try:
-        text = (await request.body()).decode("ascii")
-        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FORM_FIELDS)
-    except ValueError:
-        raise ProtocolError("invalid_request", "The form cannot be read.") from None
-    if len(dict(pairs)) != len(pairs):
-        raise ProtocolError("invalid_request", "A parameter is repeated.")
-    return dict(pairs)
 
 
 async def _read_json(request: Request, *, error: str) -> bytes:
@@ -134,7 +119,7 @@ async def request_token(slug: str, request: Request, context: ContextDep) -> JSO
             status=401,
             challenge='Basic realm="issuer"',
         )
-    wanted = read_token_request(await _read_form(request))
+    wanted = read_token_request(await read_form(request))
     answer = await exchange_code(context.database, context.signer, issuer, wanted, now=context.clock())
     return JSONResponse(answer, headers=NO_STORE | {"Pragma": "no-cache"})
 

@@ -3,7 +3,7 @@
 import base64
 import binascii
 from typing import Any
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import unquote_plus
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
@@ -16,6 +16,7 @@ from service.storage.tables.organizations import SYSTEM_ORG_ID
 from service.web import signing
 from service.web.auth import SCOPES, TOKEN_LIFETIME, issue_access_token
 from service.web.context import Context, ContextDep
+from service.web.forms import read_form
 from service.web.openapi import takes_form
 
 router = APIRouter(tags=["oauth"])
@@ -28,28 +29,16 @@ def _invalid_client() -> ProtocolError:
     )
 
 
-async def _read_form(request: Request) -> dict[str, str]:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/x-www-form-urlencoded":
-        raise ProtocolError("invalid_request", "The body must be application/x-www-form-urlencoded.")
-    try:
-        pairs = parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=50)
-    except (UnicodeDecodeError, ValueError):
-        raise ProtocolError("invalid_request", "The body is not a valid form.") from None
-    if len({name for name, _ in pairs}) != len(pairs):
-        raise ProtocolError("invalid_request", "A parameter is repeated.")
-    return dict(pairs)
-
-
 def _read_basic(header: str) -> tuple[str, str]:
     try:
         decoded = base64.b64decode(header[len("Basic ") :], validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         raise _invalid_client() from None
     client_id, separator, secret = decoded.partition(":")
-    if not separator:
+    client_id = unquote_plus(client_id)
+    if not separator or "\0" in client_id:
         raise _invalid_client()
-    return unquote_plus(client_id), unquote_plus(secret)
+    return client_id, unquote_plus(secret)
 
 
 def _read_credentials(request: Request, form: dict[str, str]) -> tuple[str, str]:
@@ -91,7 +80,7 @@ async def _authenticate(
 )
 async def issue_token(request: Request, context: ContextDep) -> JSONResponse:
     """Give an access token to an API client; it lives five minutes."""
-    form = await _read_form(request)
+    form = await read_form(request)
     client_id, secret = _read_credentials(request, form)
     peer = request.client.host if request.client else ""
     try:

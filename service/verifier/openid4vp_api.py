@@ -1,40 +1,21 @@
 """What wallets and browsers call: the Request Object, the response endpoint, and the page with the QR code."""
 
 from typing import Any
-from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from service.errors import ProtocolError
 from service.storage.tables import Organization
 from service.verifier.page import CONTENT_SECURITY_POLICY, render_request_page
 from service.verifier.requests import build_deep_link, find_request, load_request_object, state_of
 from service.verifier.responses import take_response
 from service.web.context import ContextDep
+from service.web.forms import read_form
 from service.web.openapi import answers_media, takes_form
 
-FORM = "application/x-www-form-urlencoded"
 REQUEST_OBJECT = "application/oauth-authz-req+jwt"
 NO_STORE = {"Cache-Control": "no-store"}
-MAX_FIELDS = 50
 router = APIRouter(tags=["openid4vp"])
-
-
-async def _read_form(request: Request) -> dict[str, str]:
-    """Decode a form; a field that comes twice could mean two things, so it is refused."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
-        raise ProtocolError("invalid_request", f"The body must be {FORM}.")
-    try:
-        pairs = parse_qsl(
-            (await request.body()).decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS
-        )
-    except ValueError:
-        raise ProtocolError("invalid_request", "The form cannot be read.") from None
-    form = dict(pairs)
-    if len(form) != len(pairs):
-        raise ProtocolError("invalid_request", "A field comes twice.")
-    return form
 
 
 async def _answer_request_object(context: ContextDep, request_id: str, wallet_nonce: str | None) -> Response:
@@ -56,7 +37,7 @@ async def get_request_object(request_id: str, context: ContextDep) -> Response:
 )
 async def post_for_request_object(request_id: str, request: Request, context: ContextDep) -> Response:
     """Return the signed Request Object with the wallet's own nonce in it (``request_uri_method`` ``post``)."""
-    form = await _read_form(request)
+    form = await read_form(request)
     return await _answer_request_object(context, request_id, form.get("wallet_nonce"))
 
 
@@ -72,7 +53,7 @@ async def post_for_request_object(request_id: str, request: Request, context: Co
 )
 async def post_response(request_id: str, request: Request, context: ContextDep) -> Response:
     """Take the wallet's answer (``direct_post``, ``direct_post.jwt``)."""
-    body: dict[str, Any] = await take_response(context, request_id, await _read_form(request))
+    body: dict[str, Any] = await take_response(context, request_id, await read_form(request))
     return JSONResponse(body, headers=NO_STORE)
 
 

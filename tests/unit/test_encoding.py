@@ -15,6 +15,8 @@ from service.credentials.jose import (
     parse_json,
 )
 
+_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+
 
 @given(st.binary())
 def test_base64url_round_trips(data: bytes) -> None:
@@ -56,8 +58,8 @@ def test_other_base64url_is_refused(text: str) -> None:
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | _TEXT,
+        lambda inner: st.lists(inner) | st.dictionaries(_TEXT, inner),
         max_leaves=8,
     ),
     st.booleans(),
@@ -71,6 +73,9 @@ def test_json_is_read_as_the_standard_library_reads_it(value: Any, ascii_only: b
     "text",
     [
         '{"a": 1, "a": 2}',
+        '"\\u0000"',
+        '["\\\\\\u0000"]',
+        '{"\\u0000": 1}',
         '{"a": {"b": 1, "\\u0062": 2}}',
         '[{"a": 1, "a": 1}]',
         "NaN",
@@ -128,3 +133,7 @@ def test_hostile_json_takes_linear_time(text: str) -> None:
     with pytest.raises(MalformedJoseError):
         parse_json(text)
     assert time.process_time() - started < 1
+
+
+def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
+    assert parse_json(r'"\\u0000"') == r"\u0000"
