@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -37,6 +38,8 @@ PERSON = {
     "verified_on": "2026-11-20",
 }
 NEVER_ASKED = ["Canarygiven", "Canaryfamily", "1961-07-09", "CANARY-ID-55301", "canary_passport", "Canary", "canary"]
+
+REFUSE_OFFERS = "CREATE TRIGGER refuse BEFORE INSERT ON credential_offer BEGIN SELECT RAISE(ABORT, 'no'); END"
 
 
 @dataclass
@@ -155,7 +158,12 @@ async def _go_wrong(watched: Watched, credential: str) -> None:
     issuer = market.scene.kyc.member
     access = await deployment.headers(issuer, "issuer")
     offer = {"credential_configuration_id": "kyc", "subject_ref": "person-1", "tx_code": False}
-    wrong_claims: list[dict[str, Any]] = [{"birthdate": "Canary"}, {"loa": "Canary"}, {"unknown": "Canary"}, {"given_name": ["Canarygiven"]}]
+    wrong_claims: list[dict[str, Any]] = [
+        {"birthdate": "Canary"},
+        {"loa": "Canary"},
+        {"unknown": "Canary"},
+        {"given_name": ["Canarygiven"]},
+    ]
     for changes in wrong_claims:
         body = offer | {"claims": PERSON | changes}
         refused = await deployment.http.post("/v1/credential-offers", json=body, headers=access)
@@ -182,13 +190,13 @@ async def _go_wrong(watched: Watched, credential: str) -> None:
 
 
 async def _break_down(watched: Watched) -> None:
-    """Let the database fail below a request that carries the canaries."""
+    """Let the database refuse what nobody expects it to refuse, below a request that carries the canaries."""
     async with watched.deployment.context.database.transaction() as session:
-        await (await session.connection()).execute(text("DROP TABLE credential_offer"))
+        await (await session.connection()).execute(text(REFUSE_OFFERS))
     access = await watched.deployment.headers(watched.market.scene.kyc.member, "issuer")
-    body = {"credential_configuration_id": "kyc", "claims": PERSON, "subject_ref": "person-1", "tx_code": False}
+    body = {"credential_configuration_id": "kyc", "claims": PERSON, "subject_ref": "Canary", "tx_code": False}
     broken = await watched.deployment.http.post("/v1/credential-offers", json=body, headers=access)
-    assert broken.status_code in (500, 503)
+    assert broken.status_code == 500
 
 
 async def test_personal_data_and_secrets_stay_where_they_belong(
@@ -207,6 +215,7 @@ async def test_personal_data_and_secrets_stay_where_they_belong(
     # The nets have meshes of the right size: what may show a canary is seen to show it.
     assert {"Canarygiven", "1961-07-09", "CANARY-ID-55301"} <= canaries.found_in(str(verdict))
     assert watched.logs.getvalue().count('"event": "request"') > 20
+    assert '"exc_type": "IntegrityError"' in watched.logs.getvalue()
     assert len(watched.problems) > 15
     assert len(records) > 5
     assert "goodstanding_http_requests_total" in metrics
