@@ -42,7 +42,10 @@ def normalize_issuer(identifier: str) -> str:
         name = netloc.partition(":")[0]
         scheme = "http" if name == "localhost" or name.endswith(".localhost") else "https"
         return f"{scheme}://{'/'.join([netloc, *path])}"
-    parts = urlsplit(identifier)
+    try:
+        parts = urlsplit(identifier)
+    except ValueError:  # as for an unclosed bracket; it is no address, so it equals nothing but itself
+        return identifier
     if parts.scheme in ("https", "http") and parts.netloc and not parts.query and not parts.fragment:
         return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
     return identifier

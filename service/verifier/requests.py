@@ -1,11 +1,12 @@
 """Make, keep and serve presentation requests (OpenID4VP 1.0)."""
 
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -29,6 +30,8 @@ SIGNATURE_ALGORITHMS = ["ES256", "ES384", "EdDSA", "Ed25519"]
 ENCRYPTION_METHODS = ["A128GCM", "A256GCM"]
 DIRECT_POST, DIRECT_POST_JWT = "direct_post", "direct_post.jwt"
 MAX_WALLET_NONCE = 512
+# A browser reads '\\' as '/', so another host than ours could be meant; the rest is no part of an address at all.
+_ADDRESS = re.compile(r"[^\s\\<>\"`{}|^\x00-\x20\x7f]+")
 
 
 class DcqlQueryUnsupportedError(InvalidInputError):
@@ -146,26 +149,34 @@ def _read_query(new: NewRequest) -> DcqlQuery:
 def _encode_transaction_data(entries: Sequence[dict[str, Any]] | None, query: DcqlQuery) -> list[str] | None:
     if entries is None:
         return None
-    known = {item.id for item in query.credentials}
+    choices = [[item.id] for item in query.credentials]
     for entry in entries:
-        ids = entry.get("credential_ids")
-        if not isinstance(entry.get("type"), str) or not isinstance(ids, list) or len(ids) != 1 or ids[0] not in known:
+        if not isinstance(entry.get("type"), str) or entry.get("credential_ids") not in choices:
             raise TransactionDataInvalidError("Each entry needs a type and one queried credential in credential_ids.")
-        if "sha-256" not in entry.get("transaction_data_hashes_alg", ["sha-256"]):
-            raise TransactionDataInvalidError("transaction_data_hashes_alg must allow sha-256.")
+        algorithms = entry.get("transaction_data_hashes_alg", ["sha-256"])
+        if not isinstance(algorithms, list) or "sha-256" not in algorithms:
+            raise TransactionDataInvalidError("transaction_data_hashes_alg must be a list that allows sha-256.")
     return [b64url_encode(write_json(entry)) for entry in entries]
 
 
 def _check_redirect_uri(uri: str | None) -> str | None:
     if uri is None:
         return None
-    parts = urlsplit(uri)
-    host = parts.hostname or ""
-    is_local = host == "localhost" or host.endswith(".localhost")
-    allowed = parts.scheme == "https" or (parts.scheme == "http" and is_local)
-    if not allowed or not host or parts.fragment or parts.username is not None or not uri.isprintable():
+    try:
+        parts = urlsplit(uri)
+        is_allowed = _may_be_opened(parts) and bool(_ADDRESS.fullmatch(uri)) and parts.port != 0
+    except ValueError:  # brackets without an IPv6 address, or a port that is none
+        is_allowed = False
+    if not is_allowed:
         raise RedirectUriInvalidError("redirect_uri must be an absolute https address without a fragment.")
     return uri
+
+
+def _may_be_opened(parts: SplitResult) -> bool:
+    host = parts.hostname or ""
+    is_local = host == "localhost" or host.endswith(".localhost")
+    is_encrypted = parts.scheme == "https" or (parts.scheme == "http" and is_local)
+    return is_encrypted and bool(host) and not parts.fragment and parts.username is None
 
 
 def _build_client_metadata(name: str, encryption_jwk: dict[str, Any] | None) -> dict[str, Any]:

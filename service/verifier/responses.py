@@ -111,7 +111,7 @@ def read_answer(row: PresentationRequest, form: Mapping[str, str], signer: Signe
         raise ProtocolError("invalid_request", "state is missing or not that of the request.")
     if "error" in parameters:
         code = parameters["error"]
-        return WalletAnswer(error=code if code in ERROR_CODES else "other")
+        return WalletAnswer(error=code if isinstance(code, str) and code in ERROR_CODES else "other")
     return WalletAnswer(_read_vp_token(parameters.get("vp_token")))
 
 
@@ -138,14 +138,14 @@ def _read_json(text: str | bytes, name: str) -> Any:
 
 def _read_vp_token(raw: Any) -> dict[str, list[str]]:
     if not isinstance(raw, dict) or not all(_is_list_of_texts(group) for group in raw.values()):
-        raise ProtocolError("invalid_request", "vp_token must be an object of arrays of strings.")
+        raise ProtocolError("invalid_request", "vp_token must be an object of arrays of at least one string.")
     if sum(len(group) for group in raw.values()) > MAX_PRESENTATIONS:
         raise ProtocolError("invalid_request", "vp_token holds too many presentations.")
     return raw
 
 
 def _is_list_of_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
 
 
 def _transaction_data_for(row: PresentationRequest, query_id: str) -> list[str]:

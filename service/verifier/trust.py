@@ -115,14 +115,20 @@ async def _raise_trust_version(session: AsyncSession, org_id: str) -> int:
 
 
 def _check_terms(terms: TrustTerms) -> None:
-    parts = urlsplit(terms.issuer)
-    is_url = parts.scheme in ("https", "http") and bool(parts.netloc) and not parts.query and not parts.fragment
-    if not (is_url or terms.issuer.startswith(("did:web:", "did:key:", "did:jwk:"))):
+    if not (_is_address(terms.issuer) or terms.issuer.startswith(("did:web:", "did:key:", "did:jwk:"))):
         raise TrustedIssuerInvalidError("issuer must be an https identifier or a did:web, did:key or did:jwk.")
     if unknown := set(terms.credential_types) - set(CREDENTIAL_TYPES):
         raise TrustedIssuerInvalidError(f"{len(unknown)} of credential_types is not a known credential type.")
     if terms.valid_from is not None and terms.valid_until is not None and terms.valid_until < terms.valid_from:
         raise TrustedIssuerInvalidError("valid_until must not lie before valid_from.")
+
+
+def _is_address(issuer: str) -> bool:
+    try:
+        parts = urlsplit(issuer)
+    except ValueError:
+        return False
+    return parts.scheme in ("https", "http") and bool(parts.netloc) and not parts.query and not parts.fragment
 
 
 def _record(session: AsyncSession, org_id: str, entry_id: str, record: dict[str, Any], now: datetime) -> None:

@@ -1,6 +1,7 @@
 """From request to standing, and every way in which an answer can be wrong."""
 
 import asyncio
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from sqlmodel import select
 
 from service.credentials.presentation import present_sd_jwt
 from service.credentials.sd_jwt import parse_sd_jwt
+from service.keys.jwe import encrypt
 from service.storage.tables import AuditEntry, StandingCredential
 from tests.deployment import Deployment
 from tests.unit.sd_jwt_support import new_key_pair
@@ -139,7 +141,9 @@ async def test_an_answer_without_the_state_leaves_the_request_open(scene: Scene,
     assert (await scene.wallet.answer(made)).status_code == 200
 
 
-@pytest.mark.parametrize("vp_token", ["{", "[]", '{"kyc": "text"}', '{"kyc": [1]}', '{"kyc": [], "kyc": []}', "1e999"])
+@pytest.mark.parametrize(
+    "vp_token", ["{", "[]", '{"kyc": "text"}', '{"kyc": [1]}', '{"kyc": []}', '{"kyc": [], "kyc": []}', "1e999"]
+)
 async def test_an_unreadable_answer_leaves_the_request_open(scene: Scene, vp_token: str) -> None:
     made = await scene.platform.ask(purpose="us.506c")
     answer = await scene.wallet.send(await scene.wallet.open(made), vp_token)
@@ -364,6 +368,17 @@ async def test_a_wallet_may_refuse(scene: Scene) -> None:
     found = await scene.platform.read(made["id"])
     assert found["state"] == "rejected"
     assert ("wallet", "access_denied") in failed(found["checks"])
+
+
+@pytest.mark.parametrize("code", [5, None, ["access_denied"], {"code": "access_denied"}])
+async def test_an_encrypted_refusal_whose_code_is_no_text_is_still_a_refusal(scene: Scene, code: Any) -> None:
+    made = await scene.platform.ask(purpose="us.506c", response_mode="direct_post.jwt")
+    request = await scene.wallet.open(made)
+    [jwk] = request["client_metadata"]["jwks"]["keys"]
+    plain = json.dumps({"error": code, "state": request["state"]}).encode()
+    form = {"response": encrypt(plain, jwk, method="A128GCM")}
+    assert (await scene.deployment.http.post(request["response_uri"], data=form)).status_code == 200
+    assert ("wallet", "other") in failed((await scene.platform.read(made["id"]))["checks"])
 
 
 async def test_transaction_data_is_agreed_to(scene: Scene) -> None:

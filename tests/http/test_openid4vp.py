@@ -179,6 +179,10 @@ async def test_a_platform_name_is_escaped_on_the_page(scene: Scene) -> None:
         ({"purpose": "us.506c", "redirect_uri": "http://venue.example/"}, "redirect_uri_invalid"),
         ({"purpose": "us.506c", "redirect_uri": "javascript:alert(1)"}, "redirect_uri_invalid"),
         ({"purpose": "us.506c", "redirect_uri": "https://venue.example/#top"}, "redirect_uri_invalid"),
+        ({"purpose": "us.506c", "redirect_uri": "https://[venue.example/"}, "redirect_uri_invalid"),
+        ({"purpose": "us.506c", "redirect_uri": "https://venue.example:99999/"}, "redirect_uri_invalid"),
+        ({"purpose": "us.506c", "redirect_uri": "https://venue.example\\.evil.example/"}, "redirect_uri_invalid"),
+        ({"purpose": "us.506c", "redirect_uri": "https://venue.example/a b"}, "redirect_uri_invalid"),
         ({"purpose": "us.506c", "transaction_data": [{"type": "t"}]}, "transaction_data_invalid"),
         (
             {"purpose": "us.506c", "transaction_data": [{"type": "t", "credential_ids": ["other"]}]},
@@ -191,6 +195,26 @@ async def test_a_platform_name_is_escaped_on_the_page(scene: Scene) -> None:
                     {"type": "t", "credential_ids": ["kyc"], "transaction_data_hashes_alg": ["sha-1"]}
                 ],
             },
+            "transaction_data_invalid",
+        ),
+        (
+            {
+                "purpose": "us.506c",
+                "transaction_data": [
+                    {"type": "t", "credential_ids": ["kyc"], "transaction_data_hashes_alg": "sha-256"}
+                ],
+            },
+            "transaction_data_invalid",
+        ),
+        (
+            {
+                "purpose": "us.506c",
+                "transaction_data": [{"type": "t", "credential_ids": ["kyc"], "transaction_data_hashes_alg": 256}],
+            },
+            "transaction_data_invalid",
+        ),
+        (
+            {"purpose": "us.506c", "transaction_data": [{"type": "t", "credential_ids": [{"id": "kyc"}]}]},
             "transaction_data_invalid",
         ),
     ],

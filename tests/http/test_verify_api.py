@@ -95,6 +95,7 @@ async def test_a_signature_of_somebody_else_fails(scene: Scene) -> None:
         ({"iss": "http://localhost:8000/issuers/platform"}, "issuer", "issuer_key_unknown"),
         ({"iss": "did:key:zNonsense"}, "issuer", "issuer_key_unknown"),
         ({"iss": "did:ion:abc"}, "issuer_trusted", "issuer_untrusted"),
+        ({"iss": "https://[::1"}, "issuer_trusted", "issuer_untrusted"),
     ],
 )
 async def test_each_fault_has_its_check_and_code(scene: Scene, changes: dict[str, Any], check: str, code: str) -> None:
