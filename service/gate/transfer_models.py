@@ -3,19 +3,28 @@
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from service.gate.values import Action, CivilDate, ClientId, Currency, DecimalText, Name, QuantityText, Sha256
 from service.web.models import StrictModel
 
 MAX_BATCH = 500
+FIRST_YEAR, LAST_YEAR = 1900, 2999
 IdempotencyKey = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+
+
+def _check_year(value: date) -> date:
+    """Keep dates so far from either end of the calendar that no period counted from them leaves it."""
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise ValueError(f"must be of a year from {FIRST_YEAR} to {LAST_YEAR}")
+    return value
 
 
 def _read_instant(value: Any) -> datetime:
     if isinstance(value, str):
         instant = datetime.fromisoformat(value)
         if instant.tzinfo is not None:
+            _check_year(instant)
             return instant.astimezone(UTC)
     raise ValueError("must be an RFC 3339 instant with its offset")
 
@@ -27,9 +36,10 @@ def _read_as_of(value: Any) -> datetime | date:
     try:
         return _read_instant(value)
     except ValueError:
-        return date.fromisoformat(value) if isinstance(value, str) else _read_instant(value)
+        return _check_year(date.fromisoformat(value)) if isinstance(value, str) else _read_instant(value)
 
 
+TradeDate = Annotated[CivilDate, AfterValidator(_check_year)]
 AsOf = Annotated[datetime | date, BeforeValidator(_read_as_of)]
 
 
@@ -108,7 +118,7 @@ class TransferRequest(StrictModel):
     buyer: PartyRef | None = None
     quantity: QuantityText
     price: Price
-    trade_date: CivilDate | None = None
+    trade_date: TradeDate | None = None
     trade: Trade = Trade()
     document: Document | None = None
     approvals: Annotated[list[Approval], Field(max_length=20)] = Field(default_factory=list)

@@ -26,6 +26,7 @@ from service.gate.requests import bind_request, check_request, dump_request, has
 from service.gate.reservations import expire_overdue, hold
 from service.gate.securities import Access, open_security
 from service.gate.transfer_models import PartyRef, TransferRequest
+from service.gate.turns import take_turn
 from service.storage.audit import append_audit_entry
 from service.storage.ids import new_id
 from service.storage.tables import Organization, Security, Transfer
@@ -64,7 +65,7 @@ async def decide_transfer(context: Context, org_id: str, request: TransferReques
         ClockBehindError: See ``code``; nothing is decided.
     """
     try:
-        async with context.database.transaction() as session:
+        async with take_turn(org_id, request.security_id), context.database.transaction() as session:
             return await _decide_once(session, context, org_id, request, key)
     except IntegrityError:
         # The same key, for another security, was recorded while this transaction ran.

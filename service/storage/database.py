@@ -11,12 +11,34 @@ from typing import Any
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.errors import UnavailableError
+
 BUSY_TIMEOUT_MS = 10_000
-POOL_SIZE = 10
+# No overflow: connections beyond the pool would be opened and closed by every burst, which costs more than waiting.
+POOL_SIZE = 16
 POOL_TIMEOUT_S = 2.0  # an exhausted pool answers 503 within this time
+STATEMENT_TIMEOUT_S = 10.0  # a server that hangs is a 503 too; the longest waits are for a security's row
+# PostgreSQL's classes of errors that say something of the server and nothing of the statement: no connection, read
+# only (a standby), password or database gone, deadlock, no resources, shutting down or starting up, disk.
+_OUTAGES = ("08", "25006", "28", "3D", "40", "53", "55", "57", "58")
+
+
+def is_outage(error: DBAPIError) -> bool:
+    """Tell whether the database could not do its work, so that the same request may succeed later.
+
+    Source: PostgreSQL, appendix A, "Error codes".
+    """
+    return str(getattr(error.orig, "sqlstate", None) or "").startswith(_OUTAGES)
+
+
+class StorageBusyError(UnavailableError):
+    """Every connection was in use for too long."""
+
+    code = "storage_busy"
 
 
 def _tune_sqlite(engine: AsyncEngine) -> None:
@@ -44,17 +66,19 @@ def _tune_sqlite(engine: AsyncEngine) -> None:
 def _create_engine(url: str) -> AsyncEngine:
     # Parameters stay hidden: the text of a database error ends up in logs.
     if url.startswith("sqlite"):
-        engine = create_async_engine(url, pool_timeout=POOL_TIMEOUT_S, pool_size=POOL_SIZE, hide_parameters=True)
+        engine = create_async_engine(
+            url, pool_timeout=POOL_TIMEOUT_S, pool_size=POOL_SIZE, max_overflow=0, hide_parameters=True
+        )
         _tune_sqlite(engine)
         return engine
     return create_async_engine(
         url,
         pool_size=POOL_SIZE,
-        max_overflow=POOL_SIZE,
+        max_overflow=0,
         pool_timeout=POOL_TIMEOUT_S,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={"timeout": POOL_TIMEOUT_S, "command_timeout": 30},
+        connect_args={"timeout": POOL_TIMEOUT_S, "command_timeout": STATEMENT_TIMEOUT_S},
     )
 
 
@@ -72,12 +96,27 @@ class Database:
         self._reading_engine = self.engine.execution_options(reading=True)
         # SQLite has one writer; queueing in the process is fairer than its busy handler, which sleeps and retries.
         self._write_queue = asyncio.Lock() if self.is_sqlite else None
+        # The pool's own queue lets newcomers overtake, so that under load some wait for seconds; this one is fair.
+        self._connections = asyncio.Semaphore(POOL_SIZE)
+
+    @asynccontextmanager
+    async def _connection_slot(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(POOL_TIMEOUT_S):
+                await self._connections.acquire()
+        except TimeoutError:
+            raise StorageBusyError("Every connection to the database is in use.") from None
+        try:
+            yield
+        finally:
+            self._connections.release()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """Open a writing transaction; commits on leaving, rolls back when the block raises."""
         async with (
             self._write_queue or nullcontext(),
+            self._connection_slot(),
             AsyncSession(self.engine, expire_on_commit=False) as session,
             session.begin(),
         ):
@@ -86,7 +125,10 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """Open a reading transaction; nothing written in it is kept."""
-        async with AsyncSession(self._reading_engine, expire_on_commit=False) as session:
+        async with (
+            self._connection_slot(),
+            AsyncSession(self._reading_engine, expire_on_commit=False) as session,
+        ):
             yield session
 
     async def ping(self) -> None:

@@ -69,8 +69,12 @@ def _print(kind: str, rows: list[Row]) -> None:
 
 async def _run(kind: str, scale: float) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="goodstanding-bench-") as name, _databases(kind, Path(name)) as urls:
-        async with open_bench(Path(name), *urls) as bench:
-            return await _measure(bench, scale)
+        try:
+            async with open_bench(Path(name), *urls) as bench:
+                return await _measure(bench, scale)
+        except RuntimeError:
+            _say((Path(name) / "service.log").read_text()[-2000:])
+            raise
 
 
 def main() -> None:
