@@ -14,6 +14,7 @@ from service.credentials.jose import (
     SignFunction,
     UnverifiedJws,
     VerificationKey,
+    jwk_thumbprint,
     parse_json,
     parse_jws,
     read_numeric_date,
@@ -168,7 +169,7 @@ def read_holder_jwk(compact: str) -> Mapping[str, Any] | None:
 
     Raises:
         SdJwtMalformedError: Not an SD-JWT.
-        HolderKeyError: ``cnf`` has no ``jwk``.
+        HolderKeyError: ``cnf`` has no ``jwk``, or a key without a thumbprint.
     """
     return _read_cnf_jwk(_parse_payload(_parse_issuer_jwt(parse_sd_jwt(compact))))
 
@@ -315,6 +316,10 @@ def _read_cnf_jwk(claims: Mapping[str, Any]) -> Mapping[str, Any] | None:
     jwk = confirmation.get("jwk") if isinstance(confirmation, dict) else None
     if not isinstance(jwk, dict):
         raise HolderKeyError("The credential's cnf has no jwk.")
+    try:
+        jwk_thumbprint(jwk)
+    except MalformedJoseError as error:
+        raise HolderKeyError(f"The credential's holder key cannot be read: {error.detail}") from error
     return jwk
 
 

@@ -88,6 +88,8 @@ async def test_a_signature_of_somebody_else_fails(scene: Scene) -> None:
         ({"exp": "soon"}, "format", "credential_claims_invalid"),
         ({"nbf": 4_000_000_000}, "validity", "credential_not_yet_valid"),
         ({"cnf": {"kid": "x"}}, "holder_binding", "holder_key_invalid"),
+        ({"cnf": {"jwk": {}}}, "holder_binding", "holder_key_invalid"),
+        ({"cnf": {"jwk": {"kty": "oct", "k": "c2VjcmV0"}}}, "holder_binding", "holder_key_invalid"),
         ({"status": {"other": {}}}, "status", "status_reference_invalid"),
         ({"iss": "http://localhost:8000/issuers/nobody"}, "issuer", "issuer_key_unknown"),
         ({"iss": "http://localhost:8000/issuers/accreditor"}, "issuer", "issuer_key_unknown"),
