@@ -6,10 +6,15 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
 from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 
 from service.errors import ServiceError
 from service.storage.database import Database
+
+_MIGRATION_LOCK = int.from_bytes(b"goodstdg", "big", signed=True)
 
 
 class SchemaOutdatedError(ServiceError):
@@ -31,8 +36,16 @@ def _upgrade(connection: Connection) -> None:
 
 
 async def upgrade(database: Database) -> None:
-    """Bring the schema to the newest revision in one transaction; does nothing when it is there already."""
-    async with database.engine.begin() as connection:
+    """Bring the schema to the newest revision in one transaction; does nothing when it is there already.
+
+    Two that run at once follow one another: SQLite has one writer, PostgreSQL an advisory lock.
+    """
+    engine = database.engine
+    if not database.is_sqlite:  # a migration may take longer than any statement of a request may
+        engine = create_async_engine(database.url, poolclass=NullPool, hide_parameters=True)
+    async with engine.begin() as connection:
+        if not database.is_sqlite:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _MIGRATION_LOCK})
         await connection.run_sync(_upgrade)
 
 

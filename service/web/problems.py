@@ -25,6 +25,7 @@ from service.errors import (
     UnavailableError,
     VerificationError,
 )
+from service.storage.database import is_outage
 from service.web.request_id import get_request_id
 
 MEDIA_TYPE = "application/problem+json"
@@ -126,7 +127,7 @@ async def _answer_storage_failure(_request: Request, error: Exception) -> JSONRe
 
 
 async def _answer_database_error(request: Request, error: DBAPIError) -> JSONResponse:
-    if error.connection_invalidated:
+    if error.connection_invalidated or is_outage(error):
         return await _answer_storage_failure(request, error)
     return await answer_unexpected(request, error)
 

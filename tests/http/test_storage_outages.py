@@ -1,0 +1,106 @@
+"""A database that cannot do its work is a 503 with Retry-After, whatever it says; then work goes on by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+
+from service.storage.database import POOL_SIZE, Database
+from service.storage.migrate import check_schema, upgrade
+from tests.deployment import Deployment, Member, running_deployment
+from tests.postgres import PostgresServer
+
+ASK = {"purpose": "us.506c"}
+
+
+@pytest.fixture
+async def on_postgres(postgres_url: str, tmp_path: Path) -> AsyncIterator[Deployment]:
+    async with running_deployment(postgres_url, tmp_path) as deployment:
+        yield deployment
+
+
+async def _ask(deployment: Deployment, platform: Member) -> int:
+    access = await deployment.headers(platform, "verifier")
+    answer = await deployment.http.post("/v1/presentation-requests", json=ASK, headers=access)
+    if answer.status_code != 201:
+        assert answer.json()["code"] == "storage_unavailable"
+        assert answer.headers["retry-after"] == "1"
+    return answer.status_code
+
+
+@pytest.mark.parametrize(
+    ("broken", "mended"),
+    [
+        ("SET default_transaction_read_only = on", "RESET default_transaction_read_only"),
+        ("ALLOW_CONNECTIONS false", "ALLOW_CONNECTIONS true"),
+    ],
+)
+async def test_a_postgres_that_refuses(
+    on_postgres: Deployment, postgres_server: PostgresServer, broken: str, mended: str
+) -> None:
+    platform = await on_postgres.add_organization("platform", "platform")
+    assert await _ask(on_postgres, platform) == 201
+    name = make_url(on_postgres.settings.database_url).database
+    try:
+        postgres_server.execute(f'ALTER DATABASE "{name}" {broken}')
+        postgres_server.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        assert await _ask(on_postgres, platform) == 503
+    finally:
+        postgres_server.execute(f'ALTER DATABASE "{name}" {mended}')
+    postgres_server.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+    assert await _ask(on_postgres, platform) == 201
+
+
+@contextmanager
+def _pragma(deployment: Deployment, broken: str, mended: str) -> Iterator[None]:
+    engine = deployment.context.database.engine.sync_engine
+
+    def run_pragma(connection: Any, _record: Any, _proxy: Any) -> None:
+        connection.cursor().execute(f"PRAGMA {broken}")
+
+    def undo_pragma(connection: Any, _record: Any) -> None:
+        connection.cursor().execute(f"PRAGMA {mended}")
+
+    event.listen(engine, "checkout", run_pragma)
+    event.listen(engine, "checkin", undo_pragma)
+    try:
+        yield
+    finally:
+        event.remove(engine, "checkout", run_pragma)
+        event.remove(engine, "checkin", undo_pragma)
+
+
+@pytest.mark.parametrize(
+    ("broken", "mended"), [("query_only = 1", "query_only = 0"), ("max_page_count = 1", "max_page_count = 4294967294")]
+)
+async def test_a_sqlite_that_is_read_only_or_full(sqlite_deployment: Deployment, broken: str, mended: str) -> None:
+    platform = await sqlite_deployment.add_organization("platform", "platform")
+    assert await _ask(sqlite_deployment, platform) == 201
+    with _pragma(sqlite_deployment, broken, mended):
+        statuses = [await _ask(sqlite_deployment, platform) for _ in range(30)]
+    assert 503 in statuses  # a full file has some room in its last pages
+    assert set(statuses) <= {201, 503}
+    assert await _ask(sqlite_deployment, platform) == 201
+
+
+async def test_an_exhausted_pool(deployment: Deployment) -> None:
+    platform = await deployment.add_organization("platform", "platform")
+    await deployment.headers(platform, "verifier")
+    held = [await deployment.context.database.engine.connect() for _ in range(POOL_SIZE)]
+    assert await _ask(deployment, platform) == 503
+    for connection in held:
+        await connection.close()
+    assert await _ask(deployment, platform) == 201
+
+
+async def test_two_migrations_at_once(database_url: str) -> None:
+    databases = [Database(database_url) for _ in range(3)]
+    await asyncio.gather(*map(upgrade, databases))
+    for database in databases:
+        await check_schema(database)
+        await database.close()
