@@ -30,6 +30,7 @@ SCOPES = {
 TOKEN_LIFETIME = timedelta(minutes=5)
 _LEEWAY = timedelta(seconds=10)
 _CACHE_SIZE = 4096
+_KEY_CACHE_LIFETIME = timedelta(minutes=1)  # after it a key that was withdrawn is forgotten in every process
 
 
 class InvalidTokenError(UnauthorizedError):
@@ -64,7 +65,12 @@ class TokenCache:
 
     def __init__(self) -> None:
         self._sessions: OrderedDict[bytes, _Session] = OrderedDict()
-        self.keys: dict[str, VerificationKey] = {}
+        self.keys: dict[str, tuple[VerificationKey, datetime]] = {}  # and until when to believe it
+
+    def find_key(self, kid: object, now: datetime) -> VerificationKey | None:
+        """Return a key that was read lately."""
+        key, until = self.keys.get(kid, (None, now)) if isinstance(kid, str) else (None, now)
+        return key if now < until else None
 
     def get(self, digest: bytes, now: datetime) -> Caller | None:
         """Return the caller of a token that is known and not expired."""
@@ -97,14 +103,18 @@ def issue_access_token(
 
 
 async def _find_key(context: Context, cache: TokenCache, kid: object) -> VerificationKey:
-    if isinstance(kid, str) and kid in cache.keys:
-        return cache.keys[kid]
-    async with context.database.reading() as session:
-        rows = await signing.list_published_keys(session, SYSTEM_ORG_ID, [signing.ACCESS], context.clock())
-    cache.keys = {row.kid: load_key(row.public_jwk, alg=row.alg, kid=row.kid) for row in rows}
-    if not isinstance(kid, str) or kid not in cache.keys:
+    now = context.clock()
+    known = cache.find_key(kid, now)
+    if known is None:
+        async with context.database.reading() as session:
+            rows = await signing.list_published_keys(session, SYSTEM_ORG_ID, [signing.ACCESS], now)
+        cache.keys = {
+            row.kid: (load_key(row.public_jwk, alg=row.alg, kid=row.kid), now + _KEY_CACHE_LIFETIME) for row in rows
+        }
+        known = cache.find_key(kid, now)
+    if known is None:
         raise InvalidTokenError("The access token is not valid.")
-    return cache.keys[kid]
+    return known
 
 
 async def _verify_token(context: Context, cache: TokenCache, token: str, now: datetime) -> tuple[Caller, datetime]:
