@@ -17,7 +17,8 @@ def read_clock() -> datetime:
 
 
 def build_signer(settings: Settings) -> Signer:
-    """Open the keystore of the deployment."""
+    """Open the keystore of the deployment; a new data directory is its owner's alone."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     passphrase = (
         settings.key_passphrase.get_secret_value()
         if settings.key_passphrase is not None

@@ -110,6 +110,14 @@ async def _seed_in_one_transaction(context: Context, kept: Mapping[str, Any]) ->
     return {"base_url": context.base_url, "organizations": described}
 
 
+def _read_kept(file: Path) -> dict[str, Any]:
+    try:
+        kept = json.loads(file.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}  # without the file, or with a damaged one, new clients are made
+    return kept if isinstance(kept, dict) else {}
+
+
 async def seed_deployment(context: Context, file: Path) -> dict[str, Any]:
     """Create what is missing and return the seed document.
 
@@ -117,7 +125,7 @@ async def seed_deployment(context: Context, file: Path) -> dict[str, Any]:
         context: A migrated deployment.
         file: Where the credentials are kept for the next run; mode 0600.
     """
-    kept = json.loads(file.read_text()) if file.exists() else {}
+    kept = _read_kept(file)
     document = await _seed_in_one_transaction(context, kept)
     replace_private_file(file, json.dumps(document, indent=2).encode())
     return document

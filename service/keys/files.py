@@ -4,6 +4,14 @@ import os
 import secrets
 from pathlib import Path
 
+from service.errors import ServiceError
+
+
+class PassphraseFileError(ServiceError):
+    """The file with the passphrase is damaged."""
+
+    code = "passphrase_file_unusable"
+
 
 def create_private_file(path: Path, content: bytes) -> bool:
     """Write a new file with mode 0600, durable and never half-written; return whether it was ours that stayed.
@@ -36,8 +44,17 @@ def _write_draft(path: Path, content: bytes) -> Path:
 
 
 def read_or_create_passphrase(path: Path) -> str:
-    """Return the passphrase in ``path``, made at random on first use."""
+    """Return the passphrase in ``path``, made at random on first use; its directory must exist.
+
+    Raises:
+        PassphraseFileError: The file is empty or no text, so that what it once protected cannot be opened.
+    """
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         create_private_file(path, secrets.token_urlsafe(32).encode())
-    return path.read_text().strip()
+    try:
+        passphrase = path.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError:
+        passphrase = ""
+    if not passphrase:
+        raise PassphraseFileError(f"The file {path.name} holds no passphrase; restore it from a backup.")
+    return passphrase

@@ -86,13 +86,21 @@ class FileKeystore:
         header_path = directory / _HEADER_FILE
         if not header_path.exists():
             self._create_header(header_path, passphrase)
-        header = json.loads(header_path.read_text())
-        root = self._derive_root(passphrase, base64.b64decode(header["salt"]))
+        salt, check = self._read_header(header_path)
+        root = self._derive_root(passphrase, salt)
         self._aead = AESGCM(self._subkey(root, b"seal"))
         self._mac_key = self._subkey(root, b"mac")
         self._signing: dict[str, Callable[[bytes], bytes]] = {}
-        if self._open(base64.b64decode(header["check"]), b"check") != _CHECK:
+        if self._open(check, b"check") != _CHECK:
             raise KeystoreError("The keystore is damaged.")
+
+    @staticmethod
+    def _read_header(path: Path) -> tuple[bytes, bytes]:
+        try:
+            header = json.loads(path.read_bytes())
+            return base64.b64decode(header["salt"]), base64.b64decode(header["check"])
+        except (ValueError, KeyError, TypeError):
+            raise KeystoreError(f"The keystore's {path.name} is damaged; restore it from a backup.") from None
 
     @staticmethod
     @lru_cache(maxsize=8)  # slow by design; a process that opens its keystore twice pays once
