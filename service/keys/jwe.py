@@ -30,7 +30,9 @@ class EncryptionError(VerificationError):
 
 
 def _registry() -> JWERegistry:
-    return JWERegistry(algorithms=ALGORITHMS + ENCRYPTION_METHODS)
+    registry = JWERegistry(algorithms=ALGORITHMS + ENCRYPTION_METHODS)
+    registry.max_ciphertext_length = MAX_TOKEN_BYTES  # the library's own 64 KiB would undercut what callers allow
+    return registry
 
 
 def decrypt(token: str, private_jwk: Mapping[str, Any], *, max_bytes: int) -> bytes:

@@ -51,6 +51,11 @@ def test_large_messages_are_refused(size: int) -> None:
         decrypt(encrypt(b"a" * size, PUBLIC, method="A128GCM"), PRIVATE, max_bytes=MAX_BYTES)
 
 
+def test_a_message_may_be_as_large_as_the_caller_allows() -> None:
+    plaintext = b"a" * 256 * 1024
+    assert decrypt(encrypt(plaintext, PUBLIC, method="A128GCM"), PRIVATE, max_bytes=len(plaintext)) == plaintext
+
+
 def test_a_message_for_another_key_does_not_open() -> None:
     other = ECKey.generate_key("P-256").as_dict(private=False)
     with pytest.raises(DecryptionError):
