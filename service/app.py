@@ -22,6 +22,8 @@ from service.verifier.statuses import refresh_all_status_lists
 from service.web.auth import TokenCache
 from service.web.body_limit import BodyLimitMiddleware
 from service.web.context import Context
+from service.web.cors import WalletCorsMiddleware
+from service.web.head import HeadMiddleware
 from service.web.nul import NulMiddleware
 from service.web.openapi import install_openapi
 from service.web.operator_port import OperatorPortMiddleware
@@ -62,7 +64,8 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock
         settings: From ``load_settings``.
         clock: Tests pass their own.
     """
-    middleware = [Middleware(RequestIdMiddleware), Middleware(NulMiddleware), Middleware(BodyLimitMiddleware)]
+    chain = (RequestIdMiddleware, WalletCorsMiddleware, HeadMiddleware, NulMiddleware, BodyLimitMiddleware)
+    middleware = [Middleware(each) for each in chain]
     if settings.admin_port is not None:
         middleware.append(Middleware(OperatorPortMiddleware, port=settings.admin_port))
     app = FastAPI(
