@@ -13,6 +13,7 @@ from service.gate.qualification_facts import pick_qualification, put_qualificati
 SECONDS_PER_HOUR = 3600
 CLOCK_TOLERANCE = timedelta(seconds=10)
 HIT_PREVAILS = timedelta(hours=24)
+RESULTS = ("clear", "potential", "hit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,10 @@ class Screening:
     screened_at: datetime
     source: Source
     credential: HeldCredential | None = None
+
+    def is_usable(self, now: datetime) -> bool:
+        """Tell whether nothing became of the credential that it is in."""
+        return self.credential is None or self.credential.status_at(now) == VALID
 
 
 def put_party(sheet: FactSheet, role: str, party: Party, question: Question) -> None:
@@ -116,27 +121,41 @@ def pick_screening(party: Party, now: datetime) -> Screening | None:
 
     Source: api.md section 4, ``PUT /v1/investors/{ref}``.
     """
-    screenings = sorted(_list_screenings(party), key=lambda each: each.screened_at, reverse=True)
-    usable = [each for each in screenings if not each.credential or each.credential.status_at(now) == VALID]
-    candidates = usable or screenings
+    own, presented = _list_own_screenings(party), _list_presented_screenings(party)
+    usable = [each for each in (*own, *presented) if each.is_usable(now)]
     recent_hits = (each for each in usable if each.result == "hit" and now - each.screened_at <= HIT_PREVAILS)
+    newest = sorted((*own, *presented[:1]), key=lambda each: each.screened_at, reverse=True)
+    candidates = [each for each in newest if each.is_usable(now)] or newest
     return next(recent_hits, candidates[0] if candidates else None)
 
 
-def _list_screenings(party: Party) -> Sequence[Screening]:
+def _list_own_screenings(party: Party) -> Sequence[Screening]:
+    if not party.screening:
+        return ()
+    source: Source = {"kind": "investor", "screened_at": party.screening["screened_at"]}
+    screened_at = _read_instant(party.screening["screened_at"])
+    return [Screening(party.screening["result"], screened_at, source)] if screened_at else ()
+
+
+def _list_presented_screenings(party: Party) -> Sequence[Screening]:
+    """Return what the presented credentials say, the newest screening first: presenting an old one again is no way
+    around a later one.
+    """
     found = []
-    if party.screening:
-        source: Source = {"kind": "investor", "screened_at": party.screening["screened_at"]}
-        found.append(Screening(party.screening["result"], _read_instant(party.screening["screened_at"]), source))
-    credential = pick_newest(party.credentials, "aml-screening")
-    if credential and "result" in credential.claims and "screened_at" in credential.claims:
-        screened_at = _read_instant(credential.claims["screened_at"])
-        found.append(Screening(credential.claims["result"], screened_at, credential.source, credential))
-    return found
+    for credential in party.credentials:
+        screened_at = _read_instant(credential.claims.get("screened_at"))
+        if credential.type == "aml-screening" and credential.claims.get("result") in RESULTS and screened_at:
+            found.append(Screening(credential.claims["result"], screened_at, credential.source, credential))
+    return sorted(found, key=lambda each: each.screened_at, reverse=True)
 
 
-def _read_instant(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
+def _read_instant(value: Any) -> datetime | None:
+    """Read an instant; None if an issuer wrote something else."""
+    try:
+        instant = datetime.fromisoformat(value)
+        return instant.astimezone(UTC) if instant.tzinfo else None
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _put_screening(sheet: FactSheet, role: str, screening: Screening, question: Question) -> str:
@@ -155,7 +174,8 @@ def _put_screening(sheet: FactSheet, role: str, screening: Screening, question: 
 
 def _put_political_exposure(sheet: FactSheet, role: str, party: Party) -> None:
     """Say what the screening credential says, hidden claims left out; a platform's own screening found no exposure."""
-    credential = pick_newest(party.credentials, "aml-screening")
+    screened = _list_presented_screenings(party)
+    credential = screened[0].credential if screened else pick_newest(party.credentials, "aml-screening")
     if credential:
         sheet.put_claims(role, {name: credential.claims.get(name) for name in ("pep", "edd_done")}, credential.source)
         return

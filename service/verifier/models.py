@@ -1,26 +1,37 @@
 """Bodies of /v1 requests to the verifier."""
 
-from datetime import date, datetime
+import re
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 
 from service.web.models import StrictModel
 
 ClientId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 MAX_COMPACT = 262_144
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-def _read_date(value: Any) -> Any:
-    return date.fromisoformat(value) if isinstance(value, str) and len(value) == 10 else value
+def _read_date(value: Any) -> date:
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        return date.fromisoformat(value)
+    raise ValueError("must be a civil date, YYYY-MM-DD")
 
 
 def _read_instant(value: Any) -> Any:
     return datetime.fromisoformat(value) if isinstance(value, str) and "T" in value else value
 
 
+def _read_as_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be an instant that UTC can write") from None
+
+
 CivilDate = Annotated[date, BeforeValidator(_read_date)]
-Instant = Annotated[AwareDatetime, BeforeValidator(_read_instant)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_read_instant), AfterValidator(_read_as_utc)]
 
 
 class PresentationRequestBody(StrictModel):

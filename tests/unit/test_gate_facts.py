@@ -159,11 +159,52 @@ def test_a_second_too_old_is_too_old(own: str | None, hours: str | None) -> None
 def test_the_newest_screening_counts_unless_a_recent_hit(
     own: tuple[str, int], credential: tuple[str, int], result: str
 ) -> None:
-    def screened(answer: tuple[str, int]) -> dict[str, Any]:
+    def stated(answer: tuple[str, int]) -> dict[str, Any]:
         return {"result": answer[0], "screened_at": (NOW - timedelta(hours=answer[1])).isoformat()}
 
-    facts = facts_of(party(held("kyc"), held("aml-screening", claims=screened(credential)), screening=screened(own)))
+    facts = facts_of(party(held("kyc"), held("aml-screening", claims=stated(credential)), screening=stated(own)))
     assert facts["sanctions"] == result
+
+
+def screened(result: str, hours_ago: int, **changes: Any) -> HeldCredential:
+    at = (NOW - timedelta(hours=hours_ago)).isoformat()
+    return held("aml-screening", claims={"result": result, "screened_at": at, "pep": result != "clear"}, **changes)
+
+
+@pytest.mark.parametrize(
+    ("newest_first", "result"),
+    [
+        ((screened("clear", 20), screened("hit", 2)), "hit"),
+        ((screened("clear", 1), screened("hit", 2)), "hit"),
+        ((screened("clear", 1), screened("hit", 25)), "clear"),
+        ((screened("clear", 20), screened("potential", 2)), "potential"),
+        ((screened("clear", 1), screened("potential", 2)), "clear"),
+    ],
+)
+def test_presenting_an_older_screening_again_hides_no_later_one(
+    newest_first: tuple[HeldCredential, ...], result: str
+) -> None:
+    assert facts_of(party(held("kyc"), *newest_first))["sanctions"] == result
+
+
+def test_an_older_screening_is_no_way_around_a_revoked_one_or_an_exposure() -> None:
+    revoked = screened("potential", 2, reading=StatusReading(1, False, NOW, "own"))
+    facts = facts_of(party(held("kyc"), screened("clear", 20), revoked, held("qualified-investor")))
+    assert (facts["credential_status"], facts["pep"]) == ("revoked", True)
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "noon", 5, None])
+def test_a_screening_at_no_readable_instant_is_none(at: object) -> None:
+    odd = held("aml-screening", claims={"result": "clear", "screened_at": at})
+    assert "sanctions" not in facts_of(party(held("kyc"), odd))
+    own = {"result": "clear", "screened_at": at}
+    assert "sanctions" not in facts_of(party(held("kyc"), screening=own))
+
+
+@pytest.mark.parametrize("result", ["CLEAR", True, None, ["clear"]])
+def test_an_unknown_result_is_none(result: object) -> None:
+    odd = held("aml-screening", claims=CLAIMS["aml-screening"] | {"result": result})
+    assert "sanctions" not in facts_of(party(held("kyc"), odd))
 
 
 def test_a_revoked_screening_credential_gives_way_to_the_platforms_own() -> None:
