@@ -1,5 +1,6 @@
 """What would be decided: the same reading and the same rules, nothing reserved, recorded or signed."""
 
+from dataclasses import replace
 from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
@@ -9,12 +10,13 @@ from service.gate.assessment import Inquiry, assess
 from service.gate.decisions import build_payload
 from service.gate.fact_sheet import read_fact
 from service.gate.facts import zone_of
-from service.gate.redaction import redact
+from service.gate.redaction import keep_restricted, redact
 from service.gate.requests import check_request, resolve_trade_date
 from service.gate.reservations import expire_overdue
 from service.gate.securities import open_security
 from service.gate.transfer_models import TransferPreview
 from service.gate.transfers import describe_subject
+from service.gate.verdict import Verdict
 from service.rules import RULES_VERSION, InvalidFactsError
 from service.storage.tables import Organization
 from service.web.context import Context
@@ -67,9 +69,19 @@ async def preview_transfer(
             )
             assessment = await assess(inquiry, assumed=assumed)
             subject = await describe_subject(inquiry, assessment, "preview")
-    verdict = assessment.verdict if sees_all else redact(assessment.verdict)
+            verdict = assessment.verdict if sees_all else await _redact_supposed(inquiry, preview, assessment.verdict)
     unsigned = {"id": None, "reservation": None, "decision_hash": None, "decision": None, "log": None}
     return build_payload(subject, verdict) | unsigned
+
+
+async def _redact_supposed(inquiry: Inquiry, preview: TransferPreview, supposed: Verdict) -> Verdict:
+    """Redact, and let assumptions change nothing about what is withheld today."""
+    if not preview.facts and preview.as_of is None:
+        return redact(supposed)
+    now = inquiry.context.clock()
+    today = resolve_trade_date(None, now=now, settle_within=0)
+    actual = await assess(replace(inquiry, now=now, trade_date_in=today))
+    return redact(keep_restricted(supposed, actual.verdict))
 
 
 def _find_instant(preview: TransferPreview, now: datetime) -> datetime:

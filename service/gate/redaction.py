@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from service.gate.verdict import Verdict
+from service.gate.verdict import SEVERITY, Verdict
 from service.schema_files import load_reason_codes
 
 RESTRICTED = "RESTRICTED"
+_ASK_FOR_REVIEW = frozenset({"SANCTIONS_POTENTIAL_MATCH", "SANCTIONS_OWNERSHIP_REVIEW"})
 
 
 def redact(verdict: Verdict) -> Verdict:
@@ -27,9 +28,26 @@ def redact(verdict: Verdict) -> Verdict:
     return replace(verdict, reasons=reasons, obligations=obligations, max_quantity=None)
 
 
+def keep_restricted(supposed: Verdict, actual: Verdict) -> Verdict:
+    """Return the verdict on assumed facts with the restricted reasons that hold in fact.
+
+    Otherwise a preview that assumes a clear screening, or another day, would tell which of them holds.
+    """
+    hidden = [each for each in actual.reasons if _is_restricted(each)]
+    if not hidden:
+        return supposed
+    least = "review" if {each["code"] for each in hidden} <= _ASK_FOR_REVIEW else "deny"
+    outcome = max(supposed.outcome, least, key=SEVERITY.index)
+    return replace(supposed, outcome=outcome, reasons=(*hidden, *supposed.reasons), obligations=(), route=None)
+
+
+def _is_restricted(reason: dict[str, Any]) -> bool:
+    return bool(load_reason_codes()[reason["code"]]["outward"] == RESTRICTED)
+
+
 def _redact_reasons(reasons: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
     """Replace all restricted reasons of a party by one that stands first, where the class of such reasons stands."""
-    hidden = [each for each in reasons if load_reason_codes()[each["code"]]["outward"] == RESTRICTED]
+    hidden = [each for each in reasons if _is_restricted(each)]
     if not hidden:
         return tuple(reasons)
     parties = dict.fromkeys(each["party"] for each in hidden)

@@ -8,7 +8,7 @@ from service.gate.fact_sheet import decode_facts, encode_scalar
 from service.rules import Evaluation, Reason, Remedy, evaluate_transfer
 from service.rules.codes import RANKS
 
-_SEVERITY = ("permit", "review", "deny")
+SEVERITY = ("permit", "review", "deny")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def evaluate_encoded(facts: Sequence[Mapping[str, Any]]) -> Verdict:
 
 def _merge(evaluations: Sequence[Evaluation]) -> Verdict:
     """Let the most severe outcome win; reasons and obligations are joined, each once."""
-    worst = max(evaluations, key=lambda each: _SEVERITY.index(each.outcome))
+    worst = max(evaluations, key=lambda each: SEVERITY.index(each.outcome))
     found = sorted((reason for each in evaluations for reason in each.reasons), key=lambda each: RANKS[each.code])
     reasons = [describe_reason(reason) for reason in found]
     obligations = [

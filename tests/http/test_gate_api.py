@@ -85,6 +85,9 @@ async def test_two_to_the_63_is_only_too_much(market: Market) -> None:
         ({"trade_date": "2026-11-22"}, "trade_date_out_of_range"),
         ({"trade_date": "2026-11-24"}, "trade_date_out_of_range"),
         ({"trade_date": "2026-02-30"}, "invalid_input"),
+        ({"trade_date": "0001-01-01"}, "invalid_input"),
+        ({"approvals": [{"approver": "x", "approved_at": "0001-01-01T00:00:00+23:59"}]}, "invalid_input"),
+        ({"approvals": [{"approver": "x", "approved_at": "9999-12-31T23:59:59-23:59"}]}, "invalid_input"),
         ({"trade": {"buyer": {"accredited": True}}}, "invalid_input"),
         ({"trade": {"buyer": {"us_person": False}}}, "invalid_input"),
         ({"unknown": 1}, "invalid_input"),
@@ -125,6 +128,40 @@ async def test_aml_reasons_need_the_compliance_scope(market: Market) -> None:
     assert "SANCTION" not in json.dumps(hit | {"decision": parse_jws(hit["decision"]).payload.decode()})
 
 
+CLEAR = {"buyer.sanctions": "clear", "buyer.screen_age_hours": 1, "buyer.owners": [], "buyer.pep": False}
+
+
+@pytest.mark.parametrize(
+    ("result", "supposed"),
+    [
+        ("hit", {"facts": {"buyer.sanctions": "clear"}}),
+        ("hit", {"facts": CLEAR}),
+        ("hit", {"as_of": "2026-11-23T12:30:00Z"}),
+        ("hit", {"trade_date": "2026-11-01", "as_of": "2026-11-23T15:00:00Z"}),
+        ("potential", {"facts": CLEAR}),
+    ],
+)
+async def test_supposing_does_not_find_out_what_is_withheld(
+    market: Market, result: str, supposed: dict[str, Any]
+) -> None:
+    await market.screen("alice", result)
+    plain = await market.call("POST", "/v1/transfers/preview", market.buy("alice"), scopes="gate")
+    asked = await market.call("POST", "/v1/transfers/preview", market.buy("alice") | supposed, scopes="gate")
+    assert codes(asked.json()) == codes(plain.json()) == ["RESTRICTED"], asked.text
+    for member in ("outcome", "reasons", "obligations", "projections"):
+        assert asked.json()[member] == plain.json()[member], member
+    full = await market.call("POST", "/v1/transfers/preview", market.buy("alice") | supposed)
+    assert "RESTRICTED" not in codes(full.json())
+
+
+async def test_supposing_may_add_a_restriction(market: Market) -> None:
+    what_if = market.buy("alice") | {"facts": {"buyer.sanctions": "hit"}}
+    assert codes((await market.call("POST", "/v1/transfers/preview", what_if, scopes="gate")).json()) == ["RESTRICTED"]
+    harmless = market.buy("alice") | {"facts": {"buyer.accredited": True}}
+    answer = await market.call("POST", "/v1/transfers/preview", harmless, scopes="gate")
+    assert answer.json()["outcome"] == "permit"
+
+
 async def test_the_recorded_decision_holds_everything(market: Market) -> None:
     await market.screen("alice", "hit")
     outward = await market.decide(market.buy("alice"), scopes="gate")
@@ -161,6 +198,9 @@ async def test_a_preview_leaves_no_trace(market: Market) -> None:
         ({"facts": {"buyer.nonsense": 1}}, "invalid_assumption"),
         ({"facts": {"buyer.accredited": "yes"}}, "invalid_assumption"),
         ({"as_of": "yesterday"}, "invalid_input"),
+        ({"as_of": "0001-01-01T00:00:00Z"}, "invalid_input"),
+        ({"as_of": "9999-12-31"}, "invalid_input"),
+        ({"action": "secondary", "seller": {"investor_ref": "bob"}, "trade_date": "0001-02-01"}, "invalid_input"),
     ],
 )
 async def test_a_preview_refuses_what_it_cannot_assume(market: Market, change: dict[str, Any], code: str) -> None:
