@@ -108,6 +108,19 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(prefix + str(first["msg"]).removeprefix("Value error, ")) from None
 
 
+_METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the name is the metrics library's
+
+
+def share_metrics(folder: str) -> None:
+    """Let the worker processes that are started from now on count into files in ``folder``."""
+    os.environ[_METRICS_FOLDER] = folder
+
+
+def read_metrics_folder() -> str | None:
+    """Return where the workers' counts lie together; None if this process counts alone."""
+    return os.environ.get(_METRICS_FOLDER)
+
+
 def child_environment(values: Mapping[str, str]) -> dict[str, str]:
     """Return the environment for a process that we start: ours, with these values on top."""
     return {**os.environ, **values}

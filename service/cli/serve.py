@@ -1,6 +1,7 @@
 """``serve``: run the HTTP service."""
 
 import socket
+from tempfile import TemporaryDirectory
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -12,7 +13,7 @@ from uvicorn.supervisors import Multiprocess
 from service.app import create_app
 from service.cli.support import run_with_context
 from service.errors import ServiceError
-from service.settings import Settings, load_settings
+from service.settings import Settings, load_settings, share_metrics
 from service.web.context import Context
 from service.web.logs import configure_logs
 
@@ -69,7 +70,9 @@ def _run(settings: Settings, host: str, port: int, workers: int) -> None:
         timeout_graceful_shutdown=GRACE_S,
     )
     if workers > 1:
-        Multiprocess(config, listeners).run()
+        with TemporaryDirectory(prefix="goodstanding-metrics-") as folder:
+            share_metrics(folder)  # else every worker would tell its own counts, and a scrape meets any of them
+            Multiprocess(config, listeners).run()
     else:
         uvicorn.Server(config).run(listeners)
 

@@ -3,9 +3,11 @@
 import asyncio
 
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from service.errors import UnavailableError
+from service.settings import read_metrics_folder
 from service.web.context import ContextDep
 from service.web.openapi import answers_media
 
@@ -38,5 +40,9 @@ async def readyz(context: ContextDep) -> dict[str, str]:
 
 @router.get("/metrics", responses=answers_media(CONTENT_TYPE_LATEST.partition(";")[0]))
 async def metrics() -> Response:
-    """Return Prometheus metrics."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    """Return Prometheus metrics, of all workers together."""
+    registry = REGISTRY
+    if folder := read_metrics_folder():
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]  # the library does not annotate it
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -175,6 +175,12 @@ def test_client_gets_a_token_and_rotated_keys_stay_published(template: Commands)
     assert {key["kid"] for key in listed if key["published_until"]} == before
 
 
+def _count_reads_of_keys(operators: str) -> str:
+    wanted = 'goodstanding_http_requests_total{method="GET",route="/issuers/{slug}/jwks",status="200"} '
+    lines = httpx2.get(f"{operators}/metrics").text.splitlines()
+    return next(line.removeprefix(wanted) for line in lines if line.startswith(wanted))
+
+
 def test_several_workers_and_a_port_for_operators(template: Commands) -> None:
     admin_port = free_port()
     operators = f"http://127.0.0.1:{admin_port}"
@@ -185,6 +191,9 @@ def test_several_workers_and_a_port_for_operators(template: Commands) -> None:
             assert httpx2.get(origin + path).status_code == 404
         assert httpx2.get(f"{origin}/issuers/acme/did.json").status_code == 200
         assert httpx2.get(f"{operators}/issuers/acme/did.json").status_code == 404
+        for _ in range(20):
+            httpx2.get(f"{origin}/issuers/acme/jwks")
+        assert {_count_reads_of_keys(operators) for _ in range(10)} == {"20.0"}  # whichever worker answers
 
 
 @pytest.mark.parametrize(

@@ -39,9 +39,9 @@ async def _write_to_a_read_only_database(settings: Settings) -> None:
 
 async def test_only_the_owner_reads_the_database(tmp_path: Path) -> None:
     file = tmp_path / "elsewhere.sqlite3"
-    async with open_context(_settings(f"sqlite+aiosqlite:///{file}", tmp_path / "data"), with_schema=False) as context:
-        async with context.database.transaction():
-            made = _read_modes(tmp_path)
+    settings = _settings(f"sqlite+aiosqlite:///{file}", tmp_path / "data")
+    async with open_context(settings, with_schema=False) as context, context.database.transaction():
+        made = _read_modes(tmp_path)
     assert file.name in made
     assert set(made.values()) == {0o600}  # also of the log beside it
 
