@@ -81,11 +81,10 @@ async def open_security(session: AsyncSession, org_id: str, security_id: str, *,
         SecurityAmbiguousError: Several registrars granted this id and the caller has none of its own.
     """
     grant = None
-    owner = org_id
-    if await session.get(Security, (org_id, security_id)) is None:
+    head = await session.get(Security, (org_id, security_id), with_for_update=lock or None, populate_existing=lock)
+    if head is None:
         grant = await _find_grant(session, org_id, security_id)
-        owner = grant.org_id
-    head = await find_security(session, owner, security_id, lock=lock)
+        head = await find_security(session, grant.org_id, security_id, lock=lock)
     return Access(head, await read_security_terms(session, head), grant)
 
 
@@ -210,8 +209,19 @@ async def list_offering_heads(session: AsyncSession, org_id: str, security_id: s
 
 async def list_offerings(session: AsyncSession, org_id: str, security_id: str) -> list[dict[str, Any]]:
     """Return a security's offerings with their newest terms, in the order in which they were made."""
-    heads = await list_offering_heads(session, org_id, security_id)
-    return [describe_offering(head, await _read_offering_terms(session, head)) for head in heads]
+    query = (
+        select(Offering, OfferingVersion)
+        .join(
+            OfferingVersion,
+            (col(OfferingVersion.org_id) == col(Offering.org_id))
+            & (col(OfferingVersion.security_id) == col(Offering.security_id))
+            & (col(OfferingVersion.offering_id) == col(Offering.id))
+            & (col(OfferingVersion.version) == col(Offering.version)),
+        )
+        .where(Offering.org_id == org_id, Offering.security_id == security_id)
+        .order_by(col(Offering.position), col(Offering.id))
+    )
+    return [describe_offering(head, version.document) for head, version in (await session.exec(query)).all()]
 
 
 async def get_offering(session: AsyncSession, org_id: str, security_id: str, offering_id: str) -> dict[str, Any]:

@@ -6,11 +6,13 @@ the copies fresh.
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal, NamedTuple, cast
 
+import sqlalchemy
+from sqlalchemy import Integer, LargeBinary, Select, Table, func, literal, union_all
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -21,6 +23,7 @@ from service.storage.tables import StatusList as StatusListRow
 from service.storage.trust import normalize_issuer
 
 MAX_STATUS_AGE = timedelta(hours=24)
+_LARGEST_INDEX = 2**27  # what SQL is asked for stays small, whatever a credential claims
 DEFAULT_TTL = timedelta(hours=1)  # of a list that names none
 
 
@@ -86,27 +89,54 @@ async def _read_own(
 ) -> dict[StatusQuery, StatusReading]:
     parts = {query: query.uri.removeprefix(f"{base_url}/issuers/").split("/status-lists/") for query in queries}
     places = {query: (each[0], each[1]) for query, each in parts.items() if len(each) == 2}
-    statement = (
-        select(Organization.slug, Organization.did, StatusListRow)
-        .join(StatusListRow, col(StatusListRow.org_id) == col(Organization.id))
-        .where(
-            col(Organization.slug).in_({slug for slug, _ in places.values()}),
-            col(StatusListRow.id).in_({list_id for _, list_id in places.values()}),
-        )
-    )
-    found = {(slug, row.id): (did, row) for slug, did, row in (await session.exec(statement)).all()}
+    if not places:
+        return dict.fromkeys(queries, UNAVAILABLE)
+    ordered = list(places)
+    statement = union_all(*(_select_entry(number, *places[query], query.index) for number, query in enumerate(ordered)))
+    rows = (await (await session.connection()).execute(statement)).all()
+    found = {ordered[number]: _OwnEntry(*entry) for number, *entry in rows}
     readings = {}
     for query in queries:
-        entry = found.get(places[query]) if query in places else None
+        entry = found.get(query)
         if entry is None:
             readings[query] = UNAVAILABLE
             continue
-        did, row = entry
-        names = {normalize_issuer(f"{base_url}/issuers/{places[query][0]}"), normalize_issuer(did)}
-        readings[query] = _read_entry(
-            query, packed=row.packed, bits=row.bits, signers=names, stale=False, issued_at=row.changed_at, source="own"
+        names = {normalize_issuer(f"{base_url}/issuers/{places[query][0]}"), normalize_issuer(entry.did)}
+        readings[query] = _judge_entry(
+            query,
+            read=entry.read,
+            capacity=entry.capacity,
+            signers=names,
+            stale=False,
+            issued_at=entry.changed_at,
+            source="own",
         )
     return readings
+
+
+class _OwnEntry(NamedTuple):
+    """One entry of a list of ours; of the list itself only the byte that holds it is read."""
+
+    did: str
+    bits: int
+    capacity: int
+    changed_at: datetime
+    byte: bytes
+
+    def read(self, index: int) -> int:
+        return get_status(self.byte, self.bits, index % (8 // self.bits))
+
+
+def _select_entry(number: int, slug: str, list_id: str, index: int) -> Select[Any]:
+    row = cast(Table, StatusListRow.__table__)  # type: ignore[attr-defined]  # SQLModel does not declare it
+    organization = cast(Table, Organization.__table__)  # type: ignore[attr-defined]  # SQLModel does not declare it
+    within = literal(min(max(index, 0), _LARGEST_INDEX), Integer)
+    byte = func.substr(row.c.packed, within * row.c.bits // 8 + 1, 1, type_=LargeBinary)
+    return (
+        sqlalchemy.select(literal(number), organization.c.did, row.c.bits, row.c.capacity, row.c.changed_at, byte)
+        .join(organization, organization.c.id == row.c.org_id)
+        .where(organization.c.slug == slug, row.c.id == list_id)
+    )
 
 
 async def _read_cached(
@@ -121,10 +151,10 @@ async def _read_cached(
         if cached is None or not cached.is_usable(now):
             readings[query] = UNAVAILABLE
             continue
-        readings[query] = _read_entry(
+        readings[query] = _judge_entry(
             query,
-            packed=cached.packed,
-            bits=cached.bits,
+            read=cached.read,
+            capacity=len(cached.packed) * 8 // cached.bits,
             signers={normalize_issuer(cached.issuer)},
             stale=cached.is_due(now),
             issued_at=cached.issued_at,
@@ -133,11 +163,11 @@ async def _read_cached(
     return readings
 
 
-def _read_entry(
+def _judge_entry(
     query: StatusQuery,
     *,
-    packed: bytes,
-    bits: int,
+    read: Callable[[int], int],
+    capacity: int,
     signers: set[str],
     stale: bool,
     issued_at: datetime,
@@ -145,9 +175,9 @@ def _read_entry(
 ) -> StatusReading:
     if normalize_issuer(query.issuer) not in signers:
         return StatusReading(None, stale, issued_at, source, "status_issuer_mismatch")
-    if not 0 <= query.index < len(packed) * 8 // bits:
+    if not 0 <= query.index < capacity:
         return StatusReading(None, stale, issued_at, source, "status_index_invalid")
-    return StatusReading(get_status(packed, bits, query.index), stale, issued_at, source)
+    return StatusReading(read(query.index), stale, issued_at, source)
 
 
 def cache_key(uri: str) -> str:
@@ -180,6 +210,9 @@ class _CachedList:
             ttl=DEFAULT_TTL if body["ttl"] is None else timedelta(seconds=body["ttl"]),
             fetched_at=row.fetched_at,
         )
+
+    def read(self, index: int) -> int:
+        return get_status(self.packed, self.bits, index)
 
     def is_usable(self, now: datetime) -> bool:
         return (self.expires_at is None or now < self.expires_at) and now - self.fetched_at <= MAX_STATUS_AGE

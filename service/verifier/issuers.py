@@ -5,25 +5,27 @@ presented credential must not make us call an address of its own choosing, nor t
 """
 
 import json
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlmodel import select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.credentials.did import UnknownKeyError, resolve_did_jwk, resolve_did_key, select_verification_key
 from service.credentials.did_web import did_web_url
 from service.credentials.jose import VerificationKey, load_key, parse_json
+from service.credentials.sd_jwt import read_issuer
 from service.errors import MalformedError, UnavailableError, VerificationError
 from service.fetch import FetchError
 from service.storage.cache import keep_document
-from service.storage.tables import CachedDocument, Organization, TrustedIssuer
+from service.storage.tables import CachedDocument, Organization, SigningKey, TrustedIssuer
 from service.storage.trust import normalize_issuer
 from service.web.context import Context
-from service.web.signing import ISSUER, list_published_keys
+from service.web.signing import ISSUER, is_published, list_published_keys
 
 KEYS_MAX_AGE = timedelta(minutes=5)
 # An unknown kid may mean that the issuer has rotated; asking again at once is allowed this often.
@@ -112,6 +114,31 @@ class KeyFinder:
             self._found[place] = await self._look_up(issuer, kid)
         return self._found[place]
 
+    async def load_own(self, session: AsyncSession, documents: Iterable[str]) -> None:
+        """Look up, in one query, the keys of those issuers of credentials that are in this deployment.
+
+        What cannot be read, and issuers elsewhere, are left for ``find``.
+        """
+        own_prefix = f"{self.context.base_url}/issuers/"
+        wanted = defaultdict[str, set[str]](set)
+        for issuer in {_peek_issuer(document) for document in documents} - {None}:
+            assert issuer is not None
+            url = normalize_issuer(issuer)
+            if url.startswith(own_prefix):
+                wanted[url.removeprefix(own_prefix)].add(issuer)
+        if not wanted:
+            return
+        query = (
+            select(Organization, SigningKey)
+            .join(SigningKey, col(SigningKey.org_id) == col(Organization.id))
+            .where(col(Organization.slug).in_(wanted), SigningKey.purpose == ISSUER, is_published(self.now))
+        )
+        for organization, row in (await session.exec(query)).all():
+            if "issuer" in organization.roles:
+                found = IssuerKey(load_key(row.public_jwk, alg=row.alg, kid=row.kid), row.retired_at)
+                names = (row.kid, f"{organization.did}#{row.kid}")
+                self._found |= {(issuer, name): found for issuer in wanted[organization.slug] for name in names}
+
     async def _look_up(self, issuer: str, kid: str | None) -> IssuerKey:
         url = normalize_issuer(issuer)
         own_prefix = f"{self.context.base_url}/issuers/"
@@ -123,6 +150,13 @@ class KeyFinder:
         if not any(normalize_issuer(row.issuer) == url for row in self.trusted):
             raise IssuerNotFetchedError("The issuer is not on the list of trusted issuers.")
         return IssuerKey(await _find_foreign_key(self.context, self.org_id, issuer, kid, self.now))
+
+
+def _peek_issuer(document: str) -> str | None:
+    try:
+        return read_issuer(document)[0]
+    except (VerificationError, MalformedError):
+        return None
 
 
 async def _find_own_key(session: AsyncSession, slug: str, kid: str | None, now: datetime) -> IssuerKey:

@@ -78,6 +78,7 @@ async def _examine(context: Context, row: PresentationRequest, answer: WalletAns
     """Authenticate everything that answers the query; may fetch, so it runs outside the transaction."""
     async with context.database.reading() as session:
         finder = KeyFinder(context, row.org_id, await list_trusted_issuers(session, row.org_id), now)
+        await finder.load_own(session, (compact for group in answer.vp_token.values() for compact in group))
     examined = ExaminedAnswer(parse_dcql_query(row.dcql_query))
     for query_id in examined.groups.keys() & answer.vp_token.keys():
         expected = Expected(row.nonce, row.client_id, _transaction_data_for(row, query_id))

@@ -34,6 +34,7 @@ async def verify_all(context: Context, org_id: str, verifications: Sequence[Veri
     now = context.clock()
     async with context.database.reading() as session:
         finder = KeyFinder(context, org_id, await list_trusted_issuers(session, org_id), now)
+        await finder.load_own(session, (item.document for item in verifications if isinstance(item.document, str)))
     examined = []
     for item in verifications:
         if isinstance(item.document, str) and "~" in item.document:

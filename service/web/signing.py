@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import ColumnElement
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -71,6 +72,11 @@ async def get_active_key(session: AsyncSession, org_id: str, purpose: str) -> Si
     return row
 
 
+def is_published(now: datetime) -> ColumnElement[bool]:
+    """Return the condition under which a key is shown to verifiers."""
+    return or_(col(SigningKey.published_until).is_(None), col(SigningKey.published_until) > now)
+
+
 async def list_published_keys(
     session: AsyncSession, org_id: str, purposes: Collection[str], now: datetime
 ) -> Sequence[SigningKey]:
@@ -80,7 +86,7 @@ async def list_published_keys(
         .where(
             SigningKey.org_id == org_id,
             col(SigningKey.purpose).in_(purposes),
-            or_(col(SigningKey.published_until).is_(None), col(SigningKey.published_until) > now),
+            is_published(now),
         )
         .order_by(col(SigningKey.created_at).desc(), col(SigningKey.kid))
     )
