@@ -1,7 +1,11 @@
 """``serve``: run the HTTP service."""
 
+import multiprocessing
+import os
+import signal
 import socket
 from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -28,8 +32,17 @@ class AddressUnavailableError(ServiceError):
     code = "address_unavailable"
 
 
+def _end_with_parent() -> None:
+    """Wait for the supervisor's death: killed, it stops no workers, and they would keep its successor off the port."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def build_application() -> ASGIApp:
     """Build the application from the environment; every worker process starts here."""
+    Thread(target=_end_with_parent, daemon=True).start()
     settings = load_settings()
     configure_logs(settings.log_level)
     return create_app(settings)

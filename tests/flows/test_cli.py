@@ -196,6 +196,15 @@ def test_several_workers_and_a_port_for_operators(template: Commands) -> None:
         assert {_count_reads_of_keys(operators) for _ in range(10)} == {"20.0"}  # whichever worker answers
 
 
+def test_workers_end_with_a_supervisor_that_was_killed(template: Commands) -> None:
+    with template.start("serve", "--workers", "2") as process:
+        wait_until_ready(process, f"http://127.0.0.1:{template.port}/readyz")
+        process.kill()
+        process.communicate(timeout=SHUTDOWN_S)  # the workers hold the pipes open until they end
+    with pytest.raises(httpx2.ConnectError):
+        httpx2.get(f"http://127.0.0.1:{template.port}/livez")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
