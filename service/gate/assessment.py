@@ -271,7 +271,7 @@ def _build_part(inputs: _Inputs, offering: Mapping[str, Any], quantity: int, lot
         buyer=inputs.party(request.buyer),
         seller_position=inputs.seller_position,
         buyer_holds=inputs.buyer_holds,
-        affiliate_sales=inputs.affiliate_sales,
+        affiliate_sales=_add_other_parts(inputs, quantity),
         register=_read_counters(inputs.inquiry.access.head, inputs.own),
         is_licensed=_is_licensed(inputs, offering["regime"]),
         now=inputs.inquiry.now,
@@ -281,6 +281,19 @@ def _build_part(inputs: _Inputs, offering: Mapping[str, Any], quantity: int, lot
     for path, value in inputs.assumed.items():
         sheet.put(path, value, {"kind": "assumed"})
     return Part(offering, encode_facts(sheet.values), sheet.sources, _take(lots, quantity))
+
+
+def _add_other_parts(inputs: _Inputs, quantity: int) -> Sequence[AffiliateSale]:
+    """Return the affiliate's sales, and what this same sale takes from lots of other offerings: one class, one limit.
+
+    Source: 17 CFR 230.144(e)(1), (h).
+    """
+    request = inputs.inquiry.request
+    others = int(request.quantity) - quantity
+    seller = request.trade.seller
+    if others and seller is not None and seller.affiliate:
+        return [*inputs.affiliate_sales, AffiliateSale(inputs.on, others)]
+    return inputs.affiliate_sales
 
 
 def _read_counters(head: Security, own: Own | None) -> RegisterState:

@@ -1,7 +1,7 @@
 """End a reservation on the venue's word: settle it, after checking again, or give it up."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlmodel import or_, select
@@ -142,9 +142,14 @@ async def _settle(
 async def _assess_again(session: AsyncSession, context: Context, opened: _Open) -> Assessment:
     """Evaluate the same request with what is known now.
 
-    The trade date stays: what the law counts from the sale is counted from there.
+    The trade date stays: what the law counts from the sale is counted from there. But who settles earlier has sold
+    earlier, and a holding period that would be over on the trade date may still be running.
     """
     transfer, reservation = opened.transfer, opened.reservation
+
+    def find_sale_date(regime: str) -> date:
+        return min(transfer.trade_date, opened.now.astimezone(zone_of(regime)).date())
+
     inquiry = Inquiry(
         session=session,
         context=context,
@@ -152,7 +157,7 @@ async def _assess_again(session: AsyncSession, context: Context, opened: _Open) 
         access=await open_security(session, transfer.org_id, transfer.security_id, lock=False),
         request=TransferRequest.model_validate(transfer.request),
         now=opened.now,
-        trade_date_in=lambda _regime: transfer.trade_date,
+        trade_date_in=find_sale_date,
     )
     own = Own(
         parts=await list_reserved_parts(session, reservation),

@@ -164,3 +164,19 @@ async def test_huge_quantities_stay_exact(market: Market) -> None:
     await market.settle(decision)
     assert await market.positions() == {"alice": str(10**30 - 1)}
     assert codes(await market.decide(market.buy("alice", 2))) == ["INSUFFICIENT_BALANCE"]
+
+
+async def test_settling_before_the_trade_date_is_judged_on_the_day_it_happens(market: Market) -> None:
+    await market.put_security(settle_within=2 * 86400)
+    await market.open_lot("alice", 100, acquired_on="2025-11-25")
+    request = market.sell("alice", "bob", 50, trade_date="2026-11-25")
+    early = await market.decide(request)
+    assert (early["outcome"], early["route"]) == ("permit", "rule144")
+    refused = await market.settle(early)
+    assert (refused.status_code, refused.json()["code"]) == (409, "settlement_refused")
+    assert [each["code"] for each in refused.json()["errors"]] == ["US_RESALE_NO_EXEMPTION"]
+    on_time = await market.decide(request)
+    market.deployment.clock.advance(hours=44)
+    for ref in ("alice", "bob"):
+        await market.screen(ref)
+    assert (await market.settle(on_time)).status_code == 200

@@ -167,6 +167,22 @@ async def test_buying_from_an_affiliate_starts_the_clock_again(market: Market) -
     assert [lot["from"] for lot in found[1]["lots"]] == ["affiliate"]
 
 
+async def test_an_affiliates_limit_counts_all_lots_of_the_class(market: Market) -> None:
+    await market.put_offering("reg-d", REG_D | {"reporting": True, "current_public_info": True, "awtv": "10000"})
+    await market.put_offering("dated", REG_D | {"reporting": True, "current_public_info": True, "awtv": "10000"})
+    await market.admit("alice")
+    await market.admit("bob", purpose="us.reg_s")
+    await market.open_lot("alice", 4_000)
+    await market.open_lot("alice", 8_000, offering_id="dated", acquired_on="2024-02-10")
+    price = {"amount": "1.00", "currency": "USD"}
+    trade = {"seller": {"affiliate": True}, "general_solicitation": False}
+    too_much = await market.decide(market.sell("alice", "bob", 10_001, trade=trade, price=price))
+    assert set(codes(too_much)) == {"US_144_VOLUME"}
+    filed = await market.decide(market.sell("alice", "bob", 5_001, trade=trade, price=price))
+    assert filed["outcome"] == "permit"
+    assert [each["code"] for each in filed["obligations"]] == ["OBL_FORM_144", "OBL_MANNER_OF_SALE"]
+
+
 async def test_the_seller_must_hold_enough(market: Market) -> None:
     await market.admit("alice")
     await market.admit("bob")
