@@ -139,6 +139,7 @@ def _put_terms(sheet: FactSheet, case: TransferCase) -> None:
         sheet.put("offering.issuer", security["issuer"], of_security)
     if offering["outstanding"] is None:
         sheet.put("offering.outstanding", case.register.outstanding, {"kind": "register"})
+    sheet.put("offering.unit_decimals", security["unit_decimals"], of_security)
     sheet.put("offering.state", _combine_states(case), of_security)
     sheet.put("offering.countries_allowed", _combine_allowed(security, offering), of_security)
     blocked = sorted({*security["countries_blocked"], *offering["countries_blocked"]})

@@ -57,6 +57,7 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "min_quantity": 1,
         "shell": False,
         "state": "open",
+        "unit_decimals": 0,
     },
     "policy": {
         "allow_exempt_flowback": False,

@@ -17,6 +17,7 @@ from service.rules.facts import InvalidFactsError
 Reader = Callable[[Any, str], Any]
 Shape: TypeAlias = "Reader | dict[str, Shape] | tuple[Shape]"
 
+MAX_UNIT_DECIMALS = 18
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,60}(\.[0-9]{1,60})?")
 
 
@@ -24,6 +25,9 @@ class BadLiteral(str):
     """A numeric literal that stands for no exact decimal: NaN, an infinity, or an exponent."""
 
     __slots__ = ()
+
+
+MAX_UNIT_DECIMALS = 18
 
 
 def is_decimal(text: str) -> bool:
@@ -106,6 +110,14 @@ def read_category(value: Any, path: str) -> int:
     number = read_whole(value, path)
     if number not in (1, 2, 3):
         raise InvalidFactsError(f"{path}: 1, 2 or 3 is needed")
+    return number
+
+
+def read_decimals(value: Any, path: str) -> int:
+    """Read how many decimals a unit has; the bound keeps powers of ten small."""
+    number = read_whole(value, path)
+    if not 0 <= number <= MAX_UNIT_DECIMALS:
+        raise InvalidFactsError(f"{path} must be from 0 to {MAX_UNIT_DECIMALS}")
     return number
 
 

@@ -1,7 +1,7 @@
 """The fields of a transfer's facts.
 
 Source: FACTS.md, "transfer". Of our own, with defaults in scenarios: ``frozen``, ``lots[].lien``,
-``lots[].paid_in_full_on``, ``venue.licensed``, ``doc.authority``.
+``lots[].paid_in_full_on``, ``offering.unit_decimals``, ``venue.licensed``, ``doc.authority``.
 """
 
 from service.rules.packs.always_credentials import CODES
@@ -13,6 +13,7 @@ from service.rules.schema import (
     read_amount,
     read_category,
     read_day,
+    read_decimals,
     read_flag,
     read_number,
     read_quantity,
@@ -139,6 +140,7 @@ _OFFERING: dict[str, Shape] = {
     "shell": read_flag,
     "state": one_of("open", "halted", "closed"),
     "total_assets": read_amount,
+    "unit_decimals": read_decimals,
 }
 _STATE: dict[str, Shape] = {
     "beneficial_owners": read_whole,

@@ -32,7 +32,7 @@ PARAMETERS = {
 INPUTS = (
     "date qty price policy.elapsed_boundary seller.affiliate seller.affiliate_sales seller.lots "
     "buyer.accredited buyer.qib offering.reporting offering.current_public_info offering.shell offering.bad_actor "
-    "offering.outstanding offering.awtv offering.security offering.class_outstanding_since "
+    "offering.outstanding offering.unit_decimals offering.awtv offering.security offering.class_outstanding_since "
     "offering.fungible_with_listed trade.general_solicitation trade.info_package trade.info_rights_144a"
 )
 

@@ -153,8 +153,9 @@ def _meets_affiliate_terms(facts: Facts, attempt: Attempt) -> bool:
 
 
 def _list_affiliate_obligations(facts: Facts, used: Number) -> list[str]:
-    units = used + facts.number("qty")
-    codes = ["OBL_FORM_144"] if units > FORM_144_UNITS or units * facts.number("price") > FORM_144_AMOUNT else []
+    sold = used + facts.number("qty")
+    most = FORM_144_UNITS * 10 ** int(facts.part("offering").number("unit_decimals"))  # (h)(1) counts whole units
+    codes = ["OBL_FORM_144"] if sold > most or sold * facts.number("price") > FORM_144_AMOUNT else []
     return codes if _is_debt(facts) else [*codes, "OBL_MANNER_OF_SALE"]
 
 
