@@ -90,15 +90,27 @@ def check_authorized(request: CredentialRequest, *, offered_id: str, identifier:
         raise ProtocolError("insufficient_scope", detail, status=403, challenge=challenge)
 
 
-def verify_proofs(proofs: Sequence[str], *, signer: Signer, issuer: Issuer, now: datetime) -> ProvedKeys:
+def verify_proofs(
+    proofs: Sequence[str], *, signer: Signer, issuer: Issuer, client_id: str | None, now: datetime
+) -> ProvedKeys:
     """Verify every proof and its nonce; whether a nonce was spent before shows when it is spent.
+
+    Args:
+        client_id: What the wallet called itself in its token request; None if it asked anonymously.
 
     Raises:
         ProtocolError: ``invalid_proof`` (also if two proofs are of one key), or ``invalid_nonce``.
     """
     try:
         keys = tuple(
-            verify_key_proof(proof, audience=issuer.identifier, nonce=None, now=now, algorithms=PROOF_ALGORITHMS)
+            verify_key_proof(
+                proof,
+                audience=issuer.identifier,
+                nonce=None,
+                now=now,
+                client_id=client_id,
+                algorithms=PROOF_ALGORITHMS,
+            )
             for proof in proofs
         )
         if len({key.thumbprint for key in keys}) != len(keys):

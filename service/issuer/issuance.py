@@ -95,7 +95,7 @@ async def issue_credential(
         offer = await session.get_one(CredentialOffer, (issuer.org_id, access.offer_id))
     request = read_credential_request(body)
     check_authorized(request, offered_id=offer.credential_configuration_id, identifier=access.credential_identifier)
-    proved = verify_proofs(request.proofs, signer=signer, issuer=issuer, now=now)
+    proved = verify_proofs(request.proofs, signer=signer, issuer=issuer, client_id=access.client_id, now=now)
     async with database.transaction() as session:
         intent = await _record_intent(session, signer, issuer, access, proved, now)
     signed = _sign(signer, intent)

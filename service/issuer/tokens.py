@@ -40,11 +40,17 @@ _CODE_REFUSED = "The pre-authorized code is not valid, was used or has expired."
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """A pre-authorized code token request; ``requested_ids`` are those of ``authorization_details``, None without."""
+    """A pre-authorized code token request.
+
+    Attributes:
+        requested_ids: Configurations named in ``authorization_details``; None without.
+        client_id: What a public client calls itself, the ``iss`` of its key proofs; None for an anonymous one.
+    """
 
     code: str
     tx_code: str | None
     requested_ids: tuple[str, ...] | None
+    client_id: str | None
 
 
 def read_token_request(form: Mapping[str, str]) -> TokenRequest:
@@ -65,7 +71,10 @@ def read_token_request(form: Mapping[str, str]) -> TokenRequest:
         raise ProtocolError("invalid_request", "The parameter pre-authorized_code is missing.")
     details = sent.get("authorization_details")
     return TokenRequest(
-        sent["pre-authorized_code"], sent.get("tx_code"), None if details is None else _read_requested_ids(details)
+        code=sent["pre-authorized_code"],
+        tx_code=sent.get("tx_code"),
+        requested_ids=None if details is None else _read_requested_ids(details),
+        client_id=sent.get("client_id"),
     )
 
 
@@ -101,7 +110,7 @@ async def _try_exchange(
         return ProtocolError("invalid_authorization_details", "The offer is for another credential configuration.")
     offer.code_redeemed_at = now
     session.add(offer)
-    return _issue_token(session, offer, with_details=request.requested_ids is not None, now=now)
+    return _issue_token(session, offer, request, now)
 
 
 async def _lock_offer(session: AsyncSession, org_id: str, code: str) -> CredentialOffer | None:
@@ -126,15 +135,16 @@ def _count_wrong_guess(session: AsyncSession, offer: CredentialOffer, now: datet
     return ProtocolError("invalid_grant", "The transaction code is wrong.")
 
 
-def _issue_token(session: AsyncSession, offer: CredentialOffer, *, with_details: bool, now: datetime) -> dict[str, Any]:
+def _issue_token(session: AsyncSession, offer: CredentialOffer, request: TokenRequest, now: datetime) -> dict[str, Any]:
     token = secrets.token_urlsafe(32)
-    identifier = secrets.token_urlsafe(12) if with_details else None
+    identifier = None if request.requested_ids is None else secrets.token_urlsafe(12)
     session.add(
         IssuanceToken(
             org_id=offer.org_id,
             token_sha256=digest_token(token),
             offer_id=offer.id,
             credential_identifier=identifier,
+            client_id=request.client_id,
             expires_at=now + TOKEN_LIFETIME,
         )
     )

@@ -42,7 +42,7 @@ class CredentialOffer(SQLModel, table=True):
 
 
 class IssuanceToken(SQLModel, table=True):
-    """An access token of the credential endpoint, for one offer."""
+    """An access token of the credential endpoint, for one offer; ``client_id`` is what the wallet called itself."""
 
     __tablename__ = "issuance_token"
 
@@ -50,6 +50,7 @@ class IssuanceToken(SQLModel, table=True):
     token_sha256: str = Field(primary_key=True)
     offer_id: str
     credential_identifier: str | None = None
+    client_id: str | None = None
     expires_at: datetime = Field(sa_type=Instant)
 
 

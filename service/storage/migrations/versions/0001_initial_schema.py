@@ -130,6 +130,7 @@ def upgrade() -> None:
         sa.Column("token_sha256", sa.String(), nullable=False),
         sa.Column("offer_id", sa.String(), nullable=False),
         sa.Column("credential_identifier", sa.String(), nullable=True),
+        sa.Column("client_id", sa.String(), nullable=True),
         sa.Column("expires_at", types.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("org_id", "token_sha256"),
     )
