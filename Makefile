@@ -17,7 +17,7 @@ demo: $(STAMP)
 	@$(BIN)/python -m service demo --report report.html
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 serve: $(STAMP)
 	@$(BIN)/python -m service init
