@@ -72,9 +72,9 @@ def parse_json(data: bytes | str, *, max_bytes: int = 262_144, max_depth: int = 
         text = raw.decode() if isinstance(data, bytes) else data
         _check_depth(text, max_depth)
         value = _DECODER.decode(text)
-        if _ESCAPED_NUL.search(text):
-            raise MalformedJoseError("The JSON text holds the character U+0000.")
         if "\\u" in text:
+            if _ESCAPED_NUL.search(text):
+                raise MalformedJoseError("The JSON text holds the character U+0000.")
             json.dumps(value, ensure_ascii=False).encode()  # fails on a surrogate that came in as an escape
     except ValueError as error:
         raise MalformedJoseError("The text isn't valid JSON.") from error
