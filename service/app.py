@@ -23,6 +23,7 @@ from service.web.auth import TokenCache
 from service.web.body_limit import BodyLimitMiddleware
 from service.web.context import Context
 from service.web.cors import WalletCorsMiddleware
+from service.web.docs_page import router as docs_router
 from service.web.head import HeadMiddleware
 from service.web.nul import NulMiddleware
 from service.web.openapi import install_openapi
@@ -76,6 +77,8 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock
         middleware=middleware,
         # A redirect would be built from the Host header and, behind a TLS proxy, lead a bearer token to plain http.
         redirect_slashes=False,
+        docs_url=None,  # FastAPI's own pages load scripts from elsewhere; ours is service.web.docs_page
+        redoc_url=None,
         exception_handlers={Exception: answer_unexpected},
     )
     app.state.context = build_context(settings, clock=clock)
@@ -83,6 +86,6 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock
     app.state.throttle = FailureThrottle()
     install_problem_handlers(app)
     install_openapi(app)
-    for router in (probes_router, organizations_router, issuer_router, verifier_router, gate_router):
+    for router in (docs_router, probes_router, organizations_router, issuer_router, verifier_router, gate_router):
         app.include_router(router)
     return app

@@ -1,5 +1,7 @@
 """Probes, metrics, OpenAPI."""
 
+import re
+
 from tests.deployment import Deployment
 
 
@@ -18,3 +20,15 @@ async def test_metrics_count_requests_by_route_and_not_by_path(sqlite_deployment
 async def test_openapi_is_3_1(sqlite_deployment: Deployment) -> None:
     document = (await sqlite_deployment.http.get("/openapi.json")).json()
     assert document["openapi"].startswith("3.1")
+
+
+async def test_the_api_page_shows_every_call_and_loads_nothing(sqlite_deployment: Deployment) -> None:
+    answer = await sqlite_deployment.http.get("/docs")
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'; style-src 'sha256-")
+    assert not re.search(r"<script|<link|<img|(?:src|href)=.?https?:", answer.text)
+    for path, operations in (await sqlite_deployment.http.get("/openapi.json")).json()["paths"].items():
+        assert all(f'id="{method}-{path}"' in answer.text for method in operations)
+    targets = set(re.findall(r'href="#([^"]+)"', answer.text))
+    assert "Problem" in targets
+    assert targets <= set(re.findall(r'id="([^"]+)"', answer.text))
+    assert (await sqlite_deployment.http.get("/redoc")).status_code == 404
