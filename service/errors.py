@@ -64,13 +64,17 @@ class RateLimitedError(ServiceError):
 
     Attributes:
         retry_after: Seconds until another try makes sense.
+        quota: How many failures are let pass.
+        window_s: In how many seconds.
     """
 
     code = "rate_limited"
 
-    def __init__(self, detail: str, *, retry_after: int) -> None:
+    def __init__(self, detail: str, *, retry_after: int, quota: int, window_s: int) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+        self.quota = quota
+        self.window_s = window_s
 
 
 class UnavailableError(ServiceError):

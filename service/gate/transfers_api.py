@@ -26,7 +26,7 @@ from service.web.auth import Caller, require_scope
 from service.web.context import Context, ContextDep
 from service.web.idempotency import read_idempotency_key
 from service.web.openapi import answers, takes_idempotency_key
-from service.web.problems import problem_document, problem_of
+from service.web.problems import problem_of, shape_problem
 from service.web.routing import v1_router
 
 GateCaller = Annotated[Caller, Depends(require_scope("gate"))]
@@ -79,10 +79,7 @@ async def _decide_item(item: dict[str, Any], context: Context, caller: Caller) -
         asked = BatchItem.model_validate(item)
         decided = await decide_transfer(context, caller.org_id, asked, key=asked.idempotency_key)
     except ValidationError as error:
-        errors = [{"path": "/" + "/".join(map(str, found["loc"])), "detail": found["msg"]} for found in error.errors()]
-        return problem_document(
-            status=422, code="invalid_input", detail="The transfer does not have the expected shape.", errors=errors
-        )
+        return shape_problem(error.errors(), detail="The transfer does not have the expected shape.")
     except ServiceError as error:
         return problem_of(error)
     return answer_first(decided.transfer, sees_all=_sees_all(caller))

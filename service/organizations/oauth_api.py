@@ -18,6 +18,7 @@ from service.web.auth import SCOPES, TOKEN_LIFETIME, issue_access_token
 from service.web.context import Context, ContextDep
 from service.web.forms import read_form
 from service.web.openapi import takes_form
+from service.web.problems import rate_limit_headers
 
 router = APIRouter(tags=["oauth"])
 _CHALLENGE = 'Basic realm="goodstanding"'
@@ -89,7 +90,7 @@ async def issue_token(request: Request, context: ContextDep) -> JSONResponse:
         return JSONResponse(
             {"error": "invalid_client", "error_description": error.detail},
             status_code=429,
-            headers={"Retry-After": str(error.retry_after), "Cache-Control": "no-store"},
+            headers=rate_limit_headers(error) | {"Cache-Control": "no-store"},
         )
     if "grant_type" not in form:
         raise ProtocolError("invalid_request", "grant_type is missing.")

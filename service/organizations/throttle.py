@@ -30,7 +30,12 @@ class FailureThrottle:
         recent = self._recent(name, now)
         if len(recent) >= MAX_FAILURES:
             wait = recent[0] + WINDOW - now
-            raise TooManyFailuresError("Too many failed attempts.", retry_after=max(1, int(wait.total_seconds())))
+            raise TooManyFailuresError(
+                "Too many failed attempts.",
+                retry_after=max(1, int(wait.total_seconds())),
+                quota=MAX_FAILURES,
+                window_s=int(WINDOW.total_seconds()),
+            )
 
     def record_failure(self, name: str, now: datetime) -> None:
         """Count one failure."""

@@ -12,7 +12,7 @@ from service.verifier.verify import Verification, verify_all
 from service.web.auth import Caller, require_scope
 from service.web.context import ContextDep
 from service.web.openapi import answers
-from service.web.problems import problem_document
+from service.web.problems import shape_problem
 from service.web.routing import v1_router
 
 Verifier = Annotated[Caller, Depends(require_scope("verifier"))]
@@ -46,9 +46,4 @@ async def verify_batch(body: BatchBody, context: ContextDep, caller: Verifier) -
 
 
 def _problem(error: ValidationError) -> dict[str, Any]:
-    errors = [
-        {"path": "/" + "/".join(str(part) for part in found["loc"]), "detail": found["msg"]}
-        for found in error.errors(include_input=False, include_context=False)
-    ]
-    detail = "The verification does not have the expected shape."
-    return problem_document(status=422, code="invalid_input", detail=detail, errors=errors)
+    return shape_problem(error.errors(), detail="The verification does not have the expected shape.")

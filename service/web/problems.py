@@ -1,6 +1,6 @@
 """Errors as RFC 9457 problem documents; the only place that maps codes to HTTP statuses."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -71,9 +71,35 @@ def problem_of(error: ServiceError) -> dict[str, Any]:
     return problem_document(status=status_of(type(error)), code=error.code, detail=error.detail, errors=error.errors)
 
 
+def shape_problem(found: Iterable[Mapping[str, Any]], *, detail: str) -> dict[str, Any]:
+    """Build the problem document of a body, or an item of one, that has another shape than the call takes.
+
+    Args:
+        found: What pydantic found. The offending value stays out of the answer: it may be personal data or a secret.
+        detail: What has the wrong shape, in one sentence.
+    """
+    errors = [
+        {"path": "/" + "/".join(map(str, each["loc"])), "detail": str(each["msg"]).removeprefix("Value error, ")}
+        for each in found
+    ]
+    return problem_document(status=422, code="invalid_input", detail=detail, errors=errors)
+
+
 def problem_response(document: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:
     """Answer with a problem document."""
     return JSONResponse(document, status_code=document["status"], media_type=MEDIA_TYPE, headers=headers)
+
+
+def rate_limit_headers(error: RateLimitedError) -> dict[str, str]:
+    """Return ``Retry-After``, ``RateLimit`` and ``RateLimit-Policy`` of an answer 429.
+
+    Source: draft-ietf-httpapi-ratelimit-headers, sections 3 and 4.
+    """
+    return {
+        "Retry-After": str(error.retry_after),
+        "RateLimit": f'"{error.code}";r=0;t={error.retry_after}',
+        "RateLimit-Policy": f'"{error.code}";q={error.quota};w={error.window_s}',
+    }
 
 
 async def _answer_service_error(_request: Request, error: ServiceError) -> JSONResponse:
@@ -81,7 +107,7 @@ async def _answer_service_error(_request: Request, error: ServiceError) -> JSONR
     if isinstance(error, UnauthorizedError):
         headers["WWW-Authenticate"] = 'Bearer realm="goodstanding"'
     if isinstance(error, RateLimitedError):
-        headers["Retry-After"] = str(error.retry_after)
+        headers |= rate_limit_headers(error)
     if isinstance(error, UnavailableError):
         headers["Retry-After"] = "1"
     if isinstance(error, ConflictError) and error.code == "request_in_progress":
@@ -99,17 +125,9 @@ async def _answer_protocol_error(_request: Request, error: ProtocolError) -> JSO
     return JSONResponse(body, status_code=error.status, headers=headers)
 
 
-def _pointer(location: Sequence[Any]) -> str:
-    return "/" + "/".join(str(part) for part in location)
-
-
 async def _answer_validation_error(_request: Request, error: RequestValidationError) -> JSONResponse:
-    # The offending value stays out of the answer: it may be personal data or a secret.
-    errors = [{"path": _pointer(found["loc"]), "detail": found["msg"]} for found in error.errors()]
-    document = problem_document(
-        status=422, code="invalid_input", detail="The request does not have the expected shape.", errors=errors
-    )
-    return problem_response(document)
+    detail = "The request does not have the expected shape."
+    return problem_response(shape_problem(error.errors(), detail=detail))
 
 
 async def _answer_http_exception(_request: Request, error: HTTPException) -> JSONResponse:

@@ -51,7 +51,10 @@ async def test_guessing_secrets_is_slowed_down_and_a_later_try_works(sqlite_depl
     statuses = [(await _token(sqlite_deployment, **guess))[0] for _ in range(12)]
     assert statuses == [401] * 10 + [429] * 2
     right = guess | {"client_secret": operator.credentials.client_secret}
-    assert (await _token(sqlite_deployment, **right))[0] == 429
+    status, _, headers = await _token(sqlite_deployment, **right)
+    assert (status, headers["retry-after"]) == (429, "60")
+    assert headers["ratelimit"] == '"too_many_failures";r=0;t=60'
+    assert headers["ratelimit-policy"] == '"too_many_failures";q=10;w=60'
     sqlite_deployment.clock.advance(seconds=61)
     assert (await _token(sqlite_deployment, **right))[0] == 200
 

@@ -190,3 +190,10 @@ async def test_what_is_not_there_yet_is_absent(scene: Scene) -> None:
     await scene.platform.call("PUT", "/v1/investors/inv-1", {})
     answer = await scene.platform.call("GET", "/v1/investors/inv-1/standing?as_of=2026-11-01")
     assert (answer.status_code, answer.json()["code"]) == (422, "as_of_unsupported")
+
+
+async def test_what_is_wrong_with_a_body_is_said_in_plain_words(scene: Scene) -> None:
+    answer = await scene.platform.call("POST", "/v1/verify", {"credential": "a", "presentation": "b"})
+    assert answer.json()["errors"] == [
+        {"path": "/body", "detail": "exactly one of credential and presentation is needed"}
+    ]
