@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.credentials.did import did_web_from_url
 from service.errors import ConflictError, InvalidInputError, NotFoundError
 from service.keys import Signer
+from service.schema_files import load_claims_schema
 from service.storage.audit import append_audit_entry
 from service.storage.ids import new_id
 from service.storage.tables import Organization
@@ -50,6 +51,12 @@ class NewOrganization:
     is_transfer_agent: bool = False
 
 
+def attester_classes() -> list[str]:
+    """Return what an organisation may attest as: the ids that its credentials may state."""
+    schema = load_claims_schema("qualified-investor")
+    return list(schema["properties"]["attester_class"]["enum"])
+
+
 def organization_did(base_url: str, slug: str, roles: Collection[str]) -> str:
     """Return the did:web of an organisation; an issuer's is that of its Credential Issuer Identifier."""
     folder = "issuers" if "issuer" in roles else "organizations"
@@ -68,6 +75,8 @@ def _check(new: NewOrganization) -> None:
         raise OrganizationInvalidError("name: 1 to 200 characters.")
     if not new.roles or not set(new.roles) <= SCOPES_BY_ROLE.keys():
         raise OrganizationInvalidError("roles: one or more of issuer, platform, operator.")
+    if new.attester_class is not None and new.attester_class not in attester_classes():
+        raise OrganizationInvalidError(f"attester_class: one of {', '.join(attester_classes())}.")
 
 
 async def create_organization(

@@ -79,6 +79,7 @@ async def test_parallel_retries_create_once(deployment: Deployment, operator: Me
     [
         ({"slug": "Not A Slug"}, "organization_invalid"),
         ({"roles": ["king"]}, "organization_invalid"),
+        ({"attester_class": "us_cpas"}, "organization_invalid"),
         ({"roles": []}, "invalid_input"),
         ({"name": 5}, "invalid_input"),
         ({"surprise": 1}, "invalid_input"),
