@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from service.cli.output import print_json
+from service.cli.output import JsonOption, print_json
 from service.cli.support import run_with_context
 from service.composition import read_clock
 from service.demo.seed import seed_deployment
@@ -20,6 +20,7 @@ from service.web.context import Context
 
 def seed(
     out: Annotated[Path | None, typer.Option(help="Write the seed document to this file, mode 0600.")] = None,
+    _as_json: JsonOption = False,
 ) -> None:
     """Create the demo organisations and one security; print or write what a client needs to know."""
     settings = load_settings()

@@ -75,8 +75,9 @@ async def _ensure_security(session: AsyncSession, context: Context, platform: Or
     return {"id": SECURITY_ID, "offerings": OFFERING_IDS}
 
 
-def _trust(issuer: str, types: Sequence[str], jurisdictions: Sequence[str], attester_class: str) -> TrustTerms:
-    return TrustTerms(issuer, types, jurisdictions, attester_class, None, None, None)
+def _trust(issuer: str, types: Sequence[str], attester_class: str) -> TrustTerms:
+    # No limit to jurisdictions: a credential that is shown without its jurisdiction would be out of it.
+    return TrustTerms(issuer, types, [], attester_class, None, None, None)
 
 
 async def _ensure_trust(
@@ -85,9 +86,9 @@ async def _ensure_trust(
     """Trust both issuers for their types, and the KYC provider's accreditations as what they are: a vendor's."""
     kyc, accreditor = (f"{context.base_url}/issuers/{issuers[name].slug}" for name in ("kyc", "accreditor"))
     entries = {
-        "harbour-identity": _trust(kyc, ["kyc", "aml-screening"], [], "kyc_provider"),
-        "harbour-identity-accreditation": _trust(kyc, ["qualified-investor"], ["US"], "kyc_provider"),
-        "ledger-oak": _trust(accreditor, ["qualified-investor"], ["US"], "us_cpa"),
+        "harbour-identity": _trust(kyc, ["kyc", "aml-screening"], "kyc_provider"),
+        "harbour-identity-accreditation": _trust(kyc, ["qualified-investor"], "kyc_provider"),
+        "ledger-oak": _trust(accreditor, ["qualified-investor"], "us_cpa"),
     }
     for entry_id, terms in entries.items():
         if await session.get(TrustedIssuer, (platform.id, entry_id)) is None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -10,8 +11,11 @@ from rich.console import Console
 
 from service.composition import read_clock
 from service.demo.processes import free_port, run_command, running_service
+from service.demo.seed import seed_deployment
 from service.demo.story import tell_story
 from service.fetch import Fetcher
+from service.storage.trust import judge_issuer, list_trusted_issuers
+from tests.deployment import Deployment
 from tests.requirements_support import require_program
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +31,7 @@ async def test_the_story_comes_out_as_told(tmp_path: Path) -> None:
     assert "PERMIT" in page
     assert "US_506C_ATTESTER_NOT_QUALIFIED" in page
     assert "<script" not in page
+    assert not re.search(r"<dd>(?:True|False|\[)", page)
     assert "http-equiv" in page
 
 
@@ -62,7 +67,25 @@ async def test_the_seed_is_idempotent_and_private(tmp_path: Path) -> None:
     settings = {"GOODSTANDING_DATA_DIR": str(tmp_path / "data")}
     assert (await run_command("init", settings=settings)).code == 0
     first = (await run_command("seed", settings=settings)).json()
-    assert (await run_command("seed", settings=settings)).json() == first
+    assert (await run_command("seed", "--json", settings=settings)).json() == first
     assert (tmp_path / "data" / "seed.json").stat().st_mode & 0o777 == 0o600
     assert first["organizations"]["accreditor"]["attester_class"] == "us_cpa"
     assert set(first["organizations"]["platform"]["securities"]["demo"]["offerings"]) == {"us.506c", "us.reg_s"}
+
+
+async def test_the_demo_platform_trusts_issuers_for_their_types_whatever_is_shown(
+    sqlite_deployment: Deployment, tmp_path: Path
+) -> None:
+    document = await seed_deployment(sqlite_deployment.context, tmp_path / "seed.json")
+    issuer = document["organizations"]["accreditor"]["credential_issuer"]
+    async with sqlite_deployment.context.database.reading() as session:
+        rows = await list_trusted_issuers(session, document["organizations"]["platform"]["org_id"])
+    verdict = judge_issuer(
+        rows,
+        issuer=issuer,
+        credential_type="qualified-investor",
+        jurisdiction=None,
+        attester_class=None,
+        on=sqlite_deployment.clock().date(),
+    )
+    assert verdict.trusted
