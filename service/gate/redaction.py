@@ -61,7 +61,7 @@ def _restricted(party: str | None) -> dict[str, Any]:
         "party": party,
         "basis": entry["basis"],
         "citation": "policy: restricted",
-        "message": entry["title"],
+        "message": f"{entry['title']}.",
         "evidence": {},
         "remedy": {"kind": "none"},
     }
