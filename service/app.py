@@ -14,7 +14,7 @@ from service.composition import build_context, read_clock
 from service.gate.api import router as gate_router
 from service.issuer.api import router as issuer_router
 from service.organizations.api import router as organizations_router
-from service.organizations.throttle import FailureThrottle
+from service.organizations.throttle import AuthenticationThrottle
 from service.settings import Settings
 from service.storage.migrate import check_schema
 from service.verifier.api import router as verifier_router
@@ -83,7 +83,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock
     )
     app.state.context = build_context(settings, clock=clock)
     app.state.token_cache = TokenCache()
-    app.state.throttle = FailureThrottle()
+    app.state.throttle = AuthenticationThrottle()
     install_problem_handlers(app)
     install_openapi(app)
     for router in (docs_router, probes_router, organizations_router, issuer_router, verifier_router, gate_router):

@@ -6,7 +6,7 @@ from service.credentials.credential_types import vct_of
 from service.credentials.jose import b64url_decode, b64url_encode
 from service.credentials.presentation import present_sd_jwt
 from service.demo.stage import Stage
-from service.demo.storyteller import Step
+from service.demo.storyteller import Step, merge_checks
 from service.keys import FileKeystore
 
 
@@ -35,7 +35,7 @@ def _borrow(stage: Stage, credential: str, audience: str, nonce: str) -> str:
 def _tell(step: Step, verdict: dict[str, Any], failed_check: str) -> None:
     failed = [check for check in verdict["checks"] if check["outcome"] == "fail"]
     step.details = [f"{check['check']}: {check['detail']} [{check['code']}]" for check in failed]
-    step.picture("checks", checks=verdict["checks"])
+    step.picture("checks", checks=merge_checks(verdict["checks"]))
     names = [check["check"] for check in failed]
     step.expect(verdict["valid"] is False and failed_check in names, f"{verdict['outcome']} at {', '.join(names)}")
 

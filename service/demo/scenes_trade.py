@@ -8,7 +8,7 @@ from service.demo import cases
 from service.demo.holder import Holder
 from service.demo.processes import run_command
 from service.demo.stage import Stage
-from service.demo.storyteller import Step
+from service.demo.storyteller import Step, merge_checks
 
 
 def _tell_reasons(step: Step, decision: dict[str, Any]) -> None:
@@ -37,7 +37,7 @@ async def present(stage: Stage, holder: Holder, purpose: str) -> None:
         verdict = await stage.platform.get(f"/v1/presentation-requests/{request['id']}")
         passed = [check["check"] for check in verdict["checks"] if check["outcome"] == "pass"]
         step.details = [f"passed: {', '.join(sorted(set(passed)))}"]
-        step.picture("checks", checks=verdict["checks"])
+        step.picture("checks", checks=merge_checks(verdict["checks"]))
         step.expect(verdict["state"] == "verified", f"{verdict['state']}, {len(verdict['credentials'])} credentials")
 
 

@@ -82,3 +82,13 @@ class Storyteller:
     def came_true(self) -> bool:
         """Whether every step came out as told."""
         return bool(self.steps) and all(step.as_told for step in self.steps)
+
+
+def merge_checks(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return each named check once, for pictures: the first that did not pass stands for its name."""
+    merged: dict[str, dict[str, Any]] = {}
+    for check in checks:
+        known = merged.setdefault(check["check"], check)
+        if known["outcome"] == "pass":
+            merged[check["check"]] = check
+    return list(merged.values())

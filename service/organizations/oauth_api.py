@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from service.errors import ProtocolError
 from service.organizations.clients import authenticate_client, grant_scopes
-from service.organizations.throttle import FailureThrottle, TooManyFailuresError
+from service.organizations.throttle import AuthenticationThrottle, TooManyFailuresError
 from service.storage.tables import ApiClient
 from service.storage.tables.organizations import SYSTEM_ORG_ID
 from service.web import signing
@@ -54,19 +54,16 @@ def _read_credentials(request: Request, form: dict[str, str]) -> tuple[str, str]
 
 
 async def _authenticate(
-    context: Context, throttle: FailureThrottle, client_id: str, secret: str, peer: str
+    context: Context, throttle: AuthenticationThrottle, client_id: str, secret: str, peer: str
 ) -> ApiClient:
     now = context.clock()
-    names = (f"client {client_id}", f"peer {peer}")
-    for name in names:
-        throttle.check(name, now)
+    throttle.check(client_id, peer, now)
     async with context.database.reading() as session:
         client = await authenticate_client(session, client_id, secret)
     if client is None:
-        for name in names:
-            throttle.record_failure(name, now)
+        throttle.record_failure(client_id, peer, now)
         raise _invalid_client()
-    throttle.clear(names[0])
+    throttle.record_success(client_id)
     return client
 
 

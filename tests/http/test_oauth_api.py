@@ -4,6 +4,7 @@ import base64
 
 import pytest
 
+from service.organizations.throttle import MAX_FAILURES_PER_PEER
 from tests.deployment import Deployment
 
 
@@ -81,3 +82,22 @@ async def test_no_token_a_foreign_one_and_a_wrong_scope_are_told_apart(sqlite_de
     assert (await get("/v1/organizations", headers={"Authorization": forged})).json()["code"] == "invalid_token"
     answer = await get("/v1/organizations", headers={"Authorization": good})
     assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
+
+
+async def test_one_client_that_guesses_does_not_lock_out_its_neighbours(sqlite_deployment: Deployment) -> None:
+    guessing = await sqlite_deployment.add_organization("guessing", "operator")
+    neighbour = await sqlite_deployment.add_organization("neighbour", "operator")
+    guess = {"grant_type": "client_credentials", "client_id": guessing.credentials.client_id, "client_secret": "guess"}
+    for _ in range(12):
+        await _token(sqlite_deployment, **guess)
+    assert (await sqlite_deployment.headers(neighbour, "admin"))["Authorization"].startswith("Bearer ")
+
+
+async def test_an_address_that_invents_clients_is_slowed_down_too(sqlite_deployment: Deployment) -> None:
+    form = {"grant_type": "client_credentials", "client_secret": "guess"}
+    statuses = [
+        (await _token(sqlite_deployment, client_id=f"client_{number}", **form))[0]
+        for number in range(MAX_FAILURES_PER_PEER + 1)
+    ]
+    assert set(statuses[:-1]) == {401}
+    assert statuses[-1] == 429
