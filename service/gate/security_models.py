@@ -109,7 +109,11 @@ class GrantTerms(StrictModel):
 
 
 class OpeningLot(StrictModel):
-    """A lot that was held before the register came here."""
+    """A lot that was held before the register came here.
+
+    Where the holding period of the person before continues (``nonaffiliate``, ``gift``, ``estate``,
+    ``pledge_recourse``) and ``tack_from`` is not known, rules that need it say so: ``INPUT_MISSING``.
+    """
 
     investor_ref: ClientId
     offering_id: ClientId
@@ -122,8 +126,6 @@ class OpeningLot(StrictModel):
 
     @model_validator(mode="after")
     def _check_dates(self) -> Self:
-        if self.from_ in ("nonaffiliate", "gift", "estate", "pledge_recourse") and self.tack_from is None:
-            raise ValueError("tack_from is required where the holding period of the person before continues")
         if self.tack_from is not None and self.tack_from > self.acquired_on:
             raise ValueError("tack_from must not be after acquired_on")
         return self

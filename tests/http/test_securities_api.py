@@ -91,7 +91,6 @@ async def test_opening_positions_are_entered_once_and_never_above_what_was_issue
     [
         ({"offering_id": "none"}, "invalid_lot"),
         ({"acquired_on": "2026-11-24"}, "invalid_lot"),
-        ({"from": "nonaffiliate"}, "invalid_input"),
         ({"from": "gift", "tack_from": "2025-01-01"}, "invalid_input"),
         ({"from": "thief"}, "invalid_input"),
         ({"quantity": "-1"}, "invalid_input"),
@@ -102,6 +101,18 @@ async def test_lots_that_cannot_be_are_refused(market: Market, change: dict[str,
     answer = await market.call("POST", "/v1/securities/note/positions", {"lots": [lot | change]})
     assert (answer.status_code, answer.json()["code"]) == (422, code)
     assert await market.positions() == {}
+
+
+async def test_a_lot_whose_earlier_holding_is_unknown_is_kept_and_not_sold_on_it(market: Market) -> None:
+    lot = {"quantity": "5", "acquired_on": "2026-10-01", "from": "nonaffiliate", "offering_id": "reg-d"}
+    await market.admit("alice")
+    await market.admit("bob")
+    entered = await market.call("POST", "/v1/securities/note/positions", {"lots": [lot | {"investor_ref": "alice"}]})
+    assert entered.status_code == 201, entered.text
+    decision = await market.decide(market.sell("alice", "bob", quantity="5"))
+    assert decision["outcome"] == "deny"
+    missing = [reason["evidence"].get("field") for reason in decision["reasons"] if reason["code"] == "INPUT_MISSING"]
+    assert "seller.lots[0].tack_from" in missing
 
 
 async def test_grants_are_the_registrars_to_give(market: Market) -> None:
