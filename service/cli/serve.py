@@ -1,5 +1,6 @@
 """``serve``: run the HTTP service."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -23,6 +24,7 @@ from service.web.logs import configure_logs
 
 BEHIND_PROXY_PORT = 8000
 GRACE_S = 10
+GC_THRESHOLDS = (20_000, 20, 50)  # of Python's three generations; its own are (700, 10, 10)
 BACKLOG = 2048
 
 
@@ -45,7 +47,16 @@ def build_application() -> ASGIApp:
     Thread(target=_end_with_parent, daemon=True).start()
     settings = load_settings()
     configure_logs(settings.log_level)
-    return create_app(settings)
+    application = create_app(settings)
+    _settle_garbage_collector()
+    return application
+
+
+def _settle_garbage_collector() -> None:
+    """Leave what lives as long as the process out of later collections: scanning it took a third of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def _default_port(base_url: str) -> int:
