@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from service.credentials.credential_types import vct_of
 from service.credentials.jose import b64url_decode, b64url_encode
 from service.credentials.presentation import present_sd_jwt
 from service.demo.stage import Stage
@@ -42,9 +41,7 @@ def _tell(step: Step, verdict: dict[str, Any], failed_check: str) -> None:
 
 async def refuse_forgeries(stage: Stage) -> None:
     """Neither an altered credential nor a borrowed one verifies."""
-    held = await stage.kept["ada"].ask("list")
-    kyc_id = next(entry["id"] for entry in held["credentials"] if entry["vct"] == vct_of("kyc"))
-    credential = (await stage.kept["ada"].ask("show", kyc_id))["credential"]
+    credential = (await stage.kept["ada"].ask("show", stage.kept["identity"]))["credential"]
     with stage.teller.step("platform", "Verify a credential whose expiry was altered") as step:
         verdict = await stage.platform.post("/v1/verify", {"credential": _alter(credential)})
         _tell(step, verdict, "signature")

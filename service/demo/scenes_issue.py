@@ -42,14 +42,13 @@ async def _accept(stage: Stage, holder: Holder, offer: Any, title: str) -> Any:
 async def grant_three_credentials(stage: Stage) -> None:
     """KYC with a transaction code, screening, accreditation; each offered, accepted and kept."""
     ada, today = stage.holder("ada"), stage.now.astimezone(NEW_YORK).date()
-    await ada.ask("init")
     with stage.teller.step("issuer", "The KYC provider offers an identity credential") as step:
         offer = await _offer(stage.kyc, "kyc", cases.identity_of_us_person(today), ada, tx_code=True)
         step.details = [offer["deep_link"], f"transaction code, told to the investor separately: {offer['tx_code']}"]
         step.picture("offer", qr=qr_svg(offer["deep_link"]), link=offer["web_link"])
         step.expect(offer["tx_code"].isdigit(), "offer made; QR below")
     print_qr(stage.teller.console, offer["deep_link"])
-    await _accept(stage, ada, offer, "KYC: I am me")
+    stage.kept["identity"] = (await _accept(stage, ada, offer, "KYC: I am me"))["credentials"][0]["id"]
     screening = await _offer(stage.kyc, "aml-screening", cases.screening(stage.now), ada)
     await _accept(stage, ada, screening, "AML screening: on no list")
     granted = await _offer(stage.accreditor, "qualified-investor", cases.accreditation(today), ada)
