@@ -11,7 +11,7 @@ from service import __version__
 # name -> module, attribute, one line of help; the order is that of ``--help``
 COMMANDS = {
     "init": ("service.cli.admin", "init", "Create or migrate the database and make the deployment's own keys."),
-    "seed": ("service.cli.demo", "seed", "Create the demo organisations and one security."),
+    "seed": ("service.cli.seed", "seed", "Create the demo organisations and one security."),
     "serve": ("service.cli.serve", "serve", "Run the service."),
     "demo": ("service.cli.demo", "demo", "Play the whole story on a fresh deployment."),
     "org": ("service.cli.orgs", "app", "Organisations, their roles and their API clients."),

@@ -1,12 +1,13 @@
 """Middle scenes: disclosure, the permit, settlement, revocation, the denial, replay."""
 
+import asyncio
 import json
 from typing import Any
 
 from service.credentials.credential_types import type_of
 from service.demo import cases
 from service.demo.holder import Holder
-from service.demo.processes import run_command
+from service.demo.processes import Finished, run_command
 from service.demo.stage import Stage
 from service.demo.storyteller import Step, merge_checks
 
@@ -84,7 +85,6 @@ async def revoke_and_deny(stage: Stage) -> None:
 
 async def refuse_by_policy(stage: Stage) -> None:
     """A KYC vendor is outside the safe harbour: our policy refuses, not the law."""
-    await present(stage, stage.kept["bob"], "us.506c")
     with stage.teller.step("platform", "May bob buy, accredited by a KYC vendor?") as step:
         decision = await decide(stage, stage.kept["bob"], "us.506c", "trade-3")
         _tell_reasons(step, decision)
@@ -95,7 +95,6 @@ async def refuse_by_policy(stage: Stage) -> None:
 
 async def permit_offshore(stage: Stage) -> None:
     """A buyer outside the United States, under Regulation S, with a legend on the units."""
-    await present(stage, stage.kept["chen"], "us.reg_s")
     with stage.teller.step("platform", "May chen buy 100 units offshore under Regulation S?") as step:
         asserted = {"buyer": {"offshore": True, "regs_certified": True}}
         decision = await decide(stage, stage.kept["chen"], "us.reg_s", "trade-4", trade=asserted)
@@ -104,13 +103,18 @@ async def permit_offshore(stage: Stage) -> None:
         step.expect(decision["outcome"] == "permit" and legend, "PERMIT with a legend on the units")
 
 
-async def replay_first(stage: Stage) -> None:
-    """Anyone with the bundle comes to the same decision, offline."""
+async def start_replay(stage: Stage) -> "asyncio.Task[Finished]":
+    """Let a process of its own replay the first decision while the story goes on."""
     bundle = await stage.platform.get(f"/v1/transfers/{stage.kept['first']['id']}/bundle")
     file = stage.folder / "bundle.json"
     file.write_text(json.dumps(bundle))
+    return asyncio.create_task(run_command("replay", str(file), "--json", settings=stage.settings))
+
+
+async def end_replay(stage: Stage, replay: "asyncio.Task[Finished]") -> None:
+    """Anyone with the bundle comes to the same decision, offline."""
     with stage.teller.step("anyone", "Replay the first decision offline from its bundle") as step:
-        finished = await run_command("replay", str(file), "--json", settings=stage.settings)
+        finished = await replay
         again = finished.json()
         same = finished.code == 0 and again["decision_hash"] == stage.kept["first"]["decision_hash"]
         step.expect(same, f"same outcome, same reasons, same hash {stage.kept['first']['decision_hash'][:23]}...")

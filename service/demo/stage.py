@@ -54,10 +54,9 @@ def _make_settings(folder: Path) -> dict[str, str]:
 
 async def _prepare(folder: Path, settings: Mapping[str, str]) -> dict[str, Any]:
     seed_file = folder / "seed.json"
-    for command in (("init",), ("seed", "--out", str(seed_file))):
-        finished = await run_command(*command, settings=settings)
-        if finished.code != 0:
-            raise DemoError(f"{command[0]}: {finished.err.strip() or finished.out.strip()}")
+    finished = await run_command("seed", "--out", str(seed_file), settings=settings)
+    if finished.code != 0:
+        raise DemoError(f"seed: {finished.err.strip() or finished.out.strip()}")
     document: dict[str, Any] = json.loads(seed_file.read_text())
     return document
 

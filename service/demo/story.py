@@ -1,5 +1,6 @@
 """The whole story in order, over real HTTP, with the wallet as a process of its own."""
 
+import asyncio
 import tempfile
 from datetime import datetime
 from pathlib import Path
@@ -16,15 +17,21 @@ from service.errors import ServiceError
 async def _play(folder: Path, teller: Storyteller, now: datetime) -> None:
     async with open_stage(folder, teller, now) as stage:
         await scenes_issue.introduce_parties(stage)
+        others = asyncio.create_task(scenes_issue.grant_to_others(stage))
         await scenes_issue.grant_three_credentials(stage)
         await scenes_trade.present(stage, stage.kept["ada"], "us.506c")
         await scenes_trade.permit_and_settle(stage)
+        replay = await scenes_trade.start_replay(stage)
         await scenes_trade.revoke_and_deny(stage)
-        await scenes_issue.grant_to_others(stage)
+        await others
+        await asyncio.gather(
+            scenes_trade.present(stage, stage.kept["bob"], "us.506c"),
+            scenes_trade.present(stage, stage.kept["chen"], "us.reg_s"),
+        )
         await scenes_trade.refuse_by_policy(stage)
         await scenes_attack.refuse_forgeries(stage)
         await scenes_trade.permit_offshore(stage)
-        await scenes_trade.replay_first(stage)
+        await scenes_trade.end_replay(stage, replay)
 
 
 async def tell_story(console: Console, *, now: datetime, report: Path | None) -> bool:

@@ -64,6 +64,7 @@ class Storyteller:
         finally:
             step.milliseconds = (time.perf_counter() - started) * 1000
             self.steps.append(step)
+            step.number = len(self.steps)  # in the order in which they end: two may run at once
             self._print(step)
 
     def _print(self, step: Step) -> None:
