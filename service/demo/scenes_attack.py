@@ -39,9 +39,14 @@ def _tell(step: Step, verdict: dict[str, Any], failed_check: str) -> None:
     step.expect(verdict["valid"] is False and failed_check in names, f"{verdict['outcome']} at {', '.join(names)}")
 
 
+async def steal_credential(stage: Stage) -> None:
+    """Copy ada's identity credential out of her wallet; her key stays where it is."""
+    stage.kept["stolen"] = (await stage.kept["ada"].ask("show", stage.kept["identity"]))["credential"]
+
+
 async def refuse_forgeries(stage: Stage) -> None:
     """Neither an altered credential nor a borrowed one verifies."""
-    credential = (await stage.kept["ada"].ask("show", stage.kept["identity"]))["credential"]
+    credential = stage.kept["stolen"]
     with stage.teller.step("platform", "Verify a credential whose expiry was altered") as step:
         verdict = await stage.platform.post("/v1/verify", {"credential": _alter(credential)})
         _tell(step, verdict, "signature")

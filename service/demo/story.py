@@ -23,12 +23,14 @@ async def _play(folder: Path, teller: Storyteller, now: datetime) -> None:
         await scenes_trade.permit_and_settle(stage)
         replay = await scenes_trade.start_replay(stage)
         await scenes_trade.revoke_and_deny(stage)
+        stealing = asyncio.create_task(scenes_attack.steal_credential(stage))
         await others
         await asyncio.gather(
             scenes_trade.present(stage, stage.kept["bob"], "us.506c"),
             scenes_trade.present(stage, stage.kept["chen"], "us.reg_s"),
         )
         await scenes_trade.refuse_by_policy(stage)
+        await stealing
         await scenes_attack.refuse_forgeries(stage)
         await scenes_trade.permit_offshore(stage)
         await scenes_trade.end_replay(stage, replay)
