@@ -5,26 +5,22 @@ The facts are in the scenario format; every one names its source. Attributes tha
 Source: gate.md section 4.
 """
 
-import hashlib
 import json
 import secrets
 from collections.abc import Mapping
 from typing import Any
 
-import rfc8785
-
 from service.gate.assessment import Assessment, Inquiry
+from service.gate.decision_format import BUNDLE_FORMAT
 from service.gate.decisions import SignedDecision, format_instant
 from service.gate.held_credentials import HeldCredential
-
-FORMAT = "goodstanding-decision-bundle/1"
 
 
 def collect_inputs(inquiry: Inquiry, assessment: Assessment) -> dict[str, Any]:
     """Collect what a decision is made from, with a salt: its digest is signed, and must not let facts be guessed."""
     head, verdict = inquiry.access.head, assessment.verdict
     return {
-        "format": FORMAT,
+        "format": BUNDLE_FORMAT,
         "salt": secrets.token_urlsafe(16),
         "decided_at": format_instant(inquiry.now),
         "rules": {"version": verdict.rules_version, "sha256": verdict.rules_sha256},
@@ -40,11 +36,6 @@ def collect_inputs(inquiry: Inquiry, assessment: Assessment) -> dict[str, Any]:
         ],
         "credentials": [_describe_credential(each) for each in assessment.credentials],
     }
-
-
-def digest_inputs(inputs: Mapping[str, Any]) -> str:
-    """Return the digest over the RFC 8785 form that the decision signs."""
-    return f"sha256:{hashlib.sha256(rfc8785.dumps(dict(inputs))).hexdigest()}"
 
 
 def build_bundle(inputs: dict[str, Any], signed: SignedDecision, public_jwk: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 Source: gate.md section 4; RFC 8785; api.md section 5.
 """
 
-import hashlib
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
@@ -14,12 +13,12 @@ from typing import Any
 import rfc8785
 
 from service.credentials.jose import sign_jws
+from service.gate.decision_format import DECISION_TYP, hash_canonical
 from service.gate.projections import project_decision
 from service.gate.verdict import Verdict
 from service.keys import Signer
 from service.storage.tables import SigningKey
 
-TYP = "transfer-decision+jwt"
 NOT_ADVICE = "No legal advice. A permit means: no restriction found under these rules with these facts at this time."
 
 
@@ -111,17 +110,12 @@ def build_payload(subject: Subject, verdict: Verdict) -> dict[str, Any]:
     return payload
 
 
-def hash_payload(payload: Mapping[str, Any]) -> str:
-    """Return ``sha256:`` and the hex digest over the RFC 8785 form."""
-    return f"sha256:{hashlib.sha256(rfc8785.dumps(dict(payload))).hexdigest()}"
-
-
 def sign_decision(payload: Mapping[str, Any], *, key: SigningKey, signer: Signer) -> SignedDecision:
     """Sign a payload with the organisation's gate key; the signed bytes are the hashed ones."""
     canonical = rfc8785.dumps(dict(payload))
-    header = {"alg": key.alg, "typ": TYP, "kid": f"{payload['iss']}#{key.kid}"}
+    header = {"alg": key.alg, "typ": DECISION_TYP, "kid": f"{payload['iss']}#{key.kid}"}
     jws = sign_jws(header, canonical, signer.signing_function(key.kid))
-    return SignedDecision(canonical.decode(), hash_payload(payload), jws)
+    return SignedDecision(canonical.decode(), hash_canonical(payload), jws)
 
 
 def build_answer(signed: SignedDecision, *, reservation_state: str | None) -> dict[str, Any]:

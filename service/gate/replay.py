@@ -13,8 +13,7 @@ import rfc8785
 
 from service.credentials.jose import jwk_thumbprint, load_key, parse_json, parse_jws, verify_jws
 from service.errors import MalformedError, ServiceError
-from service.gate.bundle import FORMAT, digest_inputs
-from service.gate.decisions import TYP, hash_payload
+from service.gate.decision_format import BUNDLE_FORMAT, DECISION_TYP, hash_canonical
 from service.gate.verdict import Verdict, evaluate_encoded
 from service.rules import RULES_SHA256, RULES_VERSION
 
@@ -54,7 +53,7 @@ def replay_text(text: bytes) -> list[str]:
 
 
 def _compare(bundle: Mapping[str, Any]) -> Iterator[str]:
-    if bundle["format"] != FORMAT:
+    if bundle["format"] != BUNDLE_FORMAT:
         raise UnreadableBundleError("The format of the bundle is not known.")
     rules = bundle["rules"]
     if (rules["version"], rules["sha256"]) != (RULES_VERSION, RULES_SHA256):
@@ -63,7 +62,7 @@ def _compare(bundle: Mapping[str, Any]) -> Iterator[str]:
     verdict = evaluate_encoded([each["facts"] for each in bundle["evaluations"]])
     yield from _compare_answer(_describe(verdict), payload)
     inputs = {name: value for name, value in bundle.items() if name != "decision"}
-    if digest_inputs(inputs) != payload["inputs_sha256"]:
+    if hash_canonical(inputs) != payload["inputs_sha256"]:
         yield "inputs: the bundle does not hold what was decided on"
     yield from _check_signature(bundle["decision"])
 
@@ -86,11 +85,11 @@ def _compare_answer(again: Mapping[str, Any], payload: Mapping[str, Any]) -> Ite
 
 def _check_signature(decision: Mapping[str, Any]) -> Iterator[str]:
     payload, jwk = decision["payload"], decision["public_jwk"]
-    if hash_payload(payload) != decision["decision_hash"]:
+    if hash_canonical(payload) != decision["decision_hash"]:
         yield "decision_hash: not the hash of the payload"
     parsed = parse_jws(decision["jws"])
     try:
-        verify_jws(parsed, load_key(jwk), expected_typ={TYP})
+        verify_jws(parsed, load_key(jwk), expected_typ={DECISION_TYP})
     except ServiceError as error:
         yield f"jws: {error.code}"
     if parsed.payload != rfc8785.dumps(dict(payload)):

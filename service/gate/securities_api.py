@@ -21,7 +21,8 @@ from service.gate.facts import zone_of
 from service.gate.securities import Saved
 from service.gate.security_models import GrantTerms, OfferingTerms, OpeningPositions, SecurityTerms
 from service.web.auth import Caller, require_scope
-from service.web.context import Context, ContextDep
+from service.web.context import Context
+from service.web.dependencies import ContextDep
 from service.web.idempotency import Answer, answer_once
 from service.web.models import Page
 from service.web.openapi import answers, takes_idempotency_key

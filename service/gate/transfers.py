@@ -11,7 +11,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import UnavailableError
 from service.gate.assessment import Assessment, Inquiry, assess
-from service.gate.bundle import build_bundle, collect_inputs, digest_inputs, dump_bundle
+from service.gate.bundle import build_bundle, collect_inputs, dump_bundle
+from service.gate.decision_format import hash_canonical
 from service.gate.decisions import (
     Parties,
     SignedDecision,
@@ -173,7 +174,7 @@ def _name_party(inquiry: Inquiry, party: PartyRef | None) -> str | None:
 async def _record(inquiry: Inquiry, assessment: Assessment, key: str) -> Transfer:
     """Sign, and add decision and audit entry to the transaction."""
     inputs = collect_inputs(inquiry, assessment)
-    subject = await describe_subject(inquiry, assessment, new_id("trf"), inputs_sha256=digest_inputs(inputs))
+    subject = await describe_subject(inquiry, assessment, new_id("trf"), inputs_sha256=hash_canonical(inputs))
     signing_key = await get_active_key(inquiry.session, inquiry.organization.id, GATE)
     signer, verdict, request = inquiry.context.signer, assessment.verdict, inquiry.request
     signed = sign_decision(build_payload(subject, verdict), key=signing_key, signer=signer)

@@ -23,7 +23,8 @@ from service.gate.transfer_models import (
 from service.gate.transfers import answer_first, decide_transfer, read_signed
 from service.storage.tables import Transfer
 from service.web.auth import Caller, require_scope
-from service.web.context import Context, ContextDep
+from service.web.context import Context
+from service.web.dependencies import ContextDep
 from service.web.idempotency import read_idempotency_key
 from service.web.openapi import answers, takes_idempotency_key
 from service.web.problems import problem_of, shape_problem

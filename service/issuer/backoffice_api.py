@@ -13,7 +13,7 @@ from service.issuer.credentials import CredentialView
 from service.issuer.identity import get_issuer
 from service.issuer.offers import DEFAULT_LIFETIME, MAX_LIFETIME, MadeOffer, OfferRequest, OfferView
 from service.web.auth import Caller, require_scope
-from service.web.context import ContextDep
+from service.web.dependencies import ContextDep
 from service.web.idempotency import Answer, answer_once
 from service.web.models import Page, StrictModel
 from service.web.openapi import answers, takes_idempotency_key

@@ -13,7 +13,8 @@ from service.issuer.notifications import read_notification, record_notification
 from service.issuer.offer_page import PAGE_HEADERS, render_gone, render_offer
 from service.issuer.offers import build_offer_object, find_offer_by_link
 from service.issuer.tokens import exchange_code, invalid_token, read_token_request
-from service.web.context import Context, ContextDep
+from service.web.context import Context
+from service.web.dependencies import ContextDep
 from service.web.forms import read_form
 from service.web.openapi import takes_form, takes_json
 

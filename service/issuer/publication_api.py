@@ -17,7 +17,7 @@ from service.issuer.metadata import (
 )
 from service.issuer.status import list_status_list_uris, read_status_list_token, seconds_to_next_tick
 from service.schema_files import load_type_metadata
-from service.web.context import ContextDep
+from service.web.dependencies import ContextDep
 from service.web.openapi import answers_media
 from service.web.signing import ISSUER, get_active_key, list_published_keys, sign_token
 

@@ -13,7 +13,7 @@ from service.organizations.organizations import NewOrganization
 from service.storage.tables import Organization, SigningKey
 from service.web import signing
 from service.web.auth import Caller, require_scope
-from service.web.context import ContextDep
+from service.web.dependencies import ContextDep
 from service.web.idempotency import Answer, answer_once
 from service.web.models import AnswerModel, Page, StrictModel, TextIfAny
 from service.web.openapi import answers, answers_media, takes_idempotency_key

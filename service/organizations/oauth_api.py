@@ -15,7 +15,8 @@ from service.storage.tables import ApiClient
 from service.storage.tables.organizations import SYSTEM_ORG_ID
 from service.web import signing
 from service.web.auth import SCOPES, TOKEN_LIFETIME, issue_access_token
-from service.web.context import Context, ContextDep
+from service.web.context import Context
+from service.web.dependencies import ContextDep
 from service.web.forms import read_form
 from service.web.openapi import takes_form
 from service.web.problems import rate_limit_headers

@@ -10,7 +10,7 @@ from service.verifier.answer_models import InvestorAnswer, StandingAnswer
 from service.verifier.investors import describe_investor, put_investor, read_standing
 from service.verifier.models import ClientId, InvestorBody
 from service.web.auth import Caller, require_scope
-from service.web.context import ContextDep
+from service.web.dependencies import ContextDep
 from service.web.openapi import answers
 from service.web.routing import v1_router
 

@@ -9,7 +9,7 @@ from service.storage.tables import Organization
 from service.verifier.page import CONTENT_SECURITY_POLICY, render_request_page
 from service.verifier.requests import build_deep_link, find_request, load_request_object, state_of
 from service.verifier.responses import take_response
-from service.web.context import ContextDep
+from service.web.dependencies import ContextDep
 from service.web.forms import read_form
 from service.web.openapi import answers_media, takes_form
 

@@ -18,7 +18,7 @@ from service.verifier.requests import (
     describe_request,
 )
 from service.web.auth import Caller, require_scope
-from service.web.context import ContextDep
+from service.web.dependencies import ContextDep
 from service.web.idempotency import Answer, answer_once
 from service.web.models import Page
 from service.web.openapi import answers, takes_idempotency_key

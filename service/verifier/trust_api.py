@@ -16,7 +16,7 @@ from service.verifier.trust import (
     put_trusted_issuer,
 )
 from service.web.auth import Caller, require_scope
-from service.web.context import ContextDep
+from service.web.dependencies import ContextDep
 from service.web.models import Page
 from service.web.openapi import answers
 from service.web.pagination import DEFAULT_LIMIT, After, Limit, page_of

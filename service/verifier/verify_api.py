@@ -10,7 +10,7 @@ from service.verifier.models import BatchBody, VerificationBody
 from service.verifier.verification import Expected
 from service.verifier.verify import Verification, verify_all
 from service.web.auth import Caller, require_scope
-from service.web.context import ContextDep
+from service.web.dependencies import ContextDep
 from service.web.openapi import answers
 from service.web.problems import shape_problem
 from service.web.routing import v1_router

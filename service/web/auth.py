@@ -17,7 +17,8 @@ from service.storage.ids import new_id
 from service.storage.tables import SigningKey
 from service.storage.tables.organizations import SYSTEM_ORG_ID
 from service.web import signing
-from service.web.context import Context, get_context
+from service.web.context import Context
+from service.web.dependencies import get_context
 
 SCOPES = {
     "issuer": "Offer, list and revoke credentials.",

@@ -1,11 +1,8 @@
-"""What a request needs from the process, built once by the composition root."""
+"""What a request or a command needs from the process, built once by the composition root."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
-
-from fastapi import Depends, Request
 
 from service.fetch import Fetcher
 from service.keys import Signer
@@ -21,12 +18,3 @@ class Context:
     signer: Signer
     fetcher: Fetcher
     clock: Callable[[], datetime]
-
-
-def get_context(request: Request) -> Context:
-    """Return the context of the running application."""
-    context: Context = request.app.state.context
-    return context
-
-
-ContextDep = Annotated[Context, Depends(get_context)]

@@ -8,7 +8,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from service.errors import UnavailableError
 from service.settings import read_metrics_folder
-from service.web.context import ContextDep
+from service.web.dependencies import ContextDep
 from service.web.openapi import answers_media
 
 DATABASE_TIMEOUT_S = 2.0

@@ -1,0 +1,18 @@
+"""What a decision and its bundle are called and hashed by; apart, so that a replay loads no database.
+
+Source: gate.md section 4; RFC 8785.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import rfc8785
+
+BUNDLE_FORMAT = "goodstanding-decision-bundle/1"
+DECISION_TYP = "transfer-decision+jwt"
+
+
+def hash_canonical(members: Mapping[str, Any]) -> str:
+    """Return ``sha256:`` and the hex digest over the RFC 8785 form."""
+    return f"sha256:{hashlib.sha256(rfc8785.dumps(dict(members))).hexdigest()}"
