@@ -11,11 +11,11 @@ from service.cli.output import JsonOption, new_app, print_fields, print_json, pr
 from service.rules.catalog import (
     REGIMES,
     RULES_SHA256,
-    RULES_VERSION,
     describe_regime,
     describe_rule,
     list_rules,
 )
+from service.rules.law import RULES_VERSION
 from service.rules.purposes import PURPOSES, describe_purpose
 from service.rules.scenario import Judgement, judge_text
 from service.rules.scenario_text import ScenarioFileError

@@ -1,28 +1,30 @@
-"""Every rule in force, the regimes by id, and the identity of this rule set.
+"""Every rule, the regimes, tests and limits by id, and the identity of a version of the rule set.
 
-A new regime is one file in ``packs`` and one name in ``REGIMES``.
+Packs are found, not listed: a file in ``packs`` that defines ``REGIMES``, ``TESTS`` or ``LIMITS`` is part of the rule
+set.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
+from service.rules import packs
+from service.rules.law import CURRENT_LAW, Law, Schedule
 from service.rules.packs import (
     always_credentials,
     always_identity,
     forced,
     mechanics,
     register_limits,
-    us_506c,
     us_holder_caps,
-    us_reg_s,
 )
 from service.rules.rule import Regime, Rule
-
-RULES_VERSION = "2026.11.0"
-"""Year, month and serial of the rule set; changes with every change of a verdict."""
+from service.rules.worksheet import InvestorLimit, InvestorTest
 
 ALWAYS_RULES: tuple[Rule, ...] = (
     *always_identity.RULES,
@@ -32,48 +34,83 @@ ALWAYS_RULES: tuple[Rule, ...] = (
     *forced.RULES,
     *us_holder_caps.RULES,
 )
-REGIMES: Mapping[str, Regime] = MappingProxyType({pack.REGIME.id: pack.REGIME for pack in (us_506c, us_reg_s)})
+_Entry = TypeVar("_Entry", Regime, InvestorTest, InvestorLimit)
+_MODULES = [import_module(f"{packs.__name__}.{found.name}") for found in iter_modules(packs.__path__)]
 
 
-def list_rules() -> dict[str, Rule]:
-    """Return every rule by its id, in the order of evaluation."""
+def _gather(attribute: str, _kind: type[_Entry]) -> Mapping[str, _Entry]:
+    entries: list[_Entry] = [entry for module in _MODULES for entry in getattr(module, attribute, ())]
+    return MappingProxyType({entry.id: entry for entry in sorted(entries, key=lambda entry: entry.id)})
+
+
+REGIMES = _gather("REGIMES", Regime)
+TESTS = _gather("TESTS", InvestorTest)
+LIMITS = _gather("LIMITS", InvestorLimit)
+
+
+def list_rules(law: Law = CURRENT_LAW) -> dict[str, Rule]:
+    """Return every rule that a law knows by its id, in the order of evaluation."""
     rules = [*ALWAYS_RULES, *(rule for regime in REGIMES.values() for rule in regime.rules)]
-    return {rule.id: rule for rule in rules}
+    return {rule.id: rule for rule in rules if rule.is_known(law)}
 
 
-def describe_rule(rule: Rule) -> dict[str, Any]:
+def describe_rule(rule: Rule, law: Law = CURRENT_LAW) -> dict[str, Any]:
     """Return a rule's declared data as JSON values."""
     return {
-        "id": rule.id,
-        "citation": rule.citation,
-        "source": rule.source,
-        "confidence": rule.confidence,
+        **_describe_text(rule, law),
         "basis": rule.basis,
-        "effective_from": rule.effective_from.isoformat() if rule.effective_from else None,
         "effective_to": rule.effective_to.isoformat() if rule.effective_to else None,
         "actions": sorted(rule.actions),
         "inputs": list(rule.inputs),
-        "parameters": dict(rule.parameters),
     }
 
 
-def describe_regime(regime: Regime) -> dict[str, Any]:
+def describe_regime(regime: Regime, law: Law = CURRENT_LAW) -> dict[str, Any]:
     """Return a regime's declared data as JSON values."""
     return {
         "id": regime.id,
         "title": regime.title,
         "citation": regime.citation,
-        "rules": [rule.id for rule in regime.rules],
+        "source": regime.source,
+        "confidence": regime.confidence,
+        "effective_from": regime.effective_from.isoformat() if regime.effective_from else None,
+        "effective_to": regime.effective_to.isoformat() if regime.effective_to else None,
+        "rules": [rule.id for rule in regime.rules if rule.is_known(law)],
     }
 
 
-def _digest() -> str:
+def describe_computation(entry: InvestorTest | InvestorLimit, law: Law = CURRENT_LAW) -> dict[str, Any]:
+    """Return an investor test's or limit's declared data as JSON values."""
+    described = {**_describe_text(entry, law), "title": entry.title, "currency": entry.currency}
+    return {**described, "figures": sorted(entry.figures)}
+
+
+def _describe_text(entry: Rule | InvestorTest | InvestorLimit, law: Law) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "citation": entry.citation,
+        "source": entry.source,
+        "confidence": entry.confidence,
+        "effective_from": entry.effective_from.isoformat() if entry.effective_from else None,
+        "pending": entry.pending,
+        "parameters": {
+            name: value.describe(law) if isinstance(value, Schedule) else value
+            for name, value in entry.parameters.items()
+        },
+    }
+
+
+@cache
+def digest_rules(law: Law) -> str:
+    """Return the hex SHA-256 over everything that a law's rules declare; later versions leave it as it is."""
+    known = [entry for group in (TESTS, LIMITS) for entry in group.values() if law.knows(entry.since, entry.pending)]
     declared = {
-        "version": RULES_VERSION,
-        "rules": [describe_rule(rule) for rule in list_rules().values()],
-        "regimes": [describe_regime(regime) for regime in REGIMES.values()],
+        "version": law.name,
+        "rules": [describe_rule(rule, law) for rule in list_rules(law).values()],
+        "regimes": [describe_regime(each, law) for each in REGIMES.values() if law.knows(each.since, each.pending)],
+        "computations": [describe_computation(entry, law) for entry in known],
     }
     return hashlib.sha256(json.dumps(declared, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-RULES_SHA256 = _digest()
+RULES_SHA256 = digest_rules(CURRENT_LAW)

@@ -39,6 +39,7 @@ MECHANICS: Mapping[str, str] = {
     "STATE_STALE": "State that the decision needs is out of date.",
     "RULE_FAILED": "A rule could not be evaluated.",
     "INPUT_MISSING": "A fact that a rule needs is missing.",
+    "RULE_UNCONFIRMED": "No primary text confirms this rule; counsel decides.",
     "INSUFFICIENT_BALANCE": "The seller does not hold enough free units.",
     "LOCKUP_CONTRACT": "A contractual lock-up is running.",
     "PLEDGE_NO_LIQUIDATION_ROUTE": "No lawful way to liquidate the pledge is shown.",

@@ -1,20 +1,20 @@
 """The one evaluation: every rule runs, and their findings become one answer.
 
 Deny overrides review overrides permit. A rule that needs an absent fact denies ``INPUT_MISSING``; a rule that fails
-denies ``RULE_FAILED``. Nothing here, or in a rule, assumes a fact.
+denies ``RULE_FAILED``; what rests on a rule of confidence L goes to review. Nothing here, or in a rule, assumes a fact.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import Context, localcontext
 from functools import cache
 from typing import Any
 
-from service.rules.catalog import ALWAYS_RULES, REGIMES, RULES_SHA256, RULES_VERSION
+from service.rules.catalog import ALWAYS_RULES, REGIMES, digest_rules
 from service.rules.codes import MESSAGES, OBLIGATIONS, RANKS
 from service.rules.decision import Evaluation, Obligation, Outcome, Reason, Remedy, Value
 from service.rules.facts import Facts, InvalidFactsError, MissingFactError, iterate_parties
+from service.rules.law import CURRENT_LAW, Law
 from service.rules.rule import (
     ACTIONS,
     UNWILLED,
@@ -34,7 +34,7 @@ _EXACT = Context(prec=200)
 """Keeps products of quantities (31 digits) and prices exact."""
 
 
-def evaluate_transfer(facts: Mapping[str, Any]) -> Evaluation:
+def evaluate_transfer(facts: Mapping[str, Any], law: Law = CURRENT_LAW) -> Evaluation:
     """Evaluate every rule that applies to one transfer.
 
     Pure and deterministic. The caller supplies every fact; none has a default here.
@@ -42,34 +42,58 @@ def evaluate_transfer(facts: Mapping[str, Any]) -> Evaluation:
     Args:
         facts: ``given`` of the scenario format: nested mappings, civil dates as ``date``, exact numbers as ``int`` or
             ``Decimal``.
+        law: Version of the rule set, and pending law to assume.
 
     Raises:
         InvalidFactsError: Regime or action is absent or unknown, so no rules can be chosen.
 
     Source: gate.md section 1; FACTS.md.
     """
-    view = Facts(facts)
+    view = Facts(facts, law=law)
     regime, action = _choose_regime(view), _choose_action(view)
-    tally, day = _Tally(), view.day("date") if view.has("date") else None
-    parties = tuple(iterate_parties(view))
+    tally = _Tally(law)
     with localcontext(_EXACT):
-        for rule in _select_rules(regime.id, action):
-            if day is None or not rule.is_in_force(day):
-                tally.take(rule, None, _refuse_date(rule, day), {})
-            elif rule.check:
-                _run_check(rule, None, None, view, tally)
-            else:
-                for role, party in parties:
-                    if role == "buyer" or action not in UNWILLED or rule.binds_unwilled_seller:
-                        _run_check(rule, role, party, view, tally)
-    if action in UNWILLED and not _may_acquire(regime, view):
-        tally.obligations.add("OBL_HOLD_ONLY")
+        if view.has("date"):
+            _run_rules(regime, action, view, tally)
+        else:
+            tally.take(_USABLE, None, Deny("INPUT_MISSING", Remedy("none"), {"field": "date"}), {})
+        if action in UNWILLED and not _may_acquire(regime, view):
+            tally.obligations.add("OBL_HOLD_ONLY")
     return tally.conclude()
 
 
+def _run_rules(regime: Regime, action: str, facts: Facts, tally: "_Tally") -> None:
+    day, parties = facts.day("date"), tuple(iterate_parties(facts))
+    if not regime.is_in_force(day):
+        tally.take(_USABLE, None, _fail(regime.id, "not in force on this date"), {})
+    rules = [rule for rule in _select_rules(regime.id, action, facts.law) if rule.is_in_force(day)]
+    for rule in rules:
+        if rule.check:
+            _run_check(rule, None, None, facts, tally)
+            continue
+        for role, party in parties:
+            if role == "buyer" or action not in UNWILLED or rule.binds_unwilled_seller:
+                _run_check(rule, role, party, facts, tally)
+    if regime.confidence == "L" or any(rule.confidence == "L" for rule in rules):
+        tally.take(_USABLE, None, Review("RULE_UNCONFIRMED", Remedy("none")), {})
+
+
+_USABLE = Rule(
+    id="always.usable",
+    citation="policy: fail closed",
+    source="policy",
+    confidence="H",
+    basis="firm_policy",
+    inputs=("date", "offering.regime"),
+    check=lambda _facts: iter(()),
+)
+"""What the engine itself finds, before and after the rules."""
+
+
 @cache
-def _select_rules(regime_id: str, action: str) -> tuple[Rule, ...]:
-    return tuple(rule for rule in (*ALWAYS_RULES, *REGIMES[regime_id].rules) if action in rule.actions)
+def _select_rules(regime_id: str, action: str, law: Law) -> tuple[Rule, ...]:
+    rules = (*ALWAYS_RULES, *REGIMES[regime_id].rules)
+    return tuple(rule for rule in rules if action in rule.actions and rule.is_known(law))
 
 
 def _choose_regime(facts: Facts) -> Regime:
@@ -77,9 +101,10 @@ def _choose_regime(facts: Facts) -> Regime:
         regime_id = facts.part("offering").text("regime")
     except MissingFactError as error:
         raise InvalidFactsError(f"{error.path} is missing") from None
-    if regime_id not in REGIMES:
+    regime = REGIMES.get(regime_id)
+    if regime is None or not facts.law.knows(regime.since, regime.pending):
         raise InvalidFactsError("unknown regime at offering.regime")
-    return REGIMES[regime_id]
+    return regime
 
 
 def _choose_action(facts: Facts) -> str:
@@ -107,18 +132,12 @@ def _run_check(rule: Rule, role: str | None, party: Facts | None, facts: Facts, 
     except MissingFactError as error:
         tally.take(rule, role, Deny("INPUT_MISSING", _remedy_missing(error.path, facts), {"field": error.path}), notes)
     except Exception as error:  # a rule's defect must deny this transfer, not stop every other decision
-        tally.take(rule, role, _fail(rule, type(error).__name__), notes)
+        tally.take(rule, role, _fail(rule.id, type(error).__name__), notes)
     tally.computed.update(notes)
 
 
-def _refuse_date(rule: Rule, day: date | None) -> Deny:
-    if day is None:
-        return Deny("INPUT_MISSING", Remedy("none"), {"field": "date"})
-    return _fail(rule, "not in force on this date")
-
-
-def _fail(rule: Rule, error: str) -> Deny:
-    return Deny("RULE_FAILED", Remedy("none"), {"rule": rule.id, "error": error})
+def _fail(rule_id: str, error: str) -> Deny:
+    return Deny("RULE_FAILED", Remedy("none"), {"rule": rule_id, "error": error})
 
 
 _REPRESENTED = ("offshore", "regs_certified", "affiliate", "represent", "contrary_knowledge", "third_party_financed")
@@ -136,6 +155,7 @@ def _remedy_missing(path: str, facts: Facts) -> Remedy:
 class _Tally:
     """Findings so far."""
 
+    law: Law
     outcome: Outcome = "permit"
     reasons: dict[tuple[object, ...], Reason] = field(default_factory=dict)
     computed: dict[str, Value] = field(default_factory=dict)
@@ -181,8 +201,8 @@ class _Tally:
             route=self.route if self.outcome == "permit" else None,
             computed=self.computed,
             max_quantity=self._find_max_quantity(),
-            rules_version=RULES_VERSION,
-            rules_sha256=RULES_SHA256,
+            rules_version=self.law.name,
+            rules_sha256=digest_rules(self.law),
         )
 
     def _find_max_quantity(self) -> int | None:

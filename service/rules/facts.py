@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from service.errors import MalformedError
+from service.rules.law import CURRENT_LAW, Law, Schedule
 
 Number = int | Decimal
 _T = TypeVar("_T")
@@ -39,13 +40,15 @@ class Facts:
     Args:
         values: The facts at this level.
         prefix: Path of this level, empty at the top; only for naming what is missing.
+        law: The law that is applied to them, for thresholds that change by date.
     """
 
-    __slots__ = ("_parts", "_prefix", "_values")
+    __slots__ = ("_parts", "_prefix", "_values", "law")
 
-    def __init__(self, values: Mapping[str, Any], prefix: str = "") -> None:
+    def __init__(self, values: Mapping[str, Any], prefix: str = "", law: Law = CURRENT_LAW) -> None:
         self._values = values
         self._prefix = prefix
+        self.law = law
         self._parts: dict[str, Facts] = {}
 
     def path(self, name: str) -> str:
@@ -92,17 +95,25 @@ class Facts:
         """Read a list of whole numbers."""
         return self._read(name, list)
 
+    def in_force(self, schedule: Schedule[_T]) -> _T:
+        """Read a threshold as the law has it on the transfer's ``date``, or on a test's ``as_of``.
+
+        Raises:
+            NotInForceError: There is none on that day.
+        """
+        return schedule.on(self.day("date" if self.has("date") else "as_of"), self.law)
+
     def part(self, name: str) -> "Facts":
         """Return the facts below ``name``."""
         part = self._parts.get(name)
         if part is None:
-            part = self._parts[name] = Facts(self._read(name, dict), self.path(name))
+            part = self._parts[name] = Facts(self._read(name, dict), self.path(name), self.law)
         return part
 
     def parts(self, name: str) -> list["Facts"]:
         """Return the entries of the list ``name``, each as facts."""
         entries: list[Mapping[str, Any]] = self._read(name, list)
-        return [Facts(entry, f"{self.path(name)}[{index}]") for index, entry in enumerate(entries)]
+        return [Facts(entry, f"{self.path(name)}[{index}]", self.law) for index, entry in enumerate(entries)]
 
     def text_or_none(self, name: str) -> str | None:
         """Read a string that may be null; absent is still missing."""

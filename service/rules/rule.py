@@ -3,12 +3,19 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 from service.rules.decision import Basis, Remedy, Value
 from service.rules.facts import Facts
+from service.rules.law import FIRST_VERSION, Law, Schedule
+from service.rules.needs import CredentialNeed
 
-ACTIONS = ("primary", "secondary", "liquidation", "gift", "pledge", "redemption", "forced", "inheritance", "recovery")
+ACTIONS = (
+    *("primary", "secondary", "liquidation", "gift", "pledge", "release", "redemption"),
+    *("forced", "inheritance", "recovery", "distribution", "conversion"),
+)
+Source = Literal["primary", "secondary", "recall", "policy"]
+Confidence = Literal["H", "M", "L"]
 SALES = frozenset({"primary", "secondary", "liquidation", "gift"})
 """Actions by which a new holder acquires of the parties' own will."""
 RESALES = frozenset({"secondary", "liquidation", "gift"})
@@ -93,9 +100,12 @@ class Rule:
         confidence: H, M or L; a row of confidence L never permits alone.
         basis: Who asks for it.
         inputs: Paths that it may read.
-        effective_from: First day on which the text applies; None for a policy without a date.
+        effective_from: First day on which the text applies, None for a policy without a date; outside its days the
+            rule is not run.
         effective_to: Last such day; None while in force.
-        parameters: Thresholds, as text, for the listing and the digest of the rule set.
+        since: Version of the rule set that brought the rule.
+        pending: Id of the pending law that it belongs to.
+        parameters: Thresholds, for the listing and the digest of the rule set.
         actions: Actions that it applies to.
         check: The generator, called once with the transfer's facts; or
         check_party: the generator, called once per party with (role, party's facts, transfer's facts).
@@ -104,14 +114,16 @@ class Rule:
 
     id: str
     citation: str
-    source: Literal["primary", "secondary", "recall", "policy"]
-    confidence: Literal["H", "M", "L"]
+    source: Source
+    confidence: Confidence
     basis: Basis
     inputs: tuple[str, ...]
     actions: frozenset[str] = frozenset(ACTIONS)
     effective_from: date | None = None
     effective_to: date | None = None
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    since: str = FIRST_VERSION
+    pending: str | None = None
+    parameters: Mapping[str, str | Schedule[Any]] = field(default_factory=dict)
     check: TransferCheck | None = None
     check_party: PartyCheck | None = None
     binds_unwilled_seller: bool = False
@@ -124,9 +136,11 @@ class Rule:
 
     def is_in_force(self, day: date) -> bool:
         """Tell whether the rule's text applies on ``day``."""
-        return not (
-            (self.effective_from and day < self.effective_from) or (self.effective_to and day > self.effective_to)
-        )
+        return _covers(self, day)
+
+    def is_known(self, law: Law) -> bool:
+        """Tell whether the rule belongs to the law that is applied."""
+        return law.knows(self.since, self.pending)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +148,34 @@ class Regime:
     """An exemption or registration under which lots are sold: one file of ``packs``.
 
     Attributes:
-        id: Public id, such as ``us.506c``.
+        id: Public id, such as ``us.506c``; its first part names the jurisdiction, whose zone counts days.
+        confidence: H, M or L; what a regime of confidence L would permit goes to review.
         rules: Its rules for sales and resales; what is not a sale needs no exemption.
         may_acquire: Whether the taker of a transfer that nobody willed could have bought; if not, or if that is
             unknown, the lot is tagged hold only.
+        needs: Credentials that a presentation for this regime is asked for.
+        asks_category: Prefix of the qualified-investor category without which nobody may buy, such as ``us.ai.``.
+        effective_from, effective_to: Days between which the regime can be used; outside them it denies.
     """
 
     id: str
     title: str
     citation: str
+    source: Source
+    confidence: Confidence
     rules: tuple[Rule, ...]
     may_acquire: Callable[[Facts], bool]
+    needs: tuple[CredentialNeed, ...]
+    asks_category: str | None = None
+    effective_from: date | None = None
+    effective_to: date | None = None
+    since: str = FIRST_VERSION
+    pending: str | None = None
+
+    def is_in_force(self, day: date) -> bool:
+        """Tell whether the regime can be used on ``day``."""
+        return _covers(self, day)
+
+
+def _covers(text: Rule | Regime, day: date) -> bool:
+    return not ((text.effective_from and day < text.effective_from) or (text.effective_to and day > text.effective_to))

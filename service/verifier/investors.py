@@ -8,7 +8,8 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import NotFoundError
-from service.rules.purposes import CredentialNeed, Purpose, list_purposes
+from service.rules.needs import CredentialNeed
+from service.rules.purposes import Purpose, list_purposes
 from service.storage.audit import append_audit_entry
 from service.storage.standings import list_standing
 from service.storage.statuses import StatusQuery, StatusReading, read_credential_statuses

@@ -5,7 +5,8 @@ from typing import Any
 
 from service.credentials.credential_types import vct_of
 from service.errors import InvalidInputError
-from service.rules.purposes import PURPOSES, CredentialNeed, Purpose
+from service.rules.needs import CredentialNeed
+from service.rules.purposes import PURPOSES, Purpose
 
 # Ids that people read in vp_token and in checks.
 _QUERY_IDS = {"kyc": "kyc", "aml-screening": "aml", "qualified-investor": "qualified_investor"}

@@ -5,6 +5,7 @@ from datetime import date
 
 from service.rules.decision import Remedy
 from service.rules.facts import Facts
+from service.rules.needs import AML, KYC, QUALIFIED_506C
 from service.rules.packs import us_506c_verification
 from service.rules.packs.us_506d import BAD_ACTOR
 from service.rules.packs.us_restricted import RESTRICTED_RESALE
@@ -28,10 +29,17 @@ ACCREDITED = Rule(
     check=_check_accredited,
 )
 
-REGIME = Regime(
-    id="us.506c",
-    title="Regulation D, Rule 506(c)",
-    citation="17 CFR 230.506(c)",
-    rules=(BAD_ACTOR, ACCREDITED, *us_506c_verification.RULES, RESTRICTED_RESALE),
-    may_acquire=lambda facts: facts.part("buyer").flag("accredited"),
+REGIMES = (
+    Regime(
+        id="us.506c",
+        title="Regulation D, Rule 506(c)",
+        citation="17 CFR 230.506(c)",
+        source="secondary",
+        confidence="H",
+        needs=(KYC, AML, QUALIFIED_506C),
+        asks_category="us.ai.",
+        effective_from=date(2013, 9, 23),
+        rules=(BAD_ACTOR, ACCREDITED, *us_506c_verification.RULES, RESTRICTED_RESALE),
+        may_acquire=lambda facts: facts.part("buyer").flag("accredited"),
+    ),
 )

@@ -11,6 +11,7 @@ from datetime import date
 from service.rules.dates import add_days, add_months
 from service.rules.decision import Basis, Remedy
 from service.rules.facts import Facts, MissingFactError, all_hold, any_holds
+from service.rules.needs import AML, KYC_US_PERSON
 from service.rules.packs.us_4a7 import try_4a7
 from service.rules.packs.us_144a import try_144a
 from service.rules.packs.us_resale import (
@@ -194,27 +195,33 @@ def _rule(name: str, cite: str, check: TransferCheck, actions: frozenset[str], i
 
 
 _PERIOD = "date offering.category offering.security offering.reporting offering.dcp_start"
-REGIME = Regime(
-    id="us.reg_s",
-    title="Regulation S",
-    citation="17 CFR 230.901-905",
-    rules=(
-        _rule("us_person", "230.903(b), 902(k)", _check_us_person, _PRIMARY, "buyer.us_person offering.category"),
-        _rule("offshore", "230.903(a)(1), 902(h)", _check_offshore, _PRIMARY, "buyer.offshore"),
-        _rule("certified", "230.903(b)(3)", _check_certified, _PRIMARY, "buyer.regs_certified offering.category"),
-        _rule("legend", "230.903(b)(3)(iii)(B)(3)", _check_legend, SALES | {"forced", "inheritance"}, _PERIOD),
-        _rule(
-            "resale",
-            "230.903(b), 904, 905",
-            _check_resale,
-            RESALES,
-            f"{_PERIOD} offering.issuer_domestic buyer.us_person buyer.offshore buyer.regs_certified "
-            f"policy.allow_exempt_flowback {INPUTS}",
-            dcp_days=str(DCP_DAYS),
-            dcp_months_equity=str(DCP_MONTHS_EQUITY),
-            dcp_months_equity_reporting=str(DCP_MONTHS_EQUITY_REPORTING),
-            **PARAMETERS,
+REGIMES = (
+    Regime(
+        id="us.reg_s",
+        title="Regulation S",
+        citation="17 CFR 230.901-905",
+        source="secondary",
+        confidence="H",
+        needs=(KYC_US_PERSON, AML),
+        effective_from=date(1990, 5, 2),
+        rules=(
+            _rule("us_person", "230.903(b), 902(k)", _check_us_person, _PRIMARY, "buyer.us_person offering.category"),
+            _rule("offshore", "230.903(a)(1), 902(h)", _check_offshore, _PRIMARY, "buyer.offshore"),
+            _rule("certified", "230.903(b)(3)", _check_certified, _PRIMARY, "buyer.regs_certified offering.category"),
+            _rule("legend", "230.903(b)(3)(iii)(B)(3)", _check_legend, SALES | {"forced", "inheritance"}, _PERIOD),
+            _rule(
+                "resale",
+                "230.903(b), 904, 905",
+                _check_resale,
+                RESALES,
+                f"{_PERIOD} offering.issuer_domestic buyer.us_person buyer.offshore buyer.regs_certified "
+                f"policy.allow_exempt_flowback {INPUTS}",
+                dcp_days=str(DCP_DAYS),
+                dcp_months_equity=str(DCP_MONTHS_EQUITY),
+                dcp_months_equity_reporting=str(DCP_MONTHS_EQUITY_REPORTING),
+                **PARAMETERS,
+            ),
         ),
+        may_acquire=_may_acquire,
     ),
-    may_acquire=_may_acquire,
 )
