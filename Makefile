@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+unexport PYTHONDONTWRITEBYTECODE  # a dozen processes would each compile the package anew
 
 .PHONY: demo test serve lint bench format schemas lock clean
 

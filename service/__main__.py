@@ -2,6 +2,7 @@
 
 import sys
 
+from service.cli.garbage import collect_seldom
 from service.cli.main import app
 from service.errors import ServiceError
 
@@ -10,6 +11,7 @@ CANNOT_RUN = 2
 
 def main() -> None:
     """Run a command: exit 0 if all is well, 1 for a negative answer, 2 if it cannot run."""
+    collect_seldom()
     try:
         app()
     except ServiceError as error:

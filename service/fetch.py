@@ -10,6 +10,7 @@ import ipaddress
 import socket
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -121,13 +122,17 @@ class Fetcher:
         self._allow = frozenset(allow)
         self._allow_loopback = allow_loopback
         self._timeout = timeout
+
+    @cached_property
+    def _client(self) -> httpx2.AsyncClient:
+        """Made at the first request: most commands make none, and loading the trusted roots takes a while."""
         # A kept connection is found again by its address, so with TLS it could serve a host whose certificate was
         # never checked. Cookies would go by the address too.
         tls = httpx2.create_ssl_context(trust_env=False)
         fresh = httpx2.AsyncHTTPTransport(verify=tls, limits=httpx2.Limits(max_keepalive_connections=0))
-        self._client = httpx2.AsyncClient(
+        return httpx2.AsyncClient(
             follow_redirects=False,
-            timeout=timeout,
+            timeout=self._timeout,
             trust_env=False,
             verify=tls,
             mounts={"https://": fresh},
@@ -136,7 +141,8 @@ class Fetcher:
 
     async def close(self) -> None:
         """Close idle connections."""
-        await self._client.aclose()
+        if "_client" in self.__dict__:
+            await self._client.aclose()
 
     async def _check(self, host: str, port: int, scheme: str) -> str:
         """Return the one address to connect to."""

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
 from service.app import create_app
+from service.cli.garbage import collect_seldom
 from service.cli.support import run_with_context
 from service.errors import ServiceError
 from service.settings import Settings, load_settings, share_metrics
@@ -24,7 +25,6 @@ from service.web.logs import configure_logs
 
 BEHIND_PROXY_PORT = 8000
 GRACE_S = 10
-GC_THRESHOLDS = (20_000, 20, 50)  # of Python's three generations; its own are (700, 10, 10)
 BACKLOG = 2048
 
 
@@ -56,7 +56,7 @@ def _settle_garbage_collector() -> None:
     """Leave what lives as long as the process out of later collections: scanning it took a third of the time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
+    collect_seldom()
 
 
 def _default_port(base_url: str) -> int:

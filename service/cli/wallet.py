@@ -22,7 +22,7 @@ from service.wallet.errors import DeclinedError, NegativeAnswerError, UsageError
 from service.wallet.offers import TransactionCodePrompt
 from service.wallet.present import decline, present
 from service.wallet.presentation_request import PresentationRequest
-from service.wallet.receive import accept, propose
+from service.wallet.receive import Proposal, accept, propose
 from service.wallet.records import StoredCredential
 from service.wallet.requests import fetch_request
 from service.wallet.selection import Selected, select_credentials
@@ -54,8 +54,12 @@ def init_command(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -
 
 @app.command("accept")
 def accept_command(
-    offer: Annotated[str, typer.Argument(help="Deep link, web link, or the offer itself.")],
-    tx_code: Annotated[str | None, typer.Option("--tx-code", help="The code that the issuer sent you apart.")] = None,
+    offers: Annotated[
+        list[str], typer.Argument(metavar="OFFER...", help="Deep links, web links, or the offers themselves.")
+    ],
+    tx_code: Annotated[
+        str | None, typer.Option("--tx-code", help="The code that the issuer of the one offer sent you apart.")
+    ] = None,
     copies: Annotated[
         int, typer.Option(min=1, max=64, help="Copies to ask for; more than one keeps verifiers from linking you.")
     ] = 1,
@@ -66,10 +70,9 @@ def accept_command(
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
-    """Receive what an issuer offers."""
+    """Receive what issuers offer, one offer after the other; all are read before the first is redeemed."""
 
-    async def use(wallet: Wallet, fetcher: Fetcher) -> None:
-        proposal = await propose(offer, fetcher=fetcher)
+    async def accept_one(wallet: Wallet, fetcher: Fetcher, proposal: Proposal) -> list[StoredCredential]:
         _show(display.render_proposal(proposal), error=as_json)
         code = tx_code or _ask_tx_code(proposal.offer.tx_code, proposal.issuer.identifier)
         if not _agrees("Accept this offer?", yes=yes):
@@ -77,11 +80,17 @@ def accept_command(
         received = await accept(
             wallet, proposal, tx_code=code, fetcher=fetcher, now=_now(), copies=copies, new_key=new_key
         )
+        for item in () if as_json else received:
+            _show(display.render_card(item, now=_now()))
+        return received
+
+    async def use(wallet: Wallet, fetcher: Fetcher) -> None:
+        if tx_code is not None and len(offers) > 1:
+            raise UsageError("A transaction code belongs to one offer; accept that one by itself.")
+        proposals = [await propose(offer, fetcher=fetcher) for offer in offers]
+        received = [item for proposal in proposals for item in await accept_one(wallet, fetcher, proposal)]
         if as_json:
             _print_json({"credentials": [_describe(item) for item in received]})
-            return
-        for item in received:
-            _show(display.render_card(item, now=_now()))
 
     _run(home, use, create=True)
 

@@ -30,7 +30,7 @@ class Holder:
             raise DemoError(f"wallet {arguments[0]}: exit {finished.code}: {(finished.err or finished.out).strip()}")
         return finished.json()
 
-    async def accept(self, offer: Mapping[str, Any]) -> Any:
-        """Accept a credential offer as the API returned it."""
-        code = ("--tx-code", offer["tx_code"]) if offer.get("tx_code") else ()
-        return await self.ask("accept", offer["deep_link"], *code, "--yes")
+    async def accept(self, *offers: Mapping[str, Any]) -> Any:
+        """Accept credential offers as the API returned them, in one call; one with a transaction code by itself."""
+        codes = [part for offer in offers if offer["tx_code"] for part in ("--tx-code", offer["tx_code"])]
+        return await self.ask("accept", *(offer["deep_link"] for offer in offers), *codes, "--yes")

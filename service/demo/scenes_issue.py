@@ -31,12 +31,13 @@ async def _offer(
     return await client.post("/v1/credential-offers", body, key=f"offer-{configuration}-{holder.name}")
 
 
-async def _accept(stage: Stage, holder: Holder, offer: Any, title: str) -> Any:
+async def _accept(stage: Stage, holder: Holder, title: str, *offers: Any) -> list[Any]:
     with stage.teller.step("investor", f"{holder.name}'s wallet accepts {title}") as step:
-        accepted = await holder.accept(offer)
-        step.picture("card", title=title, card=accepted["credentials"][0])
-        step.expect(len(accepted["credentials"]) == 1, "key proven, credential verified and kept encrypted")
-    return accepted
+        cards: list[Any] = (await holder.accept(*offers))["credentials"]
+        step.picture("cards", cards=cards)
+        each = "credential" if len(offers) == 1 else "each credential"
+        step.expect(len(cards) == len(offers), f"key proven, {each} verified and kept encrypted")
+    return cards
 
 
 async def grant_three_credentials(stage: Stage) -> None:
@@ -48,28 +49,30 @@ async def grant_three_credentials(stage: Stage) -> None:
         step.picture("offer", qr=qr_svg(offer["deep_link"]), link=offer["web_link"])
         step.expect(offer["tx_code"].isdigit(), "offer made; QR below")
     print_qr(stage.teller.console, offer["deep_link"])
-    stage.kept["identity"] = (await _accept(stage, ada, offer, "KYC: I am me"))["credentials"][0]["id"]
+    stage.kept["identity"] = (await _accept(stage, ada, "KYC: I am me", offer))[0]["id"]
     screening = await _offer(stage.kyc, "aml-screening", cases.screening(stage.now), ada)
     granted = await _offer(stage.accreditor, "qualified-investor", cases.accreditation(today), ada)
     stage.kept["accreditation_offer"] = granted["id"]
-    await asyncio.gather(
-        _accept(stage, ada, screening, "AML screening: on no list"),
-        _accept(stage, ada, granted, "Qualified investor: accredited, confirmed by a CPA"),
-    )
+    both = "AML screening: on no list; qualified investor: accredited, confirmed by a CPA"
+    await _accept(stage, ada, both, screening, granted)
     stage.kept["ada"] = ada
 
 
 async def _grant_to_bob(stage: Stage, bob: Holder) -> None:
     today = stage.now.astimezone(NEW_YORK).date()
-    await bob.accept(await _offer(stage.kyc, "kyc", cases.identity_of_us_person(today), bob))
-    await bob.accept(await _offer(stage.kyc, "aml-screening", cases.screening(stage.now), bob))
-    await bob.accept(await _offer(stage.kyc, "qualified-investor", cases.accreditation(today), bob))
+    await bob.accept(
+        await _offer(stage.kyc, "kyc", cases.identity_of_us_person(today), bob),
+        await _offer(stage.kyc, "aml-screening", cases.screening(stage.now), bob),
+        await _offer(stage.kyc, "qualified-investor", cases.accreditation(today), bob),
+    )
 
 
 async def _grant_to_chen(stage: Stage, chen: Holder) -> None:
     today = stage.now.astimezone(NEW_YORK).date()
-    await chen.accept(await _offer(stage.kyc, "kyc", cases.identity_of_hong_kong_person(today), chen))
-    await chen.accept(await _offer(stage.kyc, "aml-screening", cases.screening(stage.now), chen))
+    await chen.accept(
+        await _offer(stage.kyc, "kyc", cases.identity_of_hong_kong_person(today), chen),
+        await _offer(stage.kyc, "aml-screening", cases.screening(stage.now), chen),
+    )
 
 
 async def grant_to_others(stage: Stage) -> None:

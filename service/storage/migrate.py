@@ -2,11 +2,7 @@
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -14,6 +10,7 @@ from sqlalchemy.pool import NullPool
 from service.errors import ServiceError
 from service.storage.database import Database
 
+NEWEST_REVISION = "0001"  # known without Alembic, so that only a migration takes the time to load it
 _MIGRATION_LOCK = int.from_bytes(b"goodstdg", "big", signed=True)
 
 
@@ -23,16 +20,27 @@ class SchemaOutdatedError(ServiceError):
     code = "schema_outdated"
 
 
-def _config(connection: Connection | None = None) -> Config:
+def _upgrade(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    return config
+    command.upgrade(config, "head")
 
 
-def _upgrade(connection: Connection) -> None:
-    command.upgrade(_config(connection), "head")
+def _is_newest(connection: Connection) -> bool:
+    if not inspect(connection).has_table("alembic_version"):
+        return False
+    stamps = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+    return list(stamps) == [NEWEST_REVISION]
+
+
+def _upgrade_if_older(connection: Connection) -> None:
+    if not _is_newest(connection):
+        _upgrade(connection)
 
 
 async def upgrade(database: Database) -> None:
@@ -46,11 +54,7 @@ async def upgrade(database: Database) -> None:
     async with engine.begin() as connection:
         if not database.is_sqlite:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _MIGRATION_LOCK})
-        await connection.run_sync(_upgrade)
-
-
-def _current_revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+        await connection.run_sync(_upgrade_if_older)
 
 
 async def check_schema(database: Database) -> None:
@@ -60,6 +64,6 @@ async def check_schema(database: Database) -> None:
         SchemaOutdatedError: The schema is missing or of another version.
     """
     async with database.engine.connect() as connection:
-        current = await connection.run_sync(_current_revision)
-    if current != ScriptDirectory.from_config(_config()).get_current_head():
+        newest = await connection.run_sync(_is_newest)
+    if not newest:
         raise SchemaOutdatedError("The database schema is missing or out of date; run `python -m service init`.")

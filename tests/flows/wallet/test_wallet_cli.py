@@ -133,6 +133,17 @@ def run_json(home: Path, command: str, *arguments: str) -> Any:
     return json.loads(run(home, command, *arguments, "--json").stdout)
 
 
+def test_several_offers_are_accepted_in_one_call(service: Service, home: Path) -> None:
+    links = [service.offer("kyc", KYC)["deep_link"], service.offer("aml-screening", AML)["deep_link"]]
+    refused = run(home, "accept", *links, "--yes", "--tx-code", "000", expect=2)
+    assert "belongs to one offer" in refused.output
+    run(home, "accept", links[0], "no offer", "--yes", expect=2)
+    assert run_json(home, "list")["credentials"] == []  # all are read before the first is redeemed
+    received = run_json(home, "accept", *links, "--yes")["credentials"]
+    assert [item["claims"].keys() & {"country", "result"} for item in received] == [{"country"}, {"result"}]
+    assert run_json(home, "list")["credentials"] == received[::-1]
+
+
 def test_credential_is_accepted_shown_and_revoked(service: Service, home: Path) -> None:
     run_json(home, "init")
     made = service.offer("kyc", KYC, tx_code=True)
