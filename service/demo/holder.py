@@ -32,5 +32,5 @@ class Holder:
 
     async def accept(self, *offers: Mapping[str, Any]) -> Any:
         """Accept credential offers as the API returned them, in one call; one with a transaction code by itself."""
-        codes = [part for offer in offers if offer["tx_code"] for part in ("--tx-code", offer["tx_code"])]
+        codes = [part for offer in offers if offer.get("tx_code") for part in ("--tx-code", offer["tx_code"])]
         return await self.ask("accept", *(offer["deep_link"] for offer in offers), *codes, "--yes")
