@@ -98,6 +98,14 @@ class ReasonAnswer(AnswerModel):
     remedy: RemedyAnswer
 
 
+class OfferingTried(AnswerModel):
+    """Another open offering that a primary sale could have been made under, and why it was not."""
+
+    offering_id: str
+    outcome: Literal["permit", "deny", "review"]
+    reasons: list[ReasonAnswer]
+
+
 class ObligationAnswer(AnswerModel):
     """What the caller must still do on a permit."""
 
@@ -130,6 +138,7 @@ class PreviewAnswer(AnswerModel):
     obligations: list[ObligationAnswer]
     route: TextIfAny
     max_permitted_quantity: TextIfAny
+    offerings_tried: list[OfferingTried] = Field(default_factory=list)
     reservation: ReservationAnswer | None
     versions: dict[str, Any]
     projections: dict[str, Any]
@@ -171,5 +180,6 @@ class BundleAnswer(AnswerModel):
     security: dict[str, Any]
     trust: dict[str, Any]
     evaluations: list[dict[str, Any]]
+    tried: list[dict[str, Any]]
     credentials: list[dict[str, Any]]
     decision: dict[str, Any]

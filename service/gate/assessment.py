@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -19,8 +19,9 @@ from service.gate.register import Holder, list_lots, sum_position
 from service.gate.reservations import clock_start
 from service.gate.securities import Access, describe_security, list_offerings
 from service.gate.transfer_models import PartyRef, TransferRequest
-from service.gate.verdict import Verdict, evaluate_encoded
+from service.gate.verdict import SEVERITY, Verdict, describe_tried, evaluate_encoded
 from service.rules.dates import add_months
+from service.rules.law import CURRENT_LAW, Law
 from service.storage.tables import Lot, Organization, Reservation, ReservationEnding, Security, Transfer
 from service.web.context import Context
 
@@ -42,6 +43,7 @@ class Inquiry:
         access: The security; overdue reservations of it have been given back.
         now: The instant of the decision.
         trade_date_in: From a regime to the trade date that counts in its zone.
+        law: Version of the rules to apply.
     """
 
     session: AsyncSession
@@ -51,6 +53,7 @@ class Inquiry:
     request: TransferRequest
     now: datetime
     trade_date_in: Callable[[str], date]
+    law: Law = CURRENT_LAW
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What the rules answer to one request, and everything that they were asked with."""
+    """What the rules answer to one request, and everything that they were asked with.
+
+    Attributes:
+        tried: Parts of a primary sale under other open offerings, evaluated and not chosen.
+    """
 
     verdict: Verdict
     parts: Sequence[Part]
@@ -77,6 +84,7 @@ class Assessment:
     security: Mapping[str, Any]
     buyer_holds: bool
     on: date
+    tried: Sequence[Part] = field(default_factory=tuple)
 
     @property
     def offering_id(self) -> str:
@@ -220,8 +228,17 @@ def _choose_assessment(inputs: _Inputs) -> Assessment:
     if request.action != "primary":
         return _evaluate(inputs, _split_by_offering(inputs))
     candidates = [each for each in inputs.offerings if each["state"] == "open"] or inputs.offerings[:1]
-    tried = [_evaluate(inputs, [(offering, int(request.quantity), ())]) for offering in candidates]
-    return next((each for each in tried if each.verdict.outcome == "permit"), tried[0])
+    return _choose_offering([_evaluate(inputs, [(offering, int(request.quantity), ())]) for offering in candidates])
+
+
+def _choose_offering(tried: Sequence[Assessment]) -> Assessment:
+    """Choose the first of the mildest outcome, and keep what was said of the others."""
+    chosen = min(tried, key=lambda each: SEVERITY.index(each.verdict.outcome))
+    others = [each for each in tried if each is not chosen]
+    said = tuple(describe_tried(each.offering_id, each.verdict) for each in others)
+    return replace(
+        chosen, verdict=replace(chosen.verdict, tried=said), tried=[part for each in others for part in each.parts]
+    )
 
 
 _Share = tuple[Mapping[str, Any], int, Sequence[LotPart]]
@@ -249,7 +266,7 @@ def _split_by_offering(inputs: _Inputs) -> list[_Share]:
 def _evaluate(inputs: _Inputs, shares: Sequence[_Share]) -> Assessment:
     parts = [_build_part(inputs, offering, quantity, lots) for offering, quantity, lots in shares]
     return Assessment(
-        verdict=evaluate_encoded([part.facts for part in parts]),
+        verdict=evaluate_encoded([part.facts for part in parts], inputs.inquiry.law),
         parts=parts,
         parties=list(inputs.parties.values()),
         security=inputs.security,

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from service.gate.assessment import Assessment, Inquiry
+from service.gate.assessment import Assessment, Inquiry, Part
 from service.gate.decision_format import BUNDLE_FORMAT
 from service.gate.decisions import SignedDecision, format_instant
 from service.gate.held_credentials import HeldCredential
@@ -26,16 +26,15 @@ def collect_inputs(inquiry: Inquiry, assessment: Assessment) -> dict[str, Any]:
         "rules": {"version": verdict.rules_version, "sha256": verdict.rules_sha256},
         "security": {"id": head.id, "version": head.version},
         "trust": {"version": inquiry.organization.trust_version},
-        "evaluations": [
-            {
-                "offering": {"id": part.offering["id"], "version": part.offering["version"]},
-                "facts": part.facts,
-                "sources": part.sources,
-            }
-            for part in assessment.parts
-        ],
+        "evaluations": [_describe_part(part) for part in assessment.parts],
+        "tried": [_describe_part(part) for part in assessment.tried],
         "credentials": [_describe_credential(each) for each in assessment.credentials],
     }
+
+
+def _describe_part(part: Part) -> dict[str, Any]:
+    offering = {"id": part.offering["id"], "version": part.offering["version"]}
+    return {"offering": offering, "facts": part.facts, "sources": part.sources}
 
 
 def build_bundle(inputs: dict[str, Any], signed: SignedDecision, public_jwk: Mapping[str, Any]) -> dict[str, Any]:

@@ -105,6 +105,8 @@ def build_payload(subject: Subject, verdict: Verdict) -> dict[str, Any]:
     }
     if verdict.route:
         payload["route"] = verdict.route
+    if verdict.tried:
+        payload["offerings_tried"] = list(verdict.tried)
     if verdict.max_quantity is not None:
         payload["max_permitted_quantity"] = str(verdict.max_quantity)
     return payload

@@ -17,18 +17,13 @@ from service.gate.securities import open_security
 from service.gate.transfer_models import TransferPreview
 from service.gate.transfers import describe_subject
 from service.gate.verdict import Verdict
-from service.rules import RULES_VERSION, InvalidFactsError
+from service.rules import InvalidFactsError
+from service.rules.law import choose_law
 from service.storage.tables import Organization
 from service.web.context import Context
 
 _NOON = time(12)
 _SUPPORTED_ZONE = zone_of("us.506c")
-
-
-class RulesVersionUnknownError(InvalidInputError):
-    """No such version of the rules can be evaluated here."""
-
-    code = "rules_version_unknown"
 
 
 class InvalidAssumptionError(InvalidInputError):
@@ -43,12 +38,11 @@ async def preview_transfer(
     """Answer as a decision would, without id, signature or reservation.
 
     Raises:
-        RulesVersionUnknownError, InvalidAssumptionError: See ``code``.
+        UnknownRulesVersionError, InvalidAssumptionError: See ``code``.
         NotFoundError: Unknown security or offering.
         InvalidInputError: The request contradicts itself or the security.
     """
-    if preview.rules_version not in (None, RULES_VERSION):
-        raise RulesVersionUnknownError(f"The rules have the version {RULES_VERSION}.")
+    law = choose_law(preview.rules_version)
     assumed = {path: _read_assumption(path, value) for path, value in preview.facts.items()}
     now = _find_instant(preview, context.clock())
     async with context.database.reading() as session:
@@ -66,6 +60,7 @@ async def preview_transfer(
                 trade_date_in=resolve_trade_date(
                     preview.trade_date, now=now, settle_within=access.terms["settle_within"], may_go_back=True
                 ),
+                law=law,
             )
             assessment = await assess(inquiry, assumed=assumed)
             subject = await describe_subject(inquiry, assessment, "preview")

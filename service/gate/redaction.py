@@ -23,9 +23,10 @@ def redact(verdict: Verdict) -> Verdict:
     obligations = tuple(
         each for each in verdict.obligations if load_reason_codes()[each["code"]]["outward"] is not None
     )
-    if reasons == verdict.reasons and obligations == verdict.obligations:
+    tried = tuple({**each, "reasons": list(_redact_reasons(each["reasons"]))} for each in verdict.tried)
+    if (reasons, obligations, tried) == (verdict.reasons, verdict.obligations, verdict.tried):
         return verdict
-    return replace(verdict, reasons=reasons, obligations=obligations, max_quantity=None)
+    return replace(verdict, reasons=reasons, obligations=obligations, max_quantity=None, tried=tried)
 
 
 def keep_restricted(supposed: Verdict, actual: Verdict) -> Verdict:
@@ -38,7 +39,9 @@ def keep_restricted(supposed: Verdict, actual: Verdict) -> Verdict:
         return supposed
     least = "review" if {each["code"] for each in hidden} <= _ASK_FOR_REVIEW else "deny"
     outcome = max(supposed.outcome, least, key=SEVERITY.index)
-    return replace(supposed, outcome=outcome, reasons=(*hidden, *supposed.reasons), obligations=(), route=None)
+    return replace(
+        supposed, outcome=outcome, reasons=(*hidden, *supposed.reasons), obligations=(), route=None, tried=()
+    )
 
 
 def _is_restricted(reason: dict[str, Any]) -> bool:

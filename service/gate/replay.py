@@ -14,11 +14,12 @@ import rfc8785
 from service.credentials.jose import jwk_thumbprint, load_key, parse_json, parse_jws, verify_jws
 from service.errors import MalformedError, ServiceError
 from service.gate.decision_format import BUNDLE_FORMAT, DECISION_TYP, hash_canonical
-from service.gate.verdict import Verdict, evaluate_encoded
-from service.rules import RULES_SHA256, RULES_VERSION
+from service.gate.verdict import Verdict, describe_tried, evaluate_encoded
+from service.rules.catalog import digest_rules
+from service.rules.law import Law, UnknownRulesVersionError, choose_law
 
 MAX_BUNDLE_BYTES = 4_194_304
-_COMPARED = ("outcome", "reasons", "obligations", "route", "max_permitted_quantity")
+_COMPARED = ("outcome", "reasons", "obligations", "route", "max_permitted_quantity", "offerings_tried")
 
 
 class UnreadableBundleError(MalformedError):
@@ -55,16 +56,24 @@ def replay_text(text: bytes) -> list[str]:
 def _compare(bundle: Mapping[str, Any]) -> Iterator[str]:
     if bundle["format"] != BUNDLE_FORMAT:
         raise UnreadableBundleError("The format of the bundle is not known.")
-    rules = bundle["rules"]
-    if (rules["version"], rules["sha256"]) != (RULES_VERSION, RULES_SHA256):
-        raise RulesUnavailableError(f"The bundle needs the rules {rules['version']} ({rules['sha256']}).")
-    payload = bundle["decision"]["payload"]
-    verdict = evaluate_encoded([each["facts"] for each in bundle["evaluations"]])
-    yield from _compare_answer(_describe(verdict), payload)
+    law, payload = _find_law(bundle["rules"]), bundle["decision"]["payload"]
+    verdict = evaluate_encoded([each["facts"] for each in bundle["evaluations"]], law)
+    tried = [describe_tried(each["offering"]["id"], evaluate_encoded([each["facts"]], law)) for each in bundle["tried"]]
+    yield from _compare_answer({**_describe(verdict), "offerings_tried": tried or None}, payload)
     inputs = {name: value for name, value in bundle.items() if name != "decision"}
     if hash_canonical(inputs) != payload["inputs_sha256"]:
         yield "inputs: the bundle does not hold what was decided on"
     yield from _check_signature(bundle["decision"])
+
+
+def _find_law(rules: Mapping[str, Any]) -> Law:
+    try:
+        law = choose_law(rules["version"])
+        if digest_rules(law) == rules["sha256"]:
+            return law
+    except UnknownRulesVersionError:
+        pass
+    raise RulesUnavailableError(f"The bundle needs the rules {rules['version']} ({rules['sha256']}).")
 
 
 def _describe(verdict: Verdict) -> dict[str, Any]:

@@ -155,6 +155,7 @@ async def describe_subject(
         terms_sha256=access.terms["terms_sha256"],
         versions={
             "rules": assessment.verdict.rules_version,
+            "rules_sha256": assessment.verdict.rules_sha256,
             "security": access.head.version,
             "offering": assessment.parts[0].offering["version"],
             "trust": organization.trust_version,

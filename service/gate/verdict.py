@@ -7,6 +7,7 @@ from typing import Any
 from service.gate.fact_sheet import decode_facts, encode_scalar
 from service.rules import Evaluation, Reason, Remedy, evaluate_transfer
 from service.rules.codes import RANKS
+from service.rules.law import CURRENT_LAW, Law
 
 SEVERITY = ("permit", "review", "deny")
 
@@ -17,6 +18,7 @@ class Verdict:
 
     Attributes:
         max_quantity: None if the rules set no bound, or if lots of several offerings are involved.
+        tried: For a primary sale that could be made under several offerings: the others that were evaluated.
     """
 
     outcome: str
@@ -26,9 +28,10 @@ class Verdict:
     max_quantity: int | None
     rules_version: str
     rules_sha256: str
+    tried: tuple[dict[str, Any], ...] = ()
 
 
-def evaluate_encoded(facts: Sequence[Mapping[str, Any]]) -> Verdict:
+def evaluate_encoded(facts: Sequence[Mapping[str, Any]], law: Law = CURRENT_LAW) -> Verdict:
     """Evaluate facts as a bundle keeps them, one mapping per offering.
 
     Decisions are made from this form too, so that a replay starts from exactly what was decided on.
@@ -36,7 +39,12 @@ def evaluate_encoded(facts: Sequence[Mapping[str, Any]]) -> Verdict:
     Raises:
         InvalidFactsError: A fact is unknown or of the wrong kind.
     """
-    return _merge([evaluate_transfer(decode_facts(each)) for each in facts])
+    return _merge([evaluate_transfer(decode_facts(each), law) for each in facts])
+
+
+def describe_tried(offering_id: str, verdict: Verdict) -> dict[str, Any]:
+    """Return what a decision says of an offering that it did not choose."""
+    return {"offering_id": offering_id, "outcome": verdict.outcome, "reasons": list(verdict.reasons)}
 
 
 def _merge(evaluations: Sequence[Evaluation]) -> Verdict:
