@@ -82,7 +82,8 @@ def describe_regime(regime: Regime, law: Law = CURRENT_LAW) -> dict[str, Any]:
 def describe_computation(entry: InvestorTest | InvestorLimit, law: Law = CURRENT_LAW) -> dict[str, Any]:
     """Return an investor test's or limit's declared data as JSON values."""
     described = {**_describe_text(entry, law), "title": entry.title, "currency": entry.currency}
-    return {**described, "figures": sorted(entry.figures)}
+    defaults = {name: entry.defaults[name] for name in sorted(entry.defaults)}
+    return {**described, "figures": sorted(entry.figures), "defaults": defaults, "evidence": list(entry.evidence)}
 
 
 def _describe_text(entry: Rule | InvestorTest | InvestorLimit, law: Law) -> dict[str, Any]:

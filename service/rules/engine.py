@@ -6,14 +6,14 @@ denies ``RULE_FAILED``; what rests on a rule of confidence L goes to review. Not
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Context, localcontext
+from decimal import localcontext
 from functools import cache
 from typing import Any
 
 from service.rules.catalog import ALWAYS_RULES, REGIMES, digest_rules
 from service.rules.codes import MESSAGES, OBLIGATIONS, RANKS
 from service.rules.decision import Evaluation, Obligation, Outcome, Reason, Remedy, Value
-from service.rules.facts import Facts, InvalidFactsError, MissingFactError, iterate_parties
+from service.rules.facts import EXACT, Facts, InvalidFactsError, MissingFactError, iterate_parties
 from service.rules.law import CURRENT_LAW, Law
 from service.rules.rule import (
     ACTIONS,
@@ -29,9 +29,6 @@ from service.rules.rule import (
     Rule,
     Through,
 )
-
-_EXACT = Context(prec=200)
-"""Keeps products of quantities (31 digits) and prices exact."""
 
 
 def evaluate_transfer(facts: Mapping[str, Any], law: Law = CURRENT_LAW) -> Evaluation:
@@ -52,7 +49,7 @@ def evaluate_transfer(facts: Mapping[str, Any], law: Law = CURRENT_LAW) -> Evalu
     view = Facts(facts, law=law)
     regime, action = _choose_regime(view), _choose_action(view)
     tally = _Tally(law)
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         if view.has("date"):
             _run_rules(regime, action, view, tally)
         else:

@@ -6,13 +6,15 @@ Facts are nested mappings under the names of the scenario format: ``buyer.kyc_va
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any, TypeVar
 
 from service.errors import MalformedError
 from service.rules.law import CURRENT_LAW, Law, Schedule
 
 Number = int | Decimal
+EXACT = Context(prec=200)
+"""Keeps products of quantities (31 digits) and prices exact."""
 _T = TypeVar("_T")
 
 
@@ -118,6 +120,10 @@ class Facts:
     def text_or_none(self, name: str) -> str | None:
         """Read a string that may be null; absent is still missing."""
         return None if self.is_null(name) else self.text(name)
+
+    def number_or_none(self, name: str) -> Number | None:
+        """Read an exact number that may be null; absent is still missing."""
+        return None if self.is_null(name) else self.number(name)
 
     def day_or_none(self, name: str) -> date | None:
         """Read a civil date that may be null; absent is still missing."""

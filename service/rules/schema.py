@@ -7,7 +7,7 @@ Source: FACTS.md, "Fields that occur".
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -27,9 +27,6 @@ class BadLiteral(str):
     __slots__ = ()
 
 
-MAX_UNIT_DECIMALS = 18
-
-
 def is_decimal(text: str) -> bool:
     """Tell whether a string is the plain text of a decimal."""
     return not isinstance(text, BadLiteral) and _DECIMAL.fullmatch(text) is not None
@@ -37,7 +34,9 @@ def is_decimal(text: str) -> bool:
 
 def read_number(value: Any, path: str) -> int | Decimal:
     """Read an exact number, or its decimal text."""
-    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, Decimal) and value.is_finite():
         return value
     if isinstance(value, str) and is_decimal(value):
         return Decimal(value) if "." in value else int(value)
@@ -130,13 +129,18 @@ def read_shape(value: Any, shape: Shape, path: str) -> Any:
     if value is None:
         return None
     if isinstance(shape, dict):
-        return _read_object(value, shape, path)
+        return read_object(value, shape, path)
     if isinstance(shape, tuple):
         return _read_list(value, shape[0], path)
     return shape(value, path)
 
 
-def _read_object(value: Any, shape: dict[str, Shape], path: str) -> dict[str, Any]:
+def read_object(value: Any, shape: Mapping[str, Shape], path: str) -> dict[str, Any]:
+    """Read an object by its fields.
+
+    Raises:
+        InvalidFactsError: As for :func:`read_shape`; null is no object.
+    """
     if not isinstance(value, dict):
         raise InvalidFactsError(f"{path}: an object is needed")
     read: dict[str, Any] = {}

@@ -63,7 +63,9 @@ class InvestorTest:
         id: ``given.test`` of a scenario, such as ``us.ai.income``.
         category: Category of the qualified-investor credential that passing it supports.
         figures: The inputs and their readers.
+        defaults: What stands for a figure that is left out; only where that cannot loosen the answer.
         judge: Tells whether the figures qualify; reads ``as_of``, a civil date that is always there.
+        evidence: What a reviewer asks for, a line per document.
         parameters: Thresholds, for the listing and the digest.
     """
 
@@ -76,6 +78,8 @@ class InvestorTest:
     currency: str | None
     figures: Mapping[str, Shape]
     judge: Callable[[Facts, Worksheet], bool]
+    defaults: Mapping[str, Value] = field(default_factory=dict)
+    evidence: tuple[str, ...] = ()
     parameters: Mapping[str, str | Schedule[Any]] = field(default_factory=dict)
     effective_from: date | None = None
     since: str = FIRST_VERSION
@@ -84,7 +88,7 @@ class InvestorTest:
 
 @dataclass(frozen=True, slots=True)
 class InvestorLimit:
-    """What an investor may buy, or sell, under a regime.
+    """What an investor may buy, or sell, under a regime; attributes not listed are those of :class:`InvestorTest`.
 
     Attributes:
         id: ``given.regime`` of a scenario, such as ``us.reg_cf``.
@@ -99,6 +103,8 @@ class InvestorLimit:
     currency: str | None
     figures: Mapping[str, Shape]
     compute: Callable[[Facts, Worksheet], Number | None]
+    defaults: Mapping[str, Value] = field(default_factory=dict)
+    evidence: tuple[str, ...] = ()
     parameters: Mapping[str, str | Schedule[Any]] = field(default_factory=dict)
     effective_from: date | None = None
     since: str = FIRST_VERSION

@@ -13,9 +13,10 @@ Path_ = tuple[str | int, ...]
 
 
 def load_all() -> dict[str, dict[str, Any]]:
-    """Return the complete facts of every own scenario by id."""
+    """Return the complete facts of every own transfer scenario by id."""
     raws = [raw for file in FOLDER.glob("*.yaml") for raw in parse_scenario_text(file.read_text("utf-8"))["scenarios"]]
-    return {raw["id"]: dict(load_scenario(raw).facts) for raw in sorted(raws, key=lambda raw: str(raw["id"]))}
+    transfers = (raw for raw in raws if raw["kind"] == "transfer")
+    return {raw["id"]: dict(load_scenario(raw).facts) for raw in sorted(transfers, key=lambda raw: str(raw["id"]))}
 
 
 ALL = load_all()

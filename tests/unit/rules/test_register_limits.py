@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from service.rules import evaluate_transfer
-from service.rules.scenario import fill_defaults
+from service.rules.scenario_defaults import fill_defaults
 from service.rules.schema import read_shape
 from service.rules.transfer_schema import TRANSFER
 

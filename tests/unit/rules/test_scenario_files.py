@@ -47,7 +47,7 @@ def test_a_good_file_passes_as_yaml_and_json() -> None:
         ("obligations: []", "obligation: []", "expect.obligation: unknown field"),
         ("us.506c", "us.506x", "unknown regime at given.offering.regime"),
         ("primary", "steal", "unknown action at given.action"),
-        ("kind: transfer", "kind: qualify", "unknown kind at kind"),
+        ("kind: transfer", "kind: quality", "unknown kind at kind"),
         ("qty: 10", "qty: 1e3", "given.qty:"),
         ("qty: 10", "qty: .nan", "given.qty:"),
         ("qty: 10", "qty: 1.5", "given.qty:"),
@@ -81,6 +81,21 @@ def test_what_cannot_be_loaded_fails_with_its_path(old: str, new: str, expected:
 )
 def test_a_mismatch_is_told(old: str, new: str, expected: str) -> None:
     assert any(mismatch.startswith(expected) for mismatch in mismatches_of(BASE.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "expected"),
+    [
+        ("qualify", "{test: us.ai.wealth, value: 1}", "unknown investor test 'us.ai.wealth' at given.test"),
+        ("qualify", "{value: 1}", "given.test: a string is needed"),
+        ("qualify", "[]", "given: an object is needed"),
+        ("limit", "{regime: us.506c}", "unknown limit 'us.506c' at given.regime"),
+        ("limit", "{regime: [us.reg_cf]}", "given.regime: a string is needed"),
+    ],
+)
+def test_an_unknown_test_or_limit_is_named(kind: str, given: str, expected: str) -> None:
+    text = f"schema_version: 1\nscenarios: [{{id: X, kind: {kind}, given: {given}, expect: {{}}}}]"
+    assert mismatches_of(text) == (expected,)
 
 
 def test_first_expected_reason_must_come_first() -> None:
