@@ -21,9 +21,7 @@ test: $(STAMP)
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 serve: $(STAMP)
-	@$(BIN)/python -m service init
-	@$(BIN)/python -m service seed
-	@$(BIN)/python -m service serve
+	@$(BIN)/python -m service serve --seed
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -15,18 +15,22 @@ from service.storage.migrate import upgrade
 from service.web.context import Context
 
 
+async def seed_database(context: Context) -> dict[str, Any]:
+    """Migrate the database and create what is missing; return the seed document, which is kept in the data directory.
+
+    Args:
+        context: Opened without a look at its schema.
+    """
+    await upgrade(context.database)
+    return await seed_deployment(context, load_settings().data_dir / "seed.json")
+
+
 def seed(
     out: Annotated[Path | None, typer.Option(help="Write the seed document to this file, mode 0600.")] = None,
     _as_json: JsonOption = False,
 ) -> None:
     """Create the demo organisations and one security, on an empty database too; print or write what a client needs."""
-    settings = load_settings()
-
-    async def run(context: Context) -> dict[str, Any]:
-        await upgrade(context.database)
-        return await seed_deployment(context, settings.data_dir / "seed.json")
-
-    document = run_with_context(run, with_schema=False)
+    document = run_with_context(seed_database, with_schema=False)
     if out is None:
         print_json(document)
     else:

@@ -105,10 +105,16 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port; default: that of the base URL.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, max=64, help="Processes; default: the setting.")] = None,
+    seed: Annotated[bool, typer.Option("--seed", help="First do what the command seed does.")] = False,
 ) -> None:
-    """Run the service until it is told to stop; needs ``init`` first."""
+    """Run the service until it is told to stop; needs ``init`` first, or ``--seed``."""
     settings = load_settings()
-    run_with_context(_check)
+    if seed:
+        from service.cli.seed import seed_database
+
+        run_with_context(seed_database, with_schema=False)
+    else:
+        run_with_context(_check)
     main_port = port or _default_port(settings.base_url)
     if settings.admin_port == main_port:
         raise AddressUnavailableError("GOODSTANDING_ADMIN_PORT is the port of the service itself.")

@@ -75,8 +75,10 @@ async def _wait_until_ready(fetcher: Fetcher, base_url: str, process: asyncio.su
 
 
 @asynccontextmanager
-async def running_service(fetcher: Fetcher, settings: Mapping[str, str], log: Path) -> AsyncIterator[None]:
-    """Run ``serve`` until the block is left; its log goes to a file."""
+async def running_service(
+    fetcher: Fetcher, settings: Mapping[str, str], log: Path, *options: str
+) -> AsyncIterator[None]:
+    """Run ``serve`` with these options until the block is left; its log goes to a file."""
     base_url = settings["GOODSTANDING_BASE_URL"]
     port = base_url.rpartition(":")[2]
     with log.open("wb") as output:
@@ -87,6 +89,7 @@ async def running_service(fetcher: Fetcher, settings: Mapping[str, str], log: Pa
             "serve",
             "--port",
             port,
+            *options,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,

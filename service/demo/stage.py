@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from service.demo.client import OrganizationClient
 from service.demo.holder import Holder
-from service.demo.processes import DemoError, free_port, run_command, running_service
+from service.demo.processes import free_port, running_service
 from service.demo.storyteller import Storyteller
 from service.fetch import Fetcher
 
@@ -52,36 +52,26 @@ def _make_settings(folder: Path) -> dict[str, str]:
     }
 
 
-async def _prepare(folder: Path, settings: Mapping[str, str]) -> dict[str, Any]:
-    seed_file = folder / "seed.json"
-    finished = await run_command("seed", "--out", str(seed_file), settings=settings)
-    if finished.code != 0:
-        raise DemoError(f"seed: {finished.err.strip() or finished.out.strip()}")
-    document: dict[str, Any] = json.loads(seed_file.read_text())
-    return document
-
-
 @asynccontextmanager
 async def open_stage(folder: Path, teller: Storyteller, now: datetime) -> AsyncIterator[Stage]:
     """Set up a fresh deployment in ``folder``, run it, and take it down afterwards."""
     settings = _make_settings(folder)
-    fetcher = Fetcher(allow_loopback=True)
-    try:
-        with teller.step("operator", "Set up a new deployment on SQLite") as step:
-            seed = await _prepare(folder, settings)
-            step.expect(True, "database migrated, keys made, demo organisations seeded")
+    async with AsyncExitStack() as closing:
+        fetcher = Fetcher(allow_loopback=True)
+        closing.push_async_callback(fetcher.close)
+        with teller.step("operator", "Set up a new deployment on SQLite and start it") as step:
+            await closing.enter_async_context(running_service(fetcher, settings, folder / "service.log", "--seed"))
+            seed = json.loads((Path(settings["GOODSTANDING_DATA_DIR"]) / "seed.json").read_text())
+            step.expect(True, "database migrated, keys made, demo organisations seeded, ready for requests")
         base, members = settings["GOODSTANDING_BASE_URL"], seed["organizations"]
-        async with running_service(fetcher, settings, folder / "service.log"):
-            yield Stage(
-                folder,
-                settings,
-                teller,
-                fetcher,
-                seed,
-                OrganizationClient(fetcher, base, members["kyc"], "issuer audit"),
-                OrganizationClient(fetcher, base, members["accreditor"], "issuer audit"),
-                OrganizationClient(fetcher, base, members["platform"], "verifier gate compliance audit"),
-                now,
-            )
-    finally:
-        await fetcher.close()
+        yield Stage(
+            folder,
+            settings,
+            teller,
+            fetcher,
+            seed,
+            OrganizationClient(fetcher, base, members["kyc"], "issuer audit"),
+            OrganizationClient(fetcher, base, members["accreditor"], "issuer audit"),
+            OrganizationClient(fetcher, base, members["platform"], "verifier gate compliance audit"),
+            now,
+        )

@@ -9,15 +9,23 @@ from rich.console import Console
 
 from service.demo import scenes_attack, scenes_issue, scenes_trade
 from service.demo.report import write_report
-from service.demo.stage import open_stage
+from service.demo.stage import Stage, open_stage
 from service.demo.storyteller import Storyteller
 from service.errors import ServiceError
+
+
+async def _admit_others(stage: Stage) -> None:
+    await scenes_issue.grant_to_others(stage)
+    await asyncio.gather(
+        scenes_trade.present(stage, stage.kept["bob"], "us.506c"),
+        scenes_trade.present(stage, stage.kept["chen"], "us.reg_s"),
+    )
 
 
 async def _play(folder: Path, teller: Storyteller, now: datetime) -> None:
     async with open_stage(folder, teller, now) as stage:
         await scenes_issue.introduce_parties(stage)
-        others = asyncio.create_task(scenes_issue.grant_to_others(stage))
+        others = asyncio.create_task(_admit_others(stage))
         await scenes_issue.grant_three_credentials(stage)
         await scenes_trade.present(stage, stage.kept["ada"], "us.506c")
         await scenes_trade.permit_and_settle(stage)
@@ -25,10 +33,6 @@ async def _play(folder: Path, teller: Storyteller, now: datetime) -> None:
         await scenes_trade.revoke_and_deny(stage)
         stealing = asyncio.create_task(scenes_attack.steal_credential(stage))
         await others
-        await asyncio.gather(
-            scenes_trade.present(stage, stage.kept["bob"], "us.506c"),
-            scenes_trade.present(stage, stage.kept["chen"], "us.reg_s"),
-        )
         await scenes_trade.refuse_by_policy(stage)
         await stealing
         await scenes_attack.refuse_forgeries(stage)

@@ -39,8 +39,6 @@ async def test_the_walk_through_ends_in_a_permit(tmp_path: Path) -> None:
     require_program("curl", package="curl")
     base = f"http://localhost:{free_port()}"
     settings = {"GOODSTANDING_BASE_URL": base, "GOODSTANDING_DATA_DIR": str(tmp_path / "data")}
-    for command in ("init", "seed"):
-        assert (await run_command(command, settings=settings)).code == 0
     fetcher = Fetcher(allow_loopback=True)
     places = {
         "BASE": base,
@@ -48,7 +46,7 @@ async def test_the_walk_through_ends_in_a_permit(tmp_path: Path) -> None:
         "WALLET": str(tmp_path / "wallet"),
         "PYTHON": sys.executable,
     }
-    async with running_service(fetcher, settings, tmp_path / "log"):
+    async with running_service(fetcher, settings, tmp_path / "log", "--seed"):
         process = await asyncio.create_subprocess_exec(
             "sh",
             str(ROOT / "docs" / "try.sh"),
