@@ -20,8 +20,17 @@ RULE_ZONES: Mapping[str, tzinfo] = MappingProxyType(
         "HK": ZoneInfo("Asia/Hong_Kong"),
         "SG": ZoneInfo("Asia/Singapore"),
         "MY": ZoneInfo("Asia/Kuala_Lumpur"),
+        "LBN": ZoneInfo("Asia/Kuala_Lumpur"),
         "UK": ZoneInfo("Europe/London"),
         "GB": ZoneInfo("Europe/London"),
+        "EU": ZoneInfo("Europe/Brussels"),
+        "DE": ZoneInfo("Europe/Berlin"),
+        "CH": ZoneInfo("Europe/Zurich"),
+        "GI": ZoneInfo("Europe/Gibraltar"),
+        "JP": ZoneInfo("Asia/Tokyo"),
+        "AE": ZoneInfo("Asia/Dubai"),
+        "KY": ZoneInfo("America/Cayman"),
+        "SC": ZoneInfo("Indian/Mahe"),
     }
 )
 """Jurisdiction to the zone in which its rules count days; UTC counts for every other one."""

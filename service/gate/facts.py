@@ -11,13 +11,13 @@ from service.gate.fact_sheet import FactSheet, Source
 from service.gate.party_facts import Party, Question, put_party
 from service.gate.transfer_models import PartyInTrade, TransferRequest
 from service.gate.values import price_per_unit
+from service.rules import REGIMES
 from service.storage.tables import Lot
 
 _NUMBERS = ("total_assets", "awtv", "ms_threshold")
 _DATES = ("dcp_start", "class_outstanding_since", "lockup_until")
 _FALSE_UNLESS_SAID = ("offshore", "regs_certified")
 _TRADE_FALSE_UNLESS_SAID = ("info_package", "info_rights_144a")
-_NEEDS_QUALIFICATION = {"us.506c"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +102,16 @@ def build_facts(case: TransferCase) -> FactSheet:
 
 def _ask(case: TransferCase, role: str) -> Question:
     regime = case.offering["regime"]
-    is_needed = role == "buyer" and case.request.action == "primary" and regime in _NEEDS_QUALIFICATION
+    pack = REGIMES[regime]
+    asked = role == "buyer" and case.request.action in pack.asks_on
     return Question(
         now=case.now,
         on=case.on,
         zone=zone_of(regime),
-        needs_qualification=is_needed,
+        regime=regime,
+        currency=case.security["currency"],
+        institutions=frozenset({case.asserted_by}),
+        asks_category=pack.asks_category if asked else None,
         max_screen_age_hours=case.security["policy"]["max_screen_age_hours"],
     )
 

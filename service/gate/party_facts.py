@@ -8,7 +8,7 @@ from typing import Any
 
 from service.gate.fact_sheet import FactSheet, Source
 from service.gate.held_credentials import VALID, HeldCredential, pick_newest, worst_status
-from service.gate.qualification_facts import pick_qualification, put_qualification
+from service.gate.qualification_facts import put_limit, put_qualifications
 
 SECONDS_PER_HOUR = 3600
 CLOCK_TOLERANCE = timedelta(seconds=10)
@@ -40,14 +40,20 @@ class Question:
     Attributes:
         now: The instant of the decision.
         on: The trade date, a civil date in ``zone``.
-        needs_qualification: Whether the regime asks this party for a qualified-investor credential.
+        regime: The offering's.
+        currency: The security's.
+        institutions: Names under which a credential's scope may mean the platform that asks.
+        asks_category: Beginning of the qualified-investor category without which this party may not take part.
         max_screen_age_hours: Policy.
     """
 
     now: datetime
     on: date
     zone: tzinfo
-    needs_qualification: bool
+    regime: str
+    currency: str
+    institutions: frozenset[str]
+    asks_category: str | None
     max_screen_age_hours: int
 
 
@@ -77,8 +83,8 @@ def put_party(sheet: FactSheet, role: str, party: Party, question: Question) -> 
     if screening:
         used.append(_put_screening(sheet, role, screening, question))
     _put_political_exposure(sheet, role, party)
-    qualification = pick_qualification(party.credentials, question)
-    used.append(put_qualification(sheet, role, qualification, question))
+    used.append(put_qualifications(sheet, role, party.credentials, question))
+    put_limit(sheet, role, party.credentials, question)
     sheet.put(f"{role}.credential_status", worst_status(used), standing)
 
 

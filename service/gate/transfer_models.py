@@ -68,7 +68,10 @@ class VerificationByCaller(StrictModel):
 
 
 class PartyInTrade(StrictModel):
-    """What only the caller can know of a party to this trade. What credentials attest has no place here."""
+    """What only the caller can know of a party to this trade: what it saw, and what the party declared to it.
+
+    What an issuer must attest has no place here.
+    """
 
     offshore: bool | None = None
     regs_certified: bool | None = None
@@ -78,6 +81,13 @@ class PartyInTrade(StrictModel):
     first_time: bool | None = None
     suitability_done: bool | None = None
     above_threshold_consent: bool | None = None
+    sophisticated: bool | None = None
+    excluded_501e: bool | None = None
+    sg_opt_in: bool | None = None
+    knowledge_test_on: CivilDate | None = None
+    sophisticated_approved_on: CivilDate | None = None
+    uk_statement: Literal["hnw", "sophisticated"] | None = None
+    uk_statement_signed_on: CivilDate | None = None
     verification: VerificationByCaller | None = None
 
 

@@ -1,7 +1,7 @@
 """Every rule, the regimes, tests and limits by id, and the identity of a version of the rule set.
 
-Packs are found, not listed: a file in ``packs`` that defines ``REGIMES``, ``TESTS`` or ``LIMITS`` is part of the rule
-set.
+Packs are found, not listed: a file in ``packs`` that defines ``REGIMES``, ``TESTS``, ``LIMITS`` or ``CATEGORIES`` is
+part of the rule set.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from service.rules import packs
+from service.rules.categories import CategoryFacts
 from service.rules.law import CURRENT_LAW, Law, Schedule
 from service.rules.packs import (
     always_credentials,
@@ -46,6 +47,9 @@ def _gather(attribute: str, _kind: type[_Entry]) -> Mapping[str, _Entry]:
 REGIMES = _gather("REGIMES", Regime)
 TESTS = _gather("TESTS", InvestorTest)
 LIMITS = _gather("LIMITS", InvestorLimit)
+CATEGORIES: tuple[CategoryFacts, ...] = tuple(
+    entry for module in _MODULES for entry in getattr(module, "CATEGORIES", ())
+)
 
 
 def list_rules(law: Law = CURRENT_LAW) -> dict[str, Rule]:

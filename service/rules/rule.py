@@ -154,7 +154,8 @@ class Regime:
         may_acquire: Whether the taker of a transfer that nobody willed could have bought; if not, or if that is
             unknown, the lot is tagged hold only.
         needs: Credentials that a presentation for this regime is asked for.
-        asks_category: Prefix of the qualified-investor category without which nobody may buy, such as ``us.ai.``.
+        asks_category: Beginning of the qualified-investor category without which nobody may buy, such as ``us.ai.``.
+        asks_on: Actions for which the buyer's credential of that category must be good.
         effective_from, effective_to: Days between which the regime can be used; outside them it denies.
     """
 
@@ -167,6 +168,7 @@ class Regime:
     may_acquire: Callable[[Facts], bool]
     needs: tuple[CredentialNeed, ...]
     asks_category: str | None = None
+    asks_on: frozenset[str] = frozenset({"primary"})
     effective_from: date | None = None
     effective_to: date | None = None
     since: str = FIRST_VERSION

@@ -26,7 +26,10 @@ QUESTION = Question(
     now=NOW,
     on=date(2026, 11, 23),
     zone=ZoneInfo("America/New_York"),
-    needs_qualification=True,
+    regime="us.506c",
+    currency="USD",
+    institutions=frozenset({"did:web:platform.example"}),
+    asks_category="us.ai.",
     max_screen_age_hours=24,
 )
 CLAIMS: dict[str, dict[str, Any]] = {
@@ -112,9 +115,63 @@ def test_every_needed_credential_must_be_good(kind: str, change: dict[str, Any],
     assert facts_of(party(*credentials))["credential_status"] == status
 
 
+def qualified(category: str, **claims: Any) -> HeldCredential:
+    jurisdiction = category.partition(".")[0].upper()
+    return held("qualified-investor", claims={"jurisdiction": jurisdiction, "category": category, **claims})
+
+
+@pytest.mark.parametrize(
+    ("regime", "credential", "expected"),
+    [
+        (
+            "hk.pi_only",
+            qualified("hk.pi.institutional", oldest_document_on="2026-01-02"),
+            {"hk_pi": True, "hk_pi_class": "institutional", "hk_pi_evidence_on": date(2026, 1, 2)},
+        ),
+        ("hk.pi_only", qualified("us.ai.income"), {"hk_pi": False}),
+        ("sg.s275", qualified("sg.ai.individual", scope="any"), {"sg_class": "accredited"}),
+        (
+            "sg.s275",
+            qualified("sg.ai.corporate", scope="did:web:platform.example"),
+            {"sg_class": "accredited", "sg_opt_in": True},
+        ),
+        ("sg.s275", qualified("sg.institutional"), {"sg_class": "institutional"}),
+        ("sg.s272b", qualified("hk.pi.individual"), {"sg_class": "retail"}),
+        ("my.sophisticated", qualified("my.si.hnwi"), {"my_class": "sophisticated"}),
+        ("my.sophisticated", qualified("us.qib"), {"my_class": "retail", "qib": True}),
+        ("eu.pr_150", qualified("eu.pro.elective"), {"eu_qi": True, "sophisticated": False}),
+        (
+            "eu.ecspr",
+            qualified("eu.ecspr.sophisticated", verified_on="2026-01-02"),
+            {"eu_qi": False, "sophisticated": True, "sophisticated_approved_on": date(2026, 1, 2)},
+        ),
+        (
+            "uk.fpo48",
+            qualified("uk.fpo48.hnw", verified_on="2026-01-02"),
+            {"uk_qi": False, "uk_statement": "hnw", "uk_statement_signed_on": date(2026, 1, 2)},
+        ),
+        ("us.reg_s", qualified("hk.pi.individual"), {"hk_pi": None, "accredited": False}),
+    ],
+)
+def test_categories_become_the_facts_of_their_jurisdiction(
+    regime: str, credential: HeldCredential, expected: dict[str, Any]
+) -> None:
+    facts = facts_of(party(*ALL[:2], credential), regime=regime, asks_category=None)
+    assert {name: facts.get(name) for name in expected} == expected
+
+
+def test_a_limit_counts_for_its_own_regime_and_currency_while_it_is_valid() -> None:
+    claims = {"regime": "us.reg_cf", "limit_at_least": "2500.50", "currency": "USD", "as_of": "2026-11-01"}
+    limit = replace(held("kyc"), type="investment-limit", claims=claims)
+    assert facts_of(party(*ALL, limit), regime="us.reg_cf")["limit_at_least"] == Decimal("2500.50")
+    for change in ({"regime": "us.reg_a_t2"}, {"currency": "EUR"}):
+        assert "limit_at_least" not in facts_of(party(*ALL, limit), **{"regime": "us.reg_cf", **change})
+    assert "limit_at_least" not in facts_of(party(*ALL, replace(limit, expires_at=NOW)), regime="us.reg_cf")
+
+
 def test_a_broken_accreditation_that_is_not_needed_is_as_good_as_none() -> None:
     broken = held("qualified-investor", reading=StatusReading(1, False, NOW, "own"))
-    facts = facts_of(party(*ALL[:2], broken), needs_qualification=False)
+    facts = facts_of(party(*ALL[:2], broken), asks_category=None)
     assert (facts["credential_status"], facts["accredited"]) == ("valid", False)
     assert "verification" not in facts
 
