@@ -215,7 +215,10 @@ def test_lei_form_and_check_digits(lei: str) -> None:
     assert lint("kyc", {**ENTITY, "lei": lei}) == ["/lei"]
 
 
-@given(st.integers(0, 19), st.sampled_from("0123456789"))
+# A letter counts as two digits, so only the exchange of a digit for a digit is sure to be found.
+@given(
+    st.sampled_from([at for at, sign in enumerate(str(ENTITY["lei"])) if sign.isdigit()]), st.sampled_from("0123456789")
+)
 def test_one_wrong_digit_in_a_lei_is_found(position: int, digit: str) -> None:
     lei = str(ENTITY["lei"])
     changed = lei[:position] + digit + lei[position + 1 :]
@@ -235,8 +238,8 @@ def test_required_claims(name: str, claim: str) -> None:
         ("HK", "hk.pi.individual", "2026-11-22T16:00:00", True),
         ("US", "us.ai.income", "2026-11-23T04:59:59", False),
         ("US", "us.ai.income", "2026-11-23T05:00:00", True),
-        ("EU", "eu.qi", "2026-11-22T23:59:59", False),
-        ("EU", "eu.qi", "2026-11-23T00:00:00", True),
+        ("EU", "eu.qi", "2026-11-22T22:59:59", False),
+        ("EU", "eu.qi", "2026-11-22T23:00:00", True),
     ],
 )
 def test_today_begins_in_the_rules_zone(jurisdiction: str, category: str, now: str, accepted: bool) -> None:

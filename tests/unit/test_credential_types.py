@@ -78,7 +78,7 @@ def test_only_kyc_carries_a_subject_identifier_that_no_issuer_may_send() -> None
         ("HK", "2026-11-30T16:00:00+00:00"),
         ("SG", "2026-11-30T16:00:00+00:00"),
         ("UK", "2026-12-01T00:00:00+00:00"),
-        ("EU", "2026-12-01T00:00:00+00:00"),
+        ("EU", "2026-11-30T23:00:00+00:00"),
     ],
 )
 def test_valid_until_ends_with_the_day_in_the_rules_zone(jurisdiction: str, expected: str) -> None:
@@ -94,7 +94,7 @@ def test_the_end_of_a_summer_day_follows_daylight_saving_time() -> None:
 def test_valid_until_goes_before_the_date_of_the_offer() -> None:
     claims = {"jurisdiction": "EU", "valid_until": "2026-12-31"}
     expires_at = compute_expiry("qualified-investor", claims, issued_at=NOW, credential_expires_on=date(2026, 11, 30))
-    assert expires_at == datetime(2027, 1, 1, tzinfo=UTC)
+    assert expires_at == datetime(2026, 12, 31, 23, tzinfo=UTC)
 
 
 def test_date_of_the_offer_counts_in_the_zone_of_residence() -> None:
@@ -160,7 +160,8 @@ def test_expiry_is_after_issuance_in_whole_seconds_or_refused(
         ("kyc", {"country": "US"}, "America/New_York"),
         ("investment-limit", {"regime": "us.reg_cf"}, "America/New_York"),
         ("qualified-investor", {"jurisdiction": "GB"}, "Europe/London"),
-        ("qualified-investor", {"jurisdiction": "JP"}, "UTC"),
+        ("qualified-investor", {"jurisdiction": "JP"}, "Asia/Tokyo"),
+        ("qualified-investor", {"jurisdiction": "XX"}, "UTC"),
         ("qualified-investor", {"jurisdiction": ["US"]}, "UTC"),
         ("aml-screening", {"country": "US"}, "UTC"),
     ],
@@ -194,7 +195,7 @@ def test_missing_schema_folder_is_one_clear_error(monkeypatch: pytest.MonkeyPatc
 
 def test_reason_codes_are_complete_entries_and_repeat_the_table() -> None:
     codes = schema_files.load_reason_codes()
-    assert len(codes) == 88
+    assert len(codes) == 89
     assert sum(entry["kind"] == "obligation" for entry in codes.values()) == 7
     projections = {"erc1404", "erc1400", "erc1066", "ds", "erc1450", "trex", "sep8"}
     for code, entry in codes.items():
