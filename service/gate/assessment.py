@@ -10,13 +10,13 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import InvalidInputError, NotFoundError
+from service.gate.effects import clock_start
 from service.gate.fact_sheet import encode_facts
 from service.gate.facts import AffiliateSale, LotPart, RegisterState, TransferCase, build_facts, zone_of
 from service.gate.held_credentials import HeldCredential
 from service.gate.parties import read_parties
 from service.gate.party_facts import Party, read_residence
 from service.gate.register import Holder, list_lots, sum_position
-from service.gate.reservations import clock_start
 from service.gate.securities import Access, describe_security, list_offerings
 from service.gate.transfer_models import PartyRef, TransferRequest
 from service.gate.verdict import SEVERITY, Verdict, describe_tried, evaluate_encoded

@@ -11,13 +11,11 @@ from datetime import date, datetime
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.gate.effects import ADDS_QUANTITY, KEEPS_OWNER, Settling, apply_effect
 from service.gate.facts import LotPart
-from service.gate.register import Holder, is_holder, list_lots, sum_position
+from service.gate.register import Holder, is_holder, list_lots
 from service.storage.audit import append_audit_entry
-from service.storage.ids import new_id
 from service.storage.tables import Lot, Reservation, ReservationEnding, ReservedLot, Security, Transfer
-
-_TACKING = frozenset({"nonaffiliate", "gift", "estate", "pledge_recourse"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ def hold(
     session: AsyncSession, head: Security, transfer: Transfer, parts: Sequence[LotPart], *, holder_slots: int
 ) -> Reservation:
     """Reserve what a permit promises: the seller's lots or new quantity, and a holder slot."""
-    new_quantity = transfer.quantity if transfer.action == "primary" else 0
+    new_quantity = transfer.quantity if transfer.action in ADDS_QUANTITY else 0
     reservation = Reservation(
         org_id=transfer.org_id,
         transfer_id=transfer.id,
@@ -124,75 +122,35 @@ def _close(session: AsyncSession, head: Security, reservation: Reservation, endi
 
 
 async def settle(
-    session: AsyncSession, head: Security, transfer: Transfer, reservation: Reservation, ending: Ending, *, today: date
+    session: AsyncSession,
+    head: Security,
+    transfer: Transfer,
+    reservation: Reservation,
+    ending: Ending,
+    *,
+    today: date,
+    hold_only: bool = False,
 ) -> None:
-    """Turn a reservation into the buyer's lots.
+    """Let a reservation have its effect on the register.
 
     Args:
         today: Civil date of the settlement, on which the buyer has paid.
+        hold_only: The taker may hold what it gets, not acquire more.
     """
-    assert transfer.buyer_ref is not None  # the request's check lets no sale through without a buyer
-    buyer = Holder(transfer.org_id, transfer.buyer_ref)
-    buyer_held = await is_holder(session, head, buyer)
     parts = await list_reserved_parts(session, reservation)
-    for part in parts:
-        part.lot.quantity -= part.quantity
-        part.lot.reserved -= part.quantity
-        session.add_all([part.lot, _pass_on(transfer, part, today=today, now=ending.at)])
-    if reservation.new_quantity:
-        session.add(_issue(head, transfer, reservation.new_quantity, today=today, now=ending.at))
-        head.outstanding += reservation.new_quantity
+    taker = _find_taker(transfer)
+    held = await list_lots(session, head, taker) if taker else []
+    parents = held if transfer.action == "distribution" else ()
+    effect = Settling(head, transfer, parts, parents, today=today, now=ending.at, hold_only=hold_only)
+    session.add_all(apply_effect(effect))
     _close(session, head, reservation, ending)
-    head.holders += 0 if buyer_held else 1
-    if transfer.seller_ref is not None:
-        left = await list_lots(session, head, Holder(transfer.org_id, transfer.seller_ref))
-        head.holders -= 0 if sum_position(left) else 1
+    owners = {Holder(part.lot.holder_org_id, part.lot.investor_ref) for part in parts} - {taker}
+    left = [owner for owner in owners if not await is_holder(session, head, owner)]
+    head.holders += int(taker is not None and not held) - len(left)
 
 
-def clock_start(lot: Lot) -> date:
-    """Return the day on which the lot's holding period began.
-
-    Source: 17 CFR 230.144(d)(1), (d)(3).
-    """
-    if lot.acquired_from in _TACKING and lot.tack_from:
-        return lot.tack_from
-    return max(lot.acquired_on, lot.paid_in_full_on or lot.acquired_on)
-
-
-def _pass_on(transfer: Transfer, part: LotPart, *, today: date, now: datetime) -> Lot:
-    """Make the buyer's lot. Unless the seller is known to be no affiliate, the holding period starts again."""
-    tacks = transfer.seller_affiliate is False
-    return Lot(
-        org_id=part.lot.org_id,
-        security_id=part.lot.security_id,
-        id=new_id("lot"),
-        offering_id=part.lot.offering_id,
-        holder_org_id=transfer.org_id,
-        investor_ref=transfer.buyer_ref or "",
-        quantity=part.quantity,
-        acquired_on=transfer.trade_date,
-        paid_in_full_on=today,
-        acquired_from="nonaffiliate" if tacks else "affiliate",
-        tack_from=clock_start(part.lot) if tacks else None,
-        issued_on=part.lot.issued_on,
-        source_transfer_id=transfer.id,
-        created_at=now,
-    )
-
-
-def _issue(head: Security, transfer: Transfer, quantity: int, *, today: date, now: datetime) -> Lot:
-    return Lot(
-        org_id=head.org_id,
-        security_id=head.id,
-        id=new_id("lot"),
-        offering_id=transfer.offering_id or "",
-        holder_org_id=transfer.org_id,
-        investor_ref=transfer.buyer_ref or "",
-        quantity=quantity,
-        acquired_on=transfer.trade_date,
-        paid_in_full_on=today,
-        acquired_from="issuer",
-        issued_on=transfer.trade_date,
-        source_transfer_id=transfer.id,
-        created_at=now,
-    )
+def _find_taker(transfer: Transfer) -> Holder | None:
+    """Return who receives lots: nobody in a redemption or conversion, and a pledgee only gets a lien."""
+    if transfer.buyer_ref is None or transfer.action in KEEPS_OWNER:
+        return None
+    return Holder(transfer.org_id, transfer.buyer_ref)

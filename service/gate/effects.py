@@ -1,0 +1,203 @@
+"""What settling does to the lots, action by action. Expects the security's head row to be locked.
+
+Quantities move in new lots of their own; whether a lot's dates move with it is what Rule 144 calls tacking.
+
+Source: 17 CFR 230.144(d)(3); rules.yaml, actions.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+from service.gate.facts import LotPart
+from service.storage.ids import new_id
+from service.storage.tables import Lot, Security, Transfer
+
+ADDS_QUANTITY = frozenset({"primary", "distribution"})
+KEEPS_OWNER = frozenset({"pledge", "release"})
+_TACKING = frozenset({"nonaffiliate", "gift", "estate", "pledge_recourse"})
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """One settlement.
+
+    Attributes:
+        parts: What the reservation holds of the lots.
+        parents: The lots on which a distribution is made; empty for every other action.
+        today: Civil date of the settlement, on which the buyer has paid.
+        hold_only: The taker may hold what it gets, not acquire more.
+    """
+
+    head: Security
+    transfer: Transfer
+    parts: Sequence[LotPart]
+    parents: Sequence[Lot]
+    today: date
+    now: datetime
+    hold_only: bool
+
+
+def apply_effect(settling: Settling) -> list[Lot]:
+    """Change the reserved lots and the security's outstanding quantity; return the lots that change or are new."""
+    for part in settling.parts:
+        part.lot.reserved -= part.quantity
+    return _EFFECTS[settling.transfer.action](settling)
+
+
+def clock_start(lot: Lot) -> date:
+    """Return the day on which the lot's holding period began.
+
+    Source: 17 CFR 230.144(d)(1), (d)(3).
+    """
+    if lot.acquired_from in _TACKING and lot.tack_from:
+        return lot.tack_from
+    return max(lot.acquired_on, lot.paid_in_full_on or lot.acquired_on)
+
+
+def spread(parents: Sequence[Lot], quantity: int) -> list[LotPart]:
+    """Spread a distribution over the lots on which it is made; what doesn't divide goes to the youngest ones."""
+    held = sum(lot.quantity for lot in parents)
+    shares = [quantity * lot.quantity // held for lot in parents]
+    left = quantity - sum(shares)
+    youngest = sorted(range(len(parents)), key=lambda index: clock_start(parents[index]), reverse=True)
+    for index in youngest[:left]:
+        shares[index] += 1
+    return [LotPart(lot, share) for lot, share in zip(parents, shares, strict=True) if share]
+
+
+def _issue(settling: Settling) -> list[Lot]:
+    head, transfer = settling.head, settling.transfer
+    head.outstanding += transfer.quantity
+    bought = Lot(
+        org_id=head.org_id,
+        security_id=head.id,
+        id=new_id("lot"),
+        offering_id=transfer.offering_id or "",
+        holder_org_id=transfer.org_id,
+        investor_ref=transfer.buyer_ref or "",
+        quantity=transfer.quantity,
+        acquired_on=transfer.trade_date,
+        paid_in_full_on=settling.today,
+        acquired_from="issuer",
+        issued_on=transfer.trade_date,
+        source_transfer_id=transfer.id,
+        created_at=settling.now,
+    )
+    return [bought]
+
+
+def _sell(settling: Settling) -> list[Lot]:
+    """Pass lots on. Unless the seller is known to be no affiliate, the holding period starts again."""
+    tacks = settling.transfer.seller_affiliate is False
+    return _move(settling, lambda lot: _acquire(settling, lot, "nonaffiliate" if tacks else "affiliate", tacks=tacks))
+
+
+def _give(settling: Settling) -> list[Lot]:
+    """Pass lots on as a gift, which tacks even from an affiliate; for a price it is a sale. Source: (d)(3)(v)."""
+    if _is_paid_for(settling.transfer):
+        return _sell(settling)
+    return _move(settling, lambda lot: _acquire(settling, lot, "gift", tacks=True))
+
+
+def _inherit(settling: Settling) -> list[Lot]:
+    """Source: (d)(3)(vii)."""
+    return _move(
+        settling, lambda lot: _acquire(settling, lot, "estate", tacks=True) | {"hold_only": settling.hold_only}
+    )
+
+
+def _force(settling: Settling) -> list[Lot]:
+    return _move(settling, lambda lot: {"hold_only": lot.hold_only or settling.hold_only})
+
+
+def _recover(settling: Settling) -> list[Lot]:
+    return _move(settling, lambda _lot: {})
+
+
+def _redeem(settling: Settling) -> list[Lot]:
+    settling.head.outstanding -= settling.transfer.quantity
+    return _take_out(settling.parts)
+
+
+def _distribute(settling: Settling) -> list[Lot]:
+    """Add lots that count as acquired together with those on which they are distributed. Source: (d)(3)(i)."""
+    settling.head.outstanding += settling.transfer.quantity
+    return [
+        _copy(settling, part, part.lot.investor_ref) for part in spread(settling.parents, settling.transfer.quantity)
+    ]
+
+
+def _convert(settling: Settling) -> list[Lot]:
+    """Replace lots by those of another offering, as old as they were unless more was paid. Source: (d)(3)(ii)."""
+    transfer = settling.transfer
+    terms: dict[str, Any] = {"offering_id": transfer.offering_id}
+    if _is_paid_for(transfer):
+        terms |= {
+            "acquired_on": transfer.trade_date,
+            "paid_in_full_on": settling.today,
+            "acquired_from": "issuer",
+            "tack_from": None,
+            "issued_on": transfer.trade_date,
+        }
+    converted = [_copy(settling, part, part.lot.investor_ref, **terms) for part in settling.parts]
+    return [*_take_out(settling.parts), *converted]
+
+
+def _is_paid_for(transfer: Transfer) -> bool:
+    return Decimal(transfer.request["price"]["amount"]) != 0
+
+
+def _acquire(settling: Settling, lot: Lot, origin: str, *, tacks: bool) -> dict[str, Any]:
+    return {
+        "acquired_on": settling.transfer.trade_date,
+        "paid_in_full_on": settling.today,
+        "acquired_from": origin,
+        "tack_from": clock_start(lot) if tacks else None,
+        "hold_only": False,
+    }
+
+
+def _move(settling: Settling, describe: Callable[[Lot], Mapping[str, Any]]) -> list[Lot]:
+    """Take the parts out of their lots and give the buyer new ones; ``describe`` says what differs."""
+    buyer_ref = settling.transfer.buyer_ref or ""
+    moved = [_copy(settling, part, buyer_ref, **describe(part.lot)) for part in settling.parts]
+    return [*_take_out(settling.parts), *moved]
+
+
+def _take_out(parts: Sequence[LotPart]) -> list[Lot]:
+    for part in parts:
+        part.lot.quantity -= part.quantity
+    return [part.lot for part in parts]
+
+
+def _copy(settling: Settling, part: LotPart, investor_ref: str, **changes: Any) -> Lot:
+    """Make a lot of a part of another, with the same dates unless ``changes`` say otherwise."""
+    own = {
+        "id": new_id("lot"),
+        "holder_org_id": settling.transfer.org_id,
+        "investor_ref": investor_ref,
+        "quantity": part.quantity,
+        "reserved": 0,
+        "source_transfer_id": settling.transfer.id,
+        "created_at": settling.now,
+    }
+    return Lot(**(part.lot.model_dump() | own | changes))
+
+
+_EFFECTS: Mapping[str, Callable[[Settling], list[Lot]]] = MappingProxyType(
+    {
+        "primary": _issue,
+        "secondary": _sell,
+        "gift": _give,
+        "inheritance": _inherit,
+        "forced": _force,
+        "recovery": _recover,
+        "redemption": _redeem,
+        "distribution": _distribute,
+        "conversion": _convert,
+    }
+)
