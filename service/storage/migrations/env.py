@@ -7,14 +7,19 @@ from alembic.autogenerate.api import AutogenContext
 from sqlmodel import AutoString, SQLModel
 
 import service.storage.tables  # noqa: F401  (fills the metadata)
-from service.storage.types import Instant, JsonColumn, Quantity
+from service.storage.types import Amount, Instant, JsonColumn, Quantity
 
 
 def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
     """Write our column types by name in generated migrations."""
     if kind != "type":
         return False
-    names = {Instant: "types.Instant()", Quantity: "types.Quantity()", AutoString: "sa.String()"}
+    names = {
+        Instant: "types.Instant()",
+        Quantity: "types.Quantity()",
+        Amount: "types.Amount()",
+        AutoString: "sa.String()",
+    }
     return "types.JsonColumn" if item is JsonColumn else names.get(type(item), False)
 
 

@@ -1,25 +1,39 @@
 """The register and the decisions: securities, offerings, lots, transfers, reservations."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from service.storage.types import Instant, JsonColumn, Quantity
+from service.storage.types import Amount, Instant, JsonColumn, Quantity
 
 
 class Security(SQLModel, table=True):
     """The head row of a security: what a transfer locks first. ``org_id`` is the registrar.
 
     ``issued`` follows the newest version; ``outstanding`` is the sum of all lots, ``outstanding_reserved`` what
-    unsettled primary sales will add to it.
+    unsettled primary sales will add to it. The counters are sums over ``Holder``; each limit is the issuer's cap, or
+    what was counted when a lower cap came or a transfer that nobody willed passed it.
     """
 
     __tablename__ = "security"
     __table_args__ = (
         CheckConstraint("holders >= 0 AND holders_reserved >= 0", name="ck_security_counters"),
         CheckConstraint("outstanding <= issued AND outstanding_reserved <= issued", name="ck_security_outstanding"),
+        CheckConstraint(
+            "nonaccredited_holders >= 0 AND nonaccredited_holders_reserved >= 0"
+            " AND beneficial_owners >= 0 AND beneficial_owners_reserved >= 0",
+            name="ck_security_categories",
+        ),
+        CheckConstraint(
+            "(holder_limit IS NULL OR holders + holders_reserved <= holder_limit)"
+            " AND (nonaccredited_limit IS NULL"
+            " OR nonaccredited_holders + nonaccredited_holders_reserved <= nonaccredited_limit)"
+            " AND (owner_limit IS NULL OR beneficial_owners + beneficial_owners_reserved <= owner_limit)",
+            name="ck_security_limits",
+        ),
     )
 
     org_id: str = Field(primary_key=True)
@@ -30,6 +44,13 @@ class Security(SQLModel, table=True):
     outstanding_reserved: int = Field(default=0, sa_type=Quantity)
     holders: int = 0
     holders_reserved: int = 0
+    nonaccredited_holders: int = 0
+    nonaccredited_holders_reserved: int = 0
+    beneficial_owners: int = 0
+    beneficial_owners_reserved: int = 0
+    holder_limit: int | None = None
+    nonaccredited_limit: int | None = None
+    owner_limit: int | None = None
     decided_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
@@ -46,7 +67,10 @@ class SecurityVersion(SQLModel, table=True):
 
 
 class Offering(SQLModel, table=True):
-    """The head row of an offering; ``position`` is the order in which primary sales try open offerings."""
+    """The head row of an offering; ``position`` is the order in which primary sales try open offerings.
+
+    ``last_issued_on`` is the latest day on which the issuer sold a lot of it.
+    """
 
     __tablename__ = "offering"
 
@@ -55,6 +79,7 @@ class Offering(SQLModel, table=True):
     id: str = Field(primary_key=True)
     version: int
     position: int
+    last_issued_on: date | None = None
 
 
 class OfferingVersion(SQLModel, table=True):
@@ -83,8 +108,62 @@ class Grant(SQLModel, table=True):
     updated_at: datetime = Field(sa_type=Instant)
 
 
+class Offeree(SQLModel, table=True):
+    """Somebody to whom an offering was offered, once. ``org_id`` is the registrar, ``offeree_org_id`` who knows them.
+
+    ``country`` is None where nobody said it; ``qualified`` are those whom the offering's regime does not count.
+    """
+
+    __tablename__ = "offeree"
+    __table_args__ = (Index("ix_offeree_issuer", "org_id", "issuer", "regime", "offered_on"),)
+
+    org_id: str = Field(primary_key=True)
+    security_id: str = Field(primary_key=True)
+    offering_id: str = Field(primary_key=True)
+    offeree_org_id: str = Field(primary_key=True)
+    investor_ref: str = Field(primary_key=True)
+    issuer: str
+    regime: str
+    country: str | None = None
+    qualified: bool = False
+    offered_on: date
+    recorded_at: datetime = Field(sa_type=Instant)
+
+
+class Holder(SQLModel, table=True):
+    """What one investor counts for among the holders of a security, and what unsettled transfers to them may add.
+
+    Attributes:
+        quantity: Sum of the investor's lots; a holder is who has more than zero.
+        accredited: Whether they were known as accredited when they last acquired.
+        owners: Beneficial owners that they count as; more than one for a fund that is looked through.
+        pending: Unsettled transfers to them, of ``pending_quantity`` together.
+        holder_slots: How many of those hold a holder's slot: all whose seller does not leave by them.
+        nonaccredited_slots: How many hold a slot of a non-accredited holder.
+        owner_slots: The most beneficial owners that one of them holds.
+    """
+
+    __tablename__ = "holder"
+
+    org_id: str = Field(primary_key=True)
+    security_id: str = Field(primary_key=True)
+    holder_org_id: str = Field(primary_key=True)
+    investor_ref: str = Field(primary_key=True)
+    quantity: int = Field(default=0, sa_type=Quantity)
+    accredited: bool = False
+    owners: int = 1
+    pending: int = 0
+    pending_quantity: int = Field(default=0, sa_type=Quantity)
+    holder_slots: int = 0
+    nonaccredited_slots: int = 0
+    owner_slots: int = 0
+
+
 class Lot(SQLModel, table=True):
-    """A quantity acquired at one time under one offering. ``reserved`` is promised to unsettled transfers."""
+    """A quantity acquired at one time under one offering. ``reserved`` is promised to unsettled transfers.
+
+    A lien is known by the pledge that made it; ``lien_recourse`` decides whether a liquidation tacks.
+    """
 
     __tablename__ = "lot"
     __table_args__ = (
@@ -106,6 +185,9 @@ class Lot(SQLModel, table=True):
     tack_from: date | None = None
     issued_on: date | None = None
     hold_only: bool = False
+    lien_transfer_id: str | None = None
+    lien_holder_ref: str | None = None
+    lien_recourse: bool | None = None
     source_transfer_id: str | None = None
     created_at: datetime = Field(sa_type=Instant)
 
@@ -133,6 +215,7 @@ class Transfer(SQLModel, table=True):
     quantity: int = Field(sa_type=Quantity)
     trade_date: date
     seller_affiliate: bool | None = None
+    route: str | None = None  # the exemption of a resale whose lots all come from one offering
     request: dict[str, Any] = Field(sa_type=JsonColumn)
     outcome: str
     decided_at: datetime = Field(sa_type=Instant)
@@ -149,7 +232,7 @@ class Transfer(SQLModel, table=True):
 
 class Reservation(SQLModel, table=True):
     """What a permit holds until it ends. ``held`` only keeps the search for overdue ones short: the ending is a row
-    of its own.
+    of its own. The slots are what the taker, ``taker_ref``, may need over what the seller frees by leaving.
     """
 
     __tablename__ = "reservation"
@@ -162,13 +245,26 @@ class Reservation(SQLModel, table=True):
             sqlite_where=text("held"),
             postgresql_where=text("held"),
         ),
+        Index(
+            "ix_reservation_taker",
+            "registrar_org_id",
+            "security_id",
+            "org_id",
+            "taker_ref",
+            sqlite_where=text("held"),
+            postgresql_where=text("held"),
+        ),
     )
 
     org_id: str = Field(primary_key=True)
     transfer_id: str = Field(primary_key=True)
     registrar_org_id: str
     security_id: str
+    taker_ref: str | None = None
+    quantity: int = Field(default=0, sa_type=Quantity)
     holder_slots: int
+    nonaccredited_slots: int = 0
+    owner_slots: int = 0
     new_quantity: int = Field(default=0, sa_type=Quantity)
     held: bool = True
     expires_at: datetime = Field(sa_type=Instant)
@@ -197,3 +293,61 @@ class ReservationEnding(SQLModel, table=True):
     reference: str | None = None
     reason: str | None = None
     ended_at: datetime = Field(sa_type=Instant)
+
+
+class Purchase(SQLModel, table=True):
+    """A sale by the issuer, promised or settled, or an opening lot that came from the issuer: what windows look at.
+
+    ``org_id`` is the registrar, ``id`` that of the transfer or lot. A promise that ends without a sale is deleted.
+
+    Attributes:
+        amount: What was paid; None for an opening lot of which nobody said it.
+        nonaccredited: Counts among the purchasers whose number 17 CFR 230.506(b)(2)(i) limits.
+        expires_at: Until when a promise counts; None once settled.
+    """
+
+    __tablename__ = "purchase"
+    __table_args__ = (
+        Index("ix_purchase_issuer", "org_id", "issuer", "regime", "bought_on"),
+        Index("ix_purchase_buyer", "buyer_org_id", "buyer_ref", "regime", "bought_on"),
+        Index(
+            "ix_purchase_promised",
+            "org_id",
+            "issuer",
+            "regime",
+            "expires_at",
+            sqlite_where=text("expires_at IS NOT NULL"),
+            postgresql_where=text("expires_at IS NOT NULL"),
+        ),
+    )
+
+    org_id: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    security_id: str
+    offering_id: str
+    issuer: str
+    regime: str
+    buyer_org_id: str
+    buyer_ref: str
+    bought_on: date
+    amount: Decimal | None = Field(default=None, sa_type=Amount)
+    currency: str
+    nonaccredited: bool = False
+    expires_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class DailySales(SQLModel, table=True):
+    """What an issuer sold under one regime on one day, settled: twelve months are then at most 367 rows.
+
+    ``unpriced`` counts opening lots of which nobody said what was paid.
+    """
+
+    __tablename__ = "daily_sales"
+
+    org_id: str = Field(primary_key=True)
+    issuer: str = Field(primary_key=True)
+    regime: str = Field(primary_key=True)
+    currency: str = Field(primary_key=True)
+    sold_on: date = Field(primary_key=True)
+    amount: Decimal = Field(default=Decimal(0), sa_type=Amount)
+    unpriced: int = 0
