@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from tests.reference.dates import add_months
 from tests.reference.facts import Facts, as_day, member
+from tests.reference.us_resale import has_enough
 from tests.reference.verdict import PASS, Finding, MissingFactError, any_route, deny, leave_open
 
 SG_LARGE = Decimal(200_000)
@@ -127,10 +128,7 @@ def _six_months_have_run(facts: Facts) -> bool:
             leave_open("the day the six months end")
         elif facts.today > end:
             free += quantity
-    wanted = facts.number("qty")
-    if free < wanted <= free + doubtful:
-        raise MissingFactError("seller.lots[].acquired_on")
-    return free >= wanted
+    return has_enough(facts, free, doubtful, MissingFactError("seller.lots[].acquired_on"))
 
 
 def check_my_sophisticated(facts: Facts) -> Finding:

@@ -68,7 +68,10 @@ def _open_if_not_passed(check: Check) -> Check:
 
 def _mechanics(facts: Facts) -> list[Check]:
     checks: list[Check] = [
+        lambda: mechanics.check_venue(facts),
         lambda: mechanics.check_offering_state(facts),
+        lambda: mechanics.check_frozen(facts, "seller", "SENDER_FROZEN"),
+        lambda: mechanics.check_frozen(facts, "buyer", "RECIPIENT_FROZEN"),
         lambda: mechanics.check_lockup(facts),
         lambda: mechanics.check_minimum_quantity(facts),
     ]

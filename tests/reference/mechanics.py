@@ -26,6 +26,19 @@ def check_offering_state(facts: Facts) -> Finding:
     return PASS
 
 
+def check_frozen(facts: Facts, party: str, code: str) -> Finding:
+    """Stop trades of a frozen party. Open question: whatever is no trade."""
+    if not facts.optional(f"{party}.frozen"):
+        return PASS
+    if facts.action not in TRADES:
+        leave_open("a frozen party to something other than a trade")
+    return deny(code)
+
+
+def check_venue(facts: Facts) -> Finding:
+    return deny("VENUE_NOT_LICENSED") if facts.optional("venue.licensed") is False else PASS
+
+
 def check_lockup(facts: Facts) -> Finding:
     """Ask that the contractual lock-up is over.
 

@@ -8,8 +8,9 @@ from tests.reference.facts import Facts, as_day, member
 from tests.reference.verdict import PASS, Finding, MissingFactError, deny, leave_open
 
 SAFE_HARBOUR_ATTESTERS = {"broker_dealer", "ria_sec", "attorney", "cpa"}
+OTHER_ATTESTERS = {"ria_state", "kyc_provider", "exchange"}
 STAFF_LETTER = date(2025, 3, 12)
-NINETY_DAY_WINDOW = date(2021, 3, 15)
+AMENDMENTS_OF_2020 = date(2021, 3, 15)  # in force: the 90-day window, and reliance on earlier verification
 MINIMUM_NATURAL = Decimal(200_000)
 MINIMUM_ENTITY = Decimal(1_000_000)
 V = "buyer.verification"
@@ -53,7 +54,7 @@ def check_506b_count(facts: Facts) -> Finding:
         return PASS
     if facts.flag("buyer.accredited"):
         return PASS
-    if facts.today < NINETY_DAY_WINDOW or facts.flag("buyer.existing_holder"):
+    if facts.today < AMENDMENTS_OF_2020 or facts.flag("buyer.existing_holder"):
         leave_open("whether this purchaser is a further one")
     facts.get("state.nonaccredited_sales")
     return deny("US_506B_35_LIMIT")
@@ -91,11 +92,15 @@ def check_506c_verification(facts: Facts) -> Finding:
 def _third_party(facts: Facts) -> Finding:
     """Judge another professional's confirmation. Source: 230.506(c)(2)(ii)(C).
 
-    Open question: how fresh steps outside the safe harbour must be, where the issuer's policy accepts them.
+    Open question: how fresh steps outside the safe harbour must be, where the issuer's policy accepts them; and
+    attesters of whom the book does not say that they may be accepted.
     """
-    inside = facts.get(f"{V}.attester") in SAFE_HARBOUR_ATTESTERS
+    attester = facts.get(f"{V}.attester")
+    inside = attester in SAFE_HARBOUR_ATTESTERS
     if not inside and facts.flag("policy.safe_harbour_only"):
         return deny("US_506C_ATTESTER_NOT_QUALIFIED")
+    if not inside and attester not in OTHER_ATTESTERS:
+        leave_open("another attester outside the safe harbour")
     steps = facts.day(f"{V}.steps_completed_on")
     if steps > facts.today:
         leave_open("steps dated after the sale")
@@ -158,6 +163,8 @@ def _prior_verified(facts: Facts) -> Finding:
 
     Open question: the fifth anniversary itself.
     """
+    if facts.today < AMENDMENTS_OF_2020:
+        return Finding("deny")
     if facts.get(f"{V}.verified_by_issuer") != facts.get("offering.issuer"):
         return deny("US_506C_ISSUER_SCOPE")
     verified = facts.day(f"{V}.verified_on")

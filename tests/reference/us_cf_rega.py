@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.reference.dates import add_months, has_elapsed
 from tests.reference.facts import Facts, as_day, member
+from tests.reference.us_resale import has_enough
 from tests.reference.verdict import PASS, Finding, MissingFactError, any_route, deny, leave_open
 
 CF_CAP = Decimal(5_000_000)
@@ -109,10 +110,7 @@ def _year_has_run(facts: Facts) -> bool:
             undated += quantity
         elif has_elapsed(as_day(lot["issued_on"]), 12, facts.today, facts.boundary):
             free += quantity
-    wanted = facts.number("qty")
-    if free < wanted <= free + undated:
-        raise MissingFactError("seller.lots[].issued_on")
-    return free >= wanted
+    return has_enough(facts, free, undated, MissingFactError("seller.lots[].issued_on"))
 
 
 def check_rega_cap(facts: Facts) -> Finding:

@@ -23,11 +23,15 @@ TACKING = {"nonaffiliate", "gift", "estate", "pledge_recourse"}
 def check_restricted_resale(facts: Facts) -> Finding:
     """Ask for one exemption under which the holder may sell on.
 
+    A denial is not named for an affiliate: it may be the volume that stops them.
+
     Open question: Rule 904 for lots of Regulation D, where the buyer is abroad.
     """
     free = any_route(lambda: rule_144(facts), lambda: section_4a7(facts), lambda: rule_144a(facts))
     if not free and facts.flag("buyer.offshore"):
         leave_open("Rule 904 for lots of Regulation D")
+    if not free and facts.optional("seller.affiliate") is not False:
+        return Finding("deny")
     return PASS if free else deny("US_RESALE_NO_EXEMPTION")
 
 
@@ -91,9 +95,19 @@ def _enough_is_held_long_enough(facts: Facts, *, affiliate: bool) -> bool:
         except (MissingFactError, OpenQuestionError) as doubt:
             doubtful += quantity
             doubts.append(doubt)
-    wanted = facts.number("qty")
-    if free < wanted <= free + doubtful:
-        raise doubts[0]
+    return has_enough(facts, free, doubtful, doubts[0] if doubts else None)
+
+
+def has_enough(facts: Facts, free: Decimal, doubtful: Decimal, doubt: Exception | None) -> bool:
+    """Compare free lots with what is asked; of a seller who holds less, with all they hold, for that is another reason.
+
+    Raises:
+        MissingFactError, OpenQuestionError: It is ``doubt`` that decides.
+    """
+    held = sum((Decimal(str(member(lot, "qty"))) for lot in facts.get("seller.lots")), Decimal(0))
+    wanted = min(facts.number("qty"), held)
+    if doubt is not None and free < wanted <= free + doubtful:
+        raise doubt
     return free >= wanted
 
 
