@@ -47,7 +47,7 @@ class Assessment:
     Attributes:
         qualifies: Whether the figures pass.
         on: Civil date whose law was applied.
-        category: Category of the qualified-investor credential that passing supports.
+        category: Category of the qualified-investor credential that passing supports; None if it supports none.
         computed: Intermediate values by name.
         explanation: The working, a line per step.
         rules_version: Name of the law that was applied.
@@ -56,7 +56,7 @@ class Assessment:
     test_id: str
     qualifies: bool
     on: date
-    category: str
+    category: str | None
     computed: Mapping[str, Value]
     explanation: tuple[str, ...]
     citation: str

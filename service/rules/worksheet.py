@@ -61,7 +61,7 @@ class InvestorTest:
 
     Attributes:
         id: ``given.test`` of a scenario, such as ``us.ai.income``.
-        category: Category of the qualified-investor credential that passing it supports.
+        category: Category of the qualified-investor credential that passing it supports; None if it supports none.
         figures: The inputs and their readers.
         defaults: What stands for a figure that is left out; only where that cannot loosen the answer.
         judge: Tells whether the figures qualify; reads ``as_of``, a civil date that is always there.
@@ -74,7 +74,7 @@ class InvestorTest:
     citation: str
     source: Source
     confidence: Confidence
-    category: str
+    category: str | None
     currency: str | None
     figures: Mapping[str, Shape]
     judge: Callable[[Facts, Worksheet], bool]
