@@ -31,3 +31,14 @@ def first_day_after_elapsed(start: date, months: int, *, boundary: str) -> date:
     """
     anniversary = add_months(start, months)
     return add_days(anniversary, 1) if boundary == "day_after" else anniversary
+
+
+def first_day_outside(day: date, months: int) -> date:
+    """Return the first day whose look-back of ``months``, both ends included, no longer reaches ``day``.
+
+    Not always the day after the anniversary: the look-backs of 2026-05-29, 05-30 and 05-31 over three months all end on
+    2026-02-28.
+    """
+    following = day + timedelta(days=1)
+    reached = add_months(following, months)
+    return reached if reached.day == following.day else reached + timedelta(days=1)

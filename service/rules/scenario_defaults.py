@@ -23,13 +23,14 @@ _PARTY_DEFAULTS: Mapping[str, Any] = {
     "regs_certified": False,
 }
 _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "buyer": {**_PARTY_DEFAULTS, "excluded_501e": False, "existing_holder": False},
+    "buyer": {**_PARTY_DEFAULTS, "excluded_501e": False, "existing_holder": False, "hold_only": False},
     "offering": {
         "bad_actor": False,
         "countries_allowed": None,
         "countries_blocked": None,
         "exchange_act_12g": False,
         "ica": None,
+        "lien_allowed": True,
         "lockup_until": None,
         "min_quantity": 1,
         "shell": False,
@@ -41,6 +42,7 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "elapsed_boundary": "anniversary_permits",
         "freshness": "min_3_months_90_days",
         "max_screen_age_hours": 24,
+        "max_state_age_hours": None,
         "safe_harbour_only": True,
     },
     "seller": {**_PARTY_DEFAULTS, "affiliate_sales": (), "exits": False},
@@ -49,6 +51,9 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 }
 _OWNER_DEFAULTS: Mapping[str, Any] = {"blocked": False, "identified": True}
 _LOT_DEFAULTS: Mapping[str, Any] = {"lien": False, "paid_in_full_on": None}
+_SALE_DEFAULTS: Mapping[str, Any] = {"count": 1}
+_AFFILIATES_NAMED = frozenset({"us.reg_a_t1", "us.reg_a_t2", "us.reg_cf"})
+"""Regimes whose scenarios name affiliates only: there a seller of whom nothing is said is none."""
 
 
 def fill_defaults(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,7 +69,16 @@ def fill_defaults(facts: Mapping[str, Any]) -> dict[str, Any]:
         filled["seller"]["affiliate_sales"] = list(filled["seller"]["affiliate_sales"] or ())
         if filled["seller"].get("lots") is not None:
             filled["seller"]["lots"] = _fill_entries(filled["seller"]["lots"], _LOT_DEFAULTS)
-    return filled
+        if filled["offering"].get("regime") in _AFFILIATES_NAMED:
+            filled["seller"].setdefault("affiliate", False)
+    return _fill_state(filled)
+
+
+def _fill_state(facts: dict[str, Any]) -> dict[str, Any]:
+    sales = (facts.get("state") or {}).get("nonaccredited_sales")
+    if sales is None:
+        return facts
+    return {**facts, "state": {**facts["state"], "nonaccredited_sales": _fill_entries(sales, _SALE_DEFAULTS)}}
 
 
 def _fill_entries(entries: Any, defaults: Mapping[str, Any]) -> list[dict[str, Any]]:

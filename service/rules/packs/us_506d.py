@@ -1,4 +1,4 @@
-"""Rule 506(d): no sale under Rule 506 while a disqualifying event bars the offering."""
+"""No sale under an exemption while a disqualifying event bars the offering: 506(d), and its likes elsewhere."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -13,14 +13,19 @@ def _check_bad_actor(facts: Facts) -> Iterator[Finding]:
         yield Deny("US_506D_BAD_ACTOR", Remedy("none"))
 
 
-BAD_ACTOR = Rule(
-    id="us.506d.bad_actor",
-    citation="17 CFR 230.506(d)",
-    source="secondary",
-    confidence="H",
-    basis="law",
-    inputs=("offering.bad_actor",),
-    actions=frozenset({"primary"}),
-    effective_from=date(2013, 9, 23),
-    check=_check_bad_actor,
-)
+def build_bad_actor_rule(rule_id: str, citation: str, effective_from: date) -> Rule:
+    """Return the rule that a disqualifying event under ``citation`` bars primary sales."""
+    return Rule(
+        id=rule_id,
+        citation=citation,
+        source="secondary",
+        confidence="H",
+        basis="law",
+        inputs=("offering.bad_actor",),
+        actions=frozenset({"primary"}),
+        effective_from=effective_from,
+        check=_check_bad_actor,
+    )
+
+
+BAD_ACTOR = build_bad_actor_rule("us.506d.bad_actor", "17 CFR 230.506(d)", date(2013, 9, 23))
