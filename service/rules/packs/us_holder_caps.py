@@ -3,18 +3,34 @@
 Source: 15 U.S.C. 80a-3(c)(1), (c)(7); 15 U.S.C. 78l(g); rules.yaml regimes us.3c1, us.3c7, us.12g.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
-from types import MappingProxyType
 
 from service.rules.decision import Remedy
 from service.rules.facts import Facts
+from service.rules.law import Row, Schedule
+from service.rules.packs.us_resale import is_gift_for_nothing
 from service.rules.rule import SALES, Deny, Finding, Note, Rule
 
-BENEFICIAL_OWNERS: Mapping[str, int] = MappingProxyType({"3c1": 100, "3c1_qvcf": 250})
+OWNERS = 100
+_VENTURE_FROM = date(2018, 5, 24)
+_INVEST = "LW-US-INVEST"
+VENTURE_OWNERS = Schedule(
+    Row(OWNERS, effective_to=date(2018, 5, 23)),
+    Row(250, _VENTURE_FROM, citation="15 U.S.C. 80a-3(c)(1)"),
+    Row(500, citation="H.R. 3383", pending=_INVEST),
+)
+VENTURE_CAPITAL = Schedule(
+    Row(10_000_000, _VENTURE_FROM, date(2024, 9, 29), citation="15 U.S.C. 80a-3(c)(1)(C)(i)"),
+    Row(12_000_000, date(2024, 9, 30), citation="17 CFR 270.3c-7"),
+    Row(50_000_000, citation="H.R. 3383", pending=_INVEST),
+)
+"""The most capital that a qualifying venture capital fund may have: what ``ica: 3c1_qvcf`` states of the issuer."""
 LOOK_THROUGH_PCT = 10
 ASSETS_ABOVE = 10_000_000
-HOLDERS_OF_RECORD, NONACCREDITED_HOLDERS = 1_999, 499
+_JOBS_ACT = date(2012, 4, 5)
+HOLDERS_OF_RECORD = Schedule(Row(499, effective_to=date(2012, 4, 4)), Row(1_999, _JOBS_ACT))
+NONACCREDITED_HOLDERS = 499
 
 
 def _count_leaving(facts: Facts) -> int:
@@ -29,10 +45,18 @@ def _count_owners(buyer: Facts) -> int:
     return 1 - counted
 
 
+def _find_owner_limit(facts: Facts) -> int | None:
+    match facts.part("offering").text_or_none("ica"):
+        case "3c1":
+            return OWNERS
+        case "3c1_qvcf":
+            return facts.in_force(VENTURE_OWNERS)
+    return None
+
+
 def _check_beneficial_owners(facts: Facts) -> Iterator[Finding]:
-    offering = facts.part("offering")
-    limit = BENEFICIAL_OWNERS.get(offering.text_or_none("ica") or "")
-    if limit is None:
+    limit = _find_owner_limit(facts)
+    if limit is None or is_gift_for_nothing(facts):  # 270.3c-6: who is given the interest counts as the giver
         return
     owners = int(facts.part("state").number("beneficial_owners"))
     after = owners + _count_owners(facts.part("buyer")) - _count_leaving(facts)
@@ -43,57 +67,99 @@ def _check_beneficial_owners(facts: Facts) -> Iterator[Finding]:
 
 def _check_qualified_purchaser(facts: Facts) -> Iterator[Finding]:
     offering = facts.part("offering")
-    if offering.text_or_none("ica") == "3c7" and not facts.part("buyer").flag("qp"):
+    if offering.text_or_none("ica") != "3c7" or is_gift_for_nothing(facts):  # 270.3c-6 again
+        return
+    if not facts.part("buyer").flag("qp"):
         yield Deny("US_3C7_NOT_QP", Remedy("present", purpose=offering.text("regime")))
 
 
-def _is_12g_counted(facts: Facts) -> bool:
-    offering = facts.part("offering")
-    if not offering.flag("exchange_act_12g") or offering.number("total_assets") <= ASSETS_ABOVE:
-        return False
-    return not (offering.has("conditional_12g_exempt") and offering.flag("conditional_12g_exempt"))
+def _is_out_of_12g(offering: Facts) -> bool:
+    """Tell whether something known keeps section 12(g) from counting this issuer's holders."""
+    return any(
+        (
+            offering.has("exchange_act_12g") and not offering.flag("exchange_act_12g"),
+            offering.has("conditional_12g_exempt") and offering.flag("conditional_12g_exempt"),
+            offering.has("total_assets") and offering.number("total_assets") <= ASSETS_ABOVE,
+        )
+    )
+
+
+def _deny_if_counted(offering: Facts, code: str, limit: int) -> Deny:
+    """Return the reason of a count over the limit.
+
+    Raises:
+        MissingFactError: What is not known of the issuer may be what keeps its holders from being counted.
+    """
+    offering.flag("exchange_act_12g")
+    offering.number("total_assets")
+    return Deny(code, Remedy("none"), {"limit": limit})
+
+
+def _count_arriving(facts: Facts) -> int:
+    return 0 if facts.part("buyer").flag("existing_holder") else 1
 
 
 def _check_holders_of_record(facts: Facts) -> Iterator[Finding]:
-    if not _is_12g_counted(facts):
+    offering, limit = facts.part("offering"), facts.in_force(HOLDERS_OF_RECORD)
+    if _is_out_of_12g(offering):
         return
-    arriving = 0 if facts.part("buyer").flag("existing_holder") else 1
-    after = int(facts.part("state").number("holders_of_record")) + arriving - _count_leaving(facts)
+    after = int(facts.part("state").number("holders_of_record")) + _count_arriving(facts) - _count_leaving(facts)
     yield Note("after", after)
-    if after > HOLDERS_OF_RECORD:
-        yield Deny("US_12G_2000", Remedy("none"), {"limit": HOLDERS_OF_RECORD})
+    if after > limit:
+        yield _deny_if_counted(offering, "US_12G_2000", limit)
+
+
+def _may_be_accredited(seller: Facts) -> bool:
+    return not seller.has("accredited") or seller.flag("accredited")
 
 
 def _check_nonaccredited_holders(facts: Facts) -> Iterator[Finding]:
-    if not _is_12g_counted(facts) or facts.part("buyer").flag("accredited"):
+    offering, buyer = facts.part("offering"), facts.part("buyer")
+    if _is_out_of_12g(offering) or (buyer.has("accredited") and buyer.flag("accredited")):
         return
-    arriving = 0 if facts.part("buyer").flag("existing_holder") else 1
-    leaving = _count_leaving(facts) if facts.has("seller") and not facts.part("seller").flag("accredited") else 0
-    after = int(facts.part("state").number("nonaccredited_holders")) + arriving - leaving
+    after = int(facts.part("state").number("nonaccredited_holders")) + _count_arriving(facts)
+    if _count_leaving(facts) and not _may_be_accredited(facts.part("seller")):
+        after -= 1
     yield Note("after", after)
     if after > NONACCREDITED_HOLDERS:
-        yield Deny("US_12G_500_NONACC", Remedy("none"), {"limit": NONACCREDITED_HOLDERS})
+        buyer.flag("accredited")  # unknown, it may be what takes the buyer out of the count
+        if _count_leaving(facts):
+            facts.part("seller").flag("accredited")  # unknown, it may be what frees a place
+        yield _deny_if_counted(offering, "US_12G_500_NONACC", NONACCREDITED_HOLDERS)
 
 
+_COUNTED = (
+    *("offering.exchange_act_12g", "offering.total_assets", "offering.conditional_12g_exempt"),
+    *("buyer.existing_holder", "seller.exits"),
+)
 RULES = (
     Rule(
         id="us.3c1.owners",
-        citation="15 U.S.C. 80a-3(c)(1)",
+        citation="15 U.S.C. 80a-3(c)(1); 17 CFR 270.3c-6",
         source="secondary",
         confidence="H",
         basis="law",
-        inputs=("offering.ica", "state.beneficial_owners", "buyer.existing_holder", "buyer.is_fund", "seller.exits"),
+        inputs=(
+            *("date", "action", "price", "offering.ica", "state.beneficial_owners", "seller.exits"),
+            *("buyer.existing_holder", "buyer.is_fund", "buyer.pct_voting_after", "buyer.own_owners"),
+        ),
         actions=SALES,
-        parameters={**{name: str(limit) for name, limit in BENEFICIAL_OWNERS.items()}, "look_through_pct": "10"},
+        effective_from=date(1940, 11, 1),
+        parameters={
+            "3c1": str(OWNERS),
+            "3c1_qvcf": VENTURE_OWNERS,
+            "3c1_qvcf.capital": VENTURE_CAPITAL,
+            "look_through_pct": str(LOOK_THROUGH_PCT),
+        },
         check=_check_beneficial_owners,
     ),
     Rule(
         id="us.3c7.qualified_purchaser",
-        citation="15 U.S.C. 80a-3(c)(7)",
+        citation="15 U.S.C. 80a-3(c)(7); 17 CFR 270.3c-6",
         source="secondary",
         confidence="H",
         basis="law",
-        inputs=("offering.ica", "buyer.qp"),
+        inputs=("action", "price", "offering.ica", "buyer.qp"),
         actions=SALES,
         effective_from=date(1997, 4, 9),
         check=_check_qualified_purchaser,
@@ -104,9 +170,10 @@ RULES = (
         source="secondary",
         confidence="H",
         basis="issuer_policy",
-        inputs=("offering.exchange_act_12g", "offering.total_assets", "state.holders_of_record"),
+        inputs=("date", *_COUNTED, "state.holders_of_record"),
         actions=SALES,
-        parameters={"cap": str(HOLDERS_OF_RECORD), "assets_above": str(ASSETS_ABOVE)},
+        effective_from=date(1996, 5, 9),
+        parameters={"cap": HOLDERS_OF_RECORD, "assets_above": str(ASSETS_ABOVE)},
         check=_check_holders_of_record,
     ),
     Rule(
@@ -115,8 +182,9 @@ RULES = (
         source="secondary",
         confidence="H",
         basis="issuer_policy",
-        inputs=("offering.exchange_act_12g", "offering.total_assets", "state.nonaccredited_holders"),
+        inputs=(*_COUNTED, "buyer.accredited", "seller.accredited", "state.nonaccredited_holders"),
         actions=SALES,
+        effective_from=_JOBS_ACT,
         parameters={"cap": str(NONACCREDITED_HOLDERS), "assets_above": str(ASSETS_ABOVE)},
         check=_check_nonaccredited_holders,
     ),

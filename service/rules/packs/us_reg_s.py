@@ -12,8 +12,7 @@ from service.rules.dates import add_days, add_months
 from service.rules.decision import Basis, Remedy
 from service.rules.facts import Facts, MissingFactError, all_hold, any_holds
 from service.rules.needs import AML, KYC_US_PERSON
-from service.rules.packs.us_4a7 import try_4a7
-from service.rules.packs.us_144a import try_144a
+from service.rules.packs.us_control import CONTROL_ROUTES
 from service.rules.packs.us_resale import (
     Attempt,
     TryRoute,
@@ -25,7 +24,6 @@ from service.rules.packs.us_resale import (
     yield_open_route,
 )
 from service.rules.packs.us_restricted import INPUTS, PARAMETERS, RESALE_ROUTES
-from service.rules.packs.us_rule144 import try_rule144_control
 from service.rules.rule import RESALES, SALES, Deny, Finding, Note, Regime, Require, Rule, TransferCheck
 
 DCP_DAYS = 40
@@ -168,7 +166,7 @@ def _home_routes(facts: Facts) -> list[TryRoute]:
     if _is_restricted(facts):
         return list(RESALE_ROUTES)
     if facts.part("seller").flag("affiliate"):
-        return [try_rule144_control, try_4a7, try_144a]
+        return list(CONTROL_ROUTES)
     return []
 
 

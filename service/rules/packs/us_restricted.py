@@ -11,20 +11,18 @@ from service.rules.packs.us_rule144 import (
     FORM_144_UNITS,
     HOLDING_OTHER,
     HOLDING_REPORTING,
-    VOLUME_SHARE,
-    VOLUME_SHARE_DEBT,
-    VOLUME_WINDOW_MONTHS,
     try_rule144,
 )
+from service.rules.packs.us_rule144_volume import SHARE, SHARE_DEBT, WINDOW_MONTHS
 from service.rules.rule import RESALES, Finding, Rule
 
 RESALE_ROUTES = (try_rule144, try_4a7, try_144a)
 PARAMETERS = {
     "rule144.holding_months_reporting": str(HOLDING_REPORTING),
     "rule144.holding_months_other": str(HOLDING_OTHER),
-    "rule144.volume_share": str(VOLUME_SHARE),
-    "rule144.volume_share_debt": str(VOLUME_SHARE_DEBT),
-    "rule144.volume_window_months": str(VOLUME_WINDOW_MONTHS),
+    "rule144.volume_share": str(SHARE),
+    "rule144.volume_share_debt": str(SHARE_DEBT),
+    "rule144.volume_window_months": str(WINDOW_MONTHS),
     "rule144.form_144_units": str(FORM_144_UNITS),
     "rule144.form_144_amount": str(FORM_144_AMOUNT),
     "4a7.class_days": str(CLASS_DAYS),

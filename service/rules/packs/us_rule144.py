@@ -3,22 +3,16 @@
 Source: 17 CFR 230.144(b)-(i), as in force since 2008-02-15.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 
-from service.rules.dates import add_days, add_months, first_day_after_elapsed
+from service.rules.dates import first_day_after_elapsed
 from service.rules.facts import Facts, MissingFactError, Number, all_hold
 from service.rules.packs.lots import TACKING, read_clock_start, read_free_lots, sum_free_quantity
 from service.rules.packs.us_resale import Attempt, attempt_route
+from service.rules.packs.us_rule144_volume import IN_FORCE_FROM, Volume, is_debt
 
-IN_FORCE_FROM = date(2008, 2, 15)
 HOLDING_REPORTING, HOLDING_OTHER = 6, 12
 """Months of (d)(1)(i) and (ii); after the longer one a non-affiliate is also free of current information, (b)(1)(i)."""
-VOLUME_SHARE = Decimal("0.01")
-VOLUME_SHARE_DEBT = Decimal("0.1")
-VOLUME_WINDOW_MONTHS = 3
 FORM_144_UNITS, FORM_144_AMOUNT = 5_000, 50_000
 
 
@@ -138,7 +132,7 @@ def _find_day_of_quantity(facts: Facts, months: int) -> date | None:
 def _meets_affiliate_terms(facts: Facts, attempt: Attempt) -> bool:
     if not facts.part("seller").flag("affiliate"):
         return True
-    volume = _Volume(facts)
+    volume = Volume(facts)
     attempt.notes |= {"used": volume.used, "requested": facts.number("qty")}
     limit = volume.limit
     if limit is not None:
@@ -156,70 +150,4 @@ def _list_affiliate_obligations(facts: Facts, used: Number) -> list[str]:
     sold = used + facts.number("qty")
     most = FORM_144_UNITS * 10 ** int(facts.part("offering").number("unit_decimals"))  # (h)(1) counts whole units
     codes = ["OBL_FORM_144"] if sold > most or sold * facts.number("price") > FORM_144_AMOUNT else []
-    return codes if _is_debt(facts) else [*codes, "OBL_MANNER_OF_SALE"]
-
-
-def _is_debt(facts: Facts) -> bool:
-    """Tell whether the lighter terms of debt apply; a security of unknown kind has the stricter ones of equity."""
-    offering = facts.part("offering")
-    return offering.has("security") and offering.text("security") == "debt"
-
-
-@dataclass(slots=True)
-class _Volume:
-    """Paragraph (e): what an affiliate may sell in three months."""
-
-    facts: Facts
-
-    @property
-    def sales(self) -> Sequence[tuple[date, Number]]:
-        """Sales of the window, both ends included, oldest first."""
-        day = self.facts.day("date")
-        first = add_months(day, -VOLUME_WINDOW_MONTHS)
-        sales = ((sale.day("date"), sale.number("qty")) for sale in self.facts.part("seller").parts("affiliate_sales"))
-        return sorted((sold_on, quantity) for sold_on, quantity in sales if sold_on >= first)
-
-    @property
-    def used(self) -> Number:
-        return sum((quantity for _, quantity in self.sales), 0)
-
-    @property
-    def limit(self) -> Number | None:
-        """The greater of the measures, or None while one is unknown; trading volume may be null: not traded."""
-        offering = self.facts.part("offering")
-        if not offering.has("outstanding") or not (offering.has("awtv") or offering.is_null("awtv")):
-            return None
-        return max(self._measures())
-
-    def _measures(self) -> list[Number]:
-        offering, measures = self.facts.part("offering"), list[Number]()
-        if offering.has("outstanding"):
-            measures.append(
-                offering.number("outstanding") * (VOLUME_SHARE_DEBT if _is_debt(self.facts) else VOLUME_SHARE)
-            )
-        if offering.has("awtv"):
-            measures.append(offering.number("awtv"))
-        return measures
-
-    def allows(self, wanted: Number) -> bool:
-        """Tell whether ``wanted`` more may be sold; one measure that allows it is enough.
-
-        Raises:
-            MissingFactError: No known measure allows it and the other is unknown.
-        """
-        if any(self.used + wanted <= measure for measure in self._measures()):
-            return True
-        offering = self.facts.part("offering")
-        offering.number("outstanding")
-        if not offering.is_null("awtv"):
-            offering.number("awtv")
-        return False
-
-    def find_day_for(self, wanted: Number) -> date | None:
-        """Return the first day on which enough earlier sales have left the window."""
-        limit, used = self.limit, self.used
-        for sold_on, quantity in self.sales:
-            used -= quantity
-            if limit is not None and used + wanted <= limit:
-                return add_days(add_months(sold_on, VOLUME_WINDOW_MONTHS), 1)
-        return None
+    return codes if is_debt(facts.part("offering")) else [*codes, "OBL_MANNER_OF_SALE"]
