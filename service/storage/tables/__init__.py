@@ -1,6 +1,7 @@
 """Every table, led by ``org_id``. Importing this package fills ``SQLModel.metadata``."""
 
 from service.storage.tables.audit import AuditEntry
+from service.storage.tables.cases import ReviewCase
 from service.storage.tables.gate import (
     DailySales,
     Grant,
@@ -60,6 +61,7 @@ __all__ = [
     "Reservation",
     "ReservationEnding",
     "ReservedLot",
+    "ReviewCase",
     "Security",
     "SecurityVersion",
     "SigningKey",

@@ -1,7 +1,7 @@
 """Holders by category, the issuer's sales over time, offerees, liens.
 
 Revision: 0003
-Revises: 0001
+Revises: 0002
 """
 
 from collections import defaultdict
@@ -13,7 +13,7 @@ from alembic import op
 from service.storage import types
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
