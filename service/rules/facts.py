@@ -169,6 +169,14 @@ def any_holds(*conditions: Callable[[], bool]) -> bool:
     return not all_hold(*(_negate(condition) for condition in conditions))
 
 
+def is_known(condition: Callable[[], bool]) -> bool:
+    """Tell whether a condition is known to hold; what an absent fact leaves open does not."""
+    try:
+        return condition()
+    except MissingFactError:
+        return False
+
+
 def _negate(condition: Callable[[], bool]) -> Callable[[], bool]:
     return lambda: not condition()
 

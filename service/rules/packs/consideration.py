@@ -1,0 +1,21 @@
+"""What is paid in a transfer, and how many units an amount buys."""
+
+import math
+from decimal import Decimal
+
+from service.rules.facts import Facts, Number
+
+
+def read_consideration(facts: Facts) -> Number:
+    """Return quantity times price."""
+    return facts.number("qty") * facts.number("price")
+
+
+def count_units_within(amount: Number, price: Number) -> int | None:
+    """Return how many units an amount pays for, 0 if it is negative; None where a unit costs nothing."""
+    return max(0, math.floor(Decimal(amount) / price)) if price > 0 else None
+
+
+def count_units_reaching(amount: Number, price: Number) -> int | None:
+    """Return the fewest units that cost at least an amount; None where a unit costs nothing."""
+    return math.ceil(Decimal(amount) / price) if price > 0 else None
