@@ -28,6 +28,7 @@ class OfferingAnswer(OfferingTerms):
     id: str
     security_id: str
     version: int
+    last_issued_on: date | None
 
 
 class GrantAnswer(GrantTerms):
@@ -37,6 +38,14 @@ class GrantAnswer(GrantTerms):
 
     security_id: str
     org_id: str
+
+
+class LienAnswer(AnswerModel):
+    """A lien on a lot: the pledge that made it, who has it, and whether there is recourse against the pledgor."""
+
+    transfer_id: str
+    holder_ref: str
+    recourse: bool
 
 
 class LotAnswer(AnswerModel):
@@ -50,6 +59,8 @@ class LotAnswer(AnswerModel):
     from_: LotOrigin = Field(alias="from")
     tack_from: date | None
     paid_in_full_on: date | None
+    hold_only: bool
+    lien: LienAnswer | None
 
 
 class LotsAnswer(AnswerModel):
@@ -68,11 +79,40 @@ class PositionAnswer(AnswerModel):
     lots: list[LotAnswer]
 
 
+class OffereeAnswer(AnswerModel):
+    """Somebody to whom was offered; ``qualified`` are those whom the regime does not count."""
+
+    id: str
+    org_id: str
+    investor_ref: str
+    country: str | None
+    qualified: bool
+    offered_on: date
+    recorded_at: datetime
+
+
+class CountAnswer(AnswerModel):
+    """One category of holders, with what unsettled transfers may add and the issuer's cap."""
+
+    held: int
+    reserved: int
+    cap: int | None
+
+
+class HolderCategories(AnswerModel):
+    """Holders by category."""
+
+    holders: CountAnswer
+    nonaccredited_holders: CountAnswer
+    beneficial_owners: CountAnswer
+
+
 class HoldersAnswer(AnswerModel):
     """Counters of a security."""
 
     holders: int
     reserved: int
+    categories: HolderCategories
     issued_quantity: str
     outstanding_quantity: str
     reserved_quantity: str

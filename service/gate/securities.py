@@ -9,6 +9,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import ConflictError, InvalidInputError, NotFoundError
+from service.gate.counts import set_limits
 from service.gate.security_models import GrantTerms, OfferingTerms, SecurityTerms, dump_terms
 from service.rules import REGIMES
 from service.storage.audit import append_audit_entry
@@ -117,6 +118,7 @@ async def put_security(
     head.issued = int(terms.issued_quantity)
     if head.outstanding + head.outstanding_reserved > head.issued:
         raise IssuedQuantityTooSmallError("More than this quantity is outstanding or promised.")
+    set_limits(head, document["caps"])
     session.add(head)
     await session.flush()
     session.add(
@@ -238,7 +240,9 @@ async def get_offering(session: AsyncSession, org_id: str, security_id: str, off
 
 def describe_offering(head: Offering, terms: dict[str, Any]) -> dict[str, Any]:
     """Return the published form of an offering."""
-    return {"id": head.id, "security_id": head.security_id, "version": head.version, **terms}
+    last = head.last_issued_on
+    own = {"id": head.id, "security_id": head.security_id, "version": head.version}
+    return own | {"last_issued_on": last and last.isoformat()} | terms
 
 
 async def put_grant(

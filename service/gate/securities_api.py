@@ -8,18 +8,19 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import ConflictError
-from service.gate import register, securities
+from service.gate import counters, offerees, opening, register, securities
 from service.gate.answer_models import (
     GrantAnswer,
     HoldersAnswer,
     LotsAnswer,
+    OffereeAnswer,
     OfferingAnswer,
     PositionAnswer,
     SecurityAnswer,
 )
 from service.gate.facts import zone_of
 from service.gate.securities import Saved
-from service.gate.security_models import GrantTerms, OfferingTerms, OpeningPositions, SecurityTerms
+from service.gate.security_models import GrantTerms, OffereeEntry, OfferingTerms, OpeningPositions, SecurityTerms
 from service.web.auth import Caller, require_scope
 from service.web.context import Context
 from service.web.dependencies import ContextDep
@@ -111,6 +112,44 @@ async def get_offering(security_id: Id, offering_id: Id, context: ContextDep, ca
         return await securities.get_offering(session, access.head.org_id, security_id, offering_id)
 
 
+@router.post(
+    "/securities/{security_id}/offerings/{offering_id}/offerees",
+    responses=answers(OffereeAnswer, 200, 201),
+    openapi_extra=takes_idempotency_key(),
+)
+async def record_offeree(
+    security_id: Id, offering_id: Id, body: OffereeEntry, request: Request, context: ContextDep, caller: GateCaller
+) -> Response:
+    """Record an offer that was made; the same investor again changes nothing."""
+
+    async def handle(session: AsyncSession) -> Answer:
+        saved = await offerees.record_offeree(
+            session, context, caller.org_id, (security_id, offering_id), body, now=context.clock()
+        )
+        return Answer(201 if saved.created else 200, saved.body)
+
+    return await answer_once(context, request, caller, handle)
+
+
+@router.get("/securities/{security_id}/offerings/{offering_id}/offerees", responses=answers(Page[OffereeAnswer]))
+async def list_offerees(
+    security_id: Id,
+    offering_id: Id,
+    request: Request,
+    response: Response,
+    context: ContextDep,
+    caller: GateCaller,
+    limit: Limit = DEFAULT_LIMIT,
+    after: After = None,
+) -> dict[str, Any]:
+    """List offers that were made: the registrar sees all of them, a venue its own."""
+    async with context.database.reading() as session:
+        items = await offerees.list_offerees(
+            session, caller.org_id, (security_id, offering_id), after=after, limit=limit + 1
+        )
+    return page_of(request, response, items, limit=limit)
+
+
 @router.put("/securities/{security_id}/grants/{org_id}", responses=answers(GrantAnswer, 200, 201))
 async def put_grant(security_id: Id, org_id: Id, body: GrantTerms, context: ContextDep, caller: GateCaller) -> Response:
     """Let a venue gate on the caller's security."""
@@ -148,7 +187,7 @@ async def _enter(
 ) -> list[dict[str, Any]]:
     now = context.clock()
     today = now.astimezone(zone_of("us")).date()
-    return await register.add_opening_lots(session, caller.org_id, security_id, body.lots, now=now, today=today)
+    return await opening.add_opening_lots(session, caller.org_id, security_id, body.lots, now=now, today=today)
 
 
 @router.get("/securities/{security_id}/positions", responses=answers(Page[PositionAnswer]))
@@ -160,6 +199,6 @@ async def list_positions(security_id: Id, context: ContextDep, caller: GateCalle
 
 @router.get("/securities/{security_id}/holders", responses=answers(HoldersAnswer))
 async def count_holders(security_id: Id, context: ContextDep, caller: GateCaller) -> dict[str, Any]:
-    """Return the counters of holders and quantities."""
+    """Return the counters of holders, by category against the issuer's caps, and of quantities."""
     async with context.database.reading() as session:
-        return await register.count_holders(session, caller.org_id, security_id)
+        return await counters.describe_holders(session, caller.org_id, security_id)

@@ -20,6 +20,7 @@ from service.gate.values import (
 )
 from service.web.models import StrictModel
 
+Cap = Annotated[int, Field(ge=1, le=10**9)]
 MAX_SETTLE_WITHIN_S = 7 * 24 * 3600
 DEFAULT_SETTLE_WITHIN_S = 60
 
@@ -27,7 +28,9 @@ DEFAULT_SETTLE_WITHIN_S = 60
 class Caps(StrictModel):
     """The issuer's own limits, on top of the law. A limit that we cannot keep is refused, not ignored."""
 
-    holders: Annotated[int, Field(ge=1, le=10**9)] | None = None
+    holders: Cap | None = None
+    nonaccredited_holders: Cap | None = None
+    beneficial_owners: Cap | None = None
 
 
 class Policy(StrictModel):
@@ -58,6 +61,7 @@ class SecurityTerms(StrictModel):
     issued_quantity: QuantityText
     state: Literal["open", "halted", "closed"] = "open"
     caps: Caps = Caps()
+    voting: bool = True
     min_quantity: QuantityText = "1"
     countries_allowed: Countries | None = None
     countries_blocked: Countries = Field(default_factory=list)
@@ -113,6 +117,14 @@ class OpeningLot(StrictModel):
 
     Where the holding period of the person before continues (``nonaffiliate``, ``gift``, ``estate``,
     ``pledge_recourse``) and ``tack_from`` is not known, rules that need it say so: ``INPUT_MISSING``.
+
+    Attributes:
+        accredited: The holder was known as accredited when they acquired; else they count as non-accredited.
+        beneficial_owners: What a fund that is looked through counts as.
+        country: Residence of the holder; an offeree of no known country counts in every one.
+        qualified: The holder is one whom the regime's count of offerees leaves out.
+        consideration: What was paid for the whole lot, in the security's currency. Where a limit over twelve months
+            looks back at a lot from the issuer, it cannot be checked without it.
     """
 
     investor_ref: ClientId
@@ -123,12 +135,25 @@ class OpeningLot(StrictModel):
     tack_from: CivilDate | None = None
     paid_in_full_on: CivilDate | None = None
     issued_on: CivilDate | None = None
+    accredited: bool = False
+    beneficial_owners: Annotated[int, Field(ge=1, le=10**6)] = 1
+    country: Country | None = None
+    qualified: bool = False
+    consideration: DecimalText | None = None
 
     @model_validator(mode="after")
     def _check_dates(self) -> Self:
         if self.tack_from is not None and self.tack_from > self.acquired_on:
             raise ValueError("tack_from must not be after acquired_on")
         return self
+
+
+class OffereeEntry(StrictModel):
+    """An offer that was made. Without ``qualified``, the investor's standing says whether the regime counts it."""
+
+    investor_ref: ClientId
+    country: Country
+    qualified: bool | None = None
 
 
 class OpeningPositions(StrictModel):

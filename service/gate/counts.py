@@ -1,0 +1,121 @@
+"""Whom a security counts among its holders, as what, and what unsettled transfers may still add. Pure.
+
+A holder is who has more than nothing. An unsettled transfer holds a slot for whom it goes to, but two of them to the
+same investor hold one slot, and one whose seller leaves by it holds none: it makes nobody more. So a security's
+counters are the sum of ``count`` over its rows, whatever happens in whatever order.
+"""
+
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+from decimal import Decimal
+from typing import Any
+
+from service.rules.packs.us_holder_caps import LOOK_THROUGH_PCT
+from service.storage.tables import HolderCount, Security
+
+LIMITS = (
+    ("holders", "holder_limit"),
+    ("nonaccredited_holders", "nonaccredited_limit"),
+    ("beneficial_owners", "owner_limit"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """What somebody counts as once they hold."""
+
+    accredited: bool
+    owners: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """What a transfer may add to each count, over what its seller frees by leaving."""
+
+    holder: int
+    nonaccredited: int
+    owners: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """A security's counters, or one investor's part of them: held, and promised on top."""
+
+    holders: int = 0
+    holders_reserved: int = 0
+    nonaccredited_holders: int = 0
+    nonaccredited_holders_reserved: int = 0
+    beneficial_owners: int = 0
+    beneficial_owners_reserved: int = 0
+
+    def __sub__(self, other: "Counts") -> "Counts":
+        return Counts(*(mine - its for mine, its in zip(astuple(self), astuple(other), strict=True)))
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
+
+
+def count(row: HolderCount) -> Counts:
+    """Return what an investor is counted for."""
+    holds = row.quantity > 0
+    is_nonaccredited = holds and not row.accredited
+    owners = row.owners if holds else 0
+    return Counts(
+        holders=int(holds),
+        holders_reserved=int(not holds and row.holder_slots > 0),
+        nonaccredited_holders=int(is_nonaccredited),
+        nonaccredited_holders_reserved=int(not is_nonaccredited and row.nonaccredited_slots > 0),
+        beneficial_owners=owners,
+        beneficial_owners_reserved=max(0, row.owner_slots - owners),
+    )
+
+
+def read_counts(head: Security) -> Counts:
+    """Return the security's counters."""
+    return Counts(**{name: getattr(head, name) for name in Counts.__slots__})
+
+
+def shift_counts(head: Security, change: Counts, *, may_exceed: bool = False) -> None:
+    """Change the security's counters.
+
+    Args:
+        may_exceed: The law or the registrar's own entry decides, so the issuer's caps give way.
+    """
+    for name in Counts.__slots__:
+        setattr(head, name, getattr(head, name) + getattr(change, name))
+    for name, limit in LIMITS if may_exceed else ():
+        if getattr(head, limit) is not None:
+            setattr(head, limit, max(getattr(head, limit), _total(head, name)))
+
+
+def set_limits(head: Security, caps: Mapping[str, int | None]) -> None:
+    """Let the database keep the issuer's caps; one that is exceeded already only keeps the count from rising."""
+    for name, limit in LIMITS:
+        cap = caps.get(name)
+        setattr(head, limit, None if cap is None else max(cap, _total(head, name)))
+
+
+def _total(head: Security, name: str) -> int:
+    total: int = getattr(head, name) + getattr(head, f"{name}_reserved")
+    return total
+
+
+def read_category(buyer: Mapping[str, Any]) -> Category:
+    """Return what a buyer counts as, from the facts about them: not accredited, and one owner, unless they say more."""
+    is_looked_through = buyer.get("is_fund") is True and Decimal(buyer["pct_voting_after"]) >= LOOK_THROUGH_PCT
+    owners = max(1, int(buyer["own_owners"])) if is_looked_through else 1
+    return Category(accredited=buyer.get("accredited") is True, owners=owners)
+
+
+def claim_slots(taker: Category, leaving: HolderCount | None) -> Slots:
+    """Return the slots of a transfer.
+
+    Args:
+        leaving: The seller, if it sells all that it has and nothing is on its way to it.
+    """
+    freed = count(leaving) if leaving else Counts()
+    return Slots(
+        holder=1 - freed.holders,
+        nonaccredited=max(0, int(not taker.accredited) - freed.nonaccredited_holders),
+        owners=max(0, taker.owners - freed.beneficial_owners),
+    )

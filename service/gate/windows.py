@@ -1,0 +1,235 @@
+"""What the register knows of an issuer's sales and offers: the facts that limits over time are checked with.
+
+Which of them a decision needs is what the offering's rules say that they read; nothing else is looked up. Sales that
+are promised count as if they were settled, until they end.
+
+Source: gate.md section 3; rules.yaml, ``state_needed``.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, or_, text
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.gate.register import Holder
+from service.rules import REGIMES
+from service.rules.dates import add_months
+from service.rules.packs.us_506b import WINDOW_DAYS
+from service.storage.tables import DailySales, Offeree, Purchase
+
+MONTHS = 12
+LONGEST_SETTLEMENT = timedelta(days=8)
+"""Sales that are agreed today may bear a later date; they count as of today, which is never too few."""
+AGGREGATED = MappingProxyType(
+    {
+        "eu.ecspr": ("eu.ecspr", "eu.pr_small"),  # Reg (EU) 2020/1503 art 1(2)(c)
+        "us.reg_a_t1": ("us.reg_a_t1", "us.reg_a_t2"),  # 17 CFR 230.251(a)
+        "us.reg_a_t2": ("us.reg_a_t1", "us.reg_a_t2"),
+    }
+)
+"""Regimes whose sales count together; others count alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Whose sales and offers are looked at, and as of when.
+
+    Attributes:
+        org_id: The registrar.
+        on: Trade date; windows end with it.
+        now: Until when a promise must last to count.
+        buyer: Left out of the counts of persons: the rules add the buyer themselves.
+        buyer_country: Residence, so that its count is said even where it is zero.
+        except_id: The transfer that is being settled; its own promise is left out.
+    """
+
+    org_id: str
+    security_id: str
+    offering_id: str
+    issuer: str
+    regime: str
+    currency: str
+    on: date
+    now: datetime
+    buyer: Holder
+    buyer_country: str | None = None
+    except_id: str | None = None
+
+    @property
+    def first(self) -> date:
+        """The first day of the twelve months, both ends included."""
+        return add_months(self.on, -MONTHS)
+
+    def alive(self) -> ColumnElement[bool]:
+        """Settled, or still promised to somebody else's transfer."""
+        promised = and_(col(Purchase.expires_at) > self.now, col(Purchase.id) != (self.except_id or ""))
+        return or_(col(Purchase.expires_at).is_(None), promised)
+
+
+@cache
+def list_window_facts(regime: str, action: str = "primary") -> frozenset[str]:
+    """Return the facts of this module that the rules of a regime read."""
+    rules = [rule for rule in REGIMES[regime].rules if action in rule.actions]
+    return frozenset(path for rule in rules for path in rule.inputs if path in _READERS)
+
+
+def keeps_purchases(regime: str) -> bool:
+    """Tell whether any limit looks back at sales under the regime."""
+    return bool(list_window_facts(regime) & SALES_FACTS)
+
+
+def counts_offerees(regime: str) -> bool:
+    """Tell whether a limit of the regime counts those to whom was offered."""
+    return bool(list_window_facts(regime) - SALES_FACTS)
+
+
+async def read_window_facts(session: AsyncSession, window: Window) -> dict[str, Any]:
+    """Return the facts by path; one that the register cannot know is left out, so that rules ask for it."""
+    found = {path: await _READERS[path](session, window) for path in sorted(list_window_facts(window.regime))}
+    return {path: value for path, value in found.items() if value is not None}
+
+
+async def lock_windows(session: AsyncSession, *, org_id: str, issuers: Iterable[str], buyer: Holder) -> None:
+    """Let decisions about the same issuer, and about the same buyer, follow one another, in one fixed order.
+
+    The row of one security does not do that: an issuer may have several, and a buyer buys of several issuers. SQLite
+    has one writer anyway.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return
+    for scope in (*(f"issuer {org_id} {issuer}" for issuer in sorted(issuers)), f"buyer {buyer}"):
+        key = int.from_bytes(hashlib.sha256(scope.encode()).digest()[:8], "big", signed=True)
+        await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
+async def _sum_own_regime(session: AsyncSession, window: Window) -> Decimal | None:
+    return await _sum_sales(session, window, AGGREGATED.get(window.regime, (window.regime,)))
+
+
+async def _sum_sales(session: AsyncSession, window: Window, regimes: tuple[str, ...]) -> Decimal | None:
+    """Return what the issuer sold in twelve months; None where a price is unknown or in another currency."""
+    days = select(DailySales).where(
+        DailySales.org_id == window.org_id,
+        DailySales.issuer == window.issuer,
+        col(DailySales.regime).in_(regimes),
+        col(DailySales.sold_on).between(window.first, window.on + LONGEST_SETTLEMENT),
+    )
+    promised = select(Purchase).where(
+        Purchase.org_id == window.org_id,
+        Purchase.issuer == window.issuer,
+        col(Purchase.regime).in_(regimes),
+        col(Purchase.expires_at) > window.now,
+        Purchase.id != (window.except_id or ""),
+    )
+    sold = (await session.exec(days)).all()
+    amounts = [
+        *((each.currency, None if each.unpriced else each.amount) for each in sold),
+        *((each.currency, each.amount) for each in (await session.exec(promised)).all()),
+    ]
+    if any(amount is None or currency != window.currency for currency, amount in amounts):
+        return None
+    return sum((amount for _, amount in amounts if amount is not None), Decimal(0))
+
+
+async def _list_nonaccredited(session: AsyncSession, window: Window) -> list[dict[str, Any]]:
+    """Return the other purchasers of the window, each once, with the day of the latest purchase.
+
+    Source: 17 CFR 230.506(b)(2)(i).
+    """
+    first = window.on - timedelta(days=WINDOW_DAYS - 1)
+    query = select(Purchase).where(
+        Purchase.org_id == window.org_id,
+        Purchase.issuer == window.issuer,
+        Purchase.regime == window.regime,
+        col(Purchase.bought_on).between(first, window.on + LONGEST_SETTLEMENT),
+        col(Purchase.nonaccredited),
+        window.alive(),
+    )
+    latest: dict[Holder, date] = {}
+    for row in (await session.exec(query.order_by(col(Purchase.bought_on), col(Purchase.id)))).all():
+        latest[Holder(row.buyer_org_id, row.buyer_ref)] = min(row.bought_on, window.on)
+    latest.pop(window.buyer, None)
+    return [{"date": day, "count": 1} for day in latest.values()]
+
+
+async def _list_investments(session: AsyncSession, window: Window) -> list[dict[str, Any]] | None:
+    """Return the buyer's own purchases under the regime, of all issuers that this platform sells for.
+
+    Source: 17 CFR 227.100(a)(2).
+    """
+    query = select(Purchase).where(
+        Purchase.buyer_org_id == window.buyer.org_id,
+        Purchase.buyer_ref == window.buyer.investor_ref,
+        Purchase.regime == window.regime,
+        col(Purchase.bought_on).between(window.first, window.on + LONGEST_SETTLEMENT),
+        window.alive(),
+    )
+    rows = (await session.exec(query.order_by(col(Purchase.bought_on), col(Purchase.id)))).all()
+    if any(row.amount is None or row.currency != window.currency for row in rows):
+        return None
+    return [{"date": min(row.bought_on, window.on), "amount": row.amount} for row in rows]
+
+
+async def _list_offerees(session: AsyncSession, window: Window, *scope: ColumnElement[bool]) -> list[Offeree]:
+    """Return the others to whom was offered and whom the regime counts."""
+    query = select(Offeree).where(
+        Offeree.org_id == window.org_id,
+        Offeree.issuer == window.issuer,
+        Offeree.regime == window.regime,
+        ~col(Offeree.qualified),
+        *scope,
+    )
+    rows = (await session.exec(query)).all()
+    return [row for row in rows if Holder(row.offeree_org_id, row.investor_ref) != window.buyer]
+
+
+def _of_offering(window: Window) -> tuple[ColumnElement[bool], ...]:
+    return (col(Offeree.security_id) == window.security_id, col(Offeree.offering_id) == window.offering_id)
+
+
+async def _count_offerees(session: AsyncSession, window: Window) -> int:
+    return len(await _list_offerees(session, window, *_of_offering(window)))
+
+
+async def _count_offerees_12m(session: AsyncSession, window: Window) -> int:
+    """Count persons over all offerings of the issuer under the regime: closely related offers are one."""
+    rows = await _list_offerees(session, window, col(Offeree.offered_on) >= window.first)
+    return len({(row.offeree_org_id, row.investor_ref) for row in rows})
+
+
+async def _count_by_country(session: AsyncSession, window: Window) -> Mapping[str, int]:
+    """Count by country; an offeree of an unknown one may be of any."""
+    rows = await _list_offerees(session, window, *_of_offering(window))
+    countries = {row.country for row in rows if row.country} | {window.buyer_country or ""} - {""}
+    return {country: sum(row.country in (country, None) for row in rows) for country in sorted(countries)}
+
+
+async def _count_in_uk(session: AsyncSession, window: Window) -> int:
+    rows = await _list_offerees(session, window, *_of_offering(window))
+    return sum(row.country in ("GB", None) for row in rows)
+
+
+_Reader = Callable[[AsyncSession, Window], Awaitable[Any]]
+_SALES: Mapping[str, _Reader] = {
+    "state.consideration_12m": _sum_own_regime,
+    "state.issuer_cf_sold_12m": _sum_own_regime,
+    "state.issuer_rega_sold_12m": _sum_own_regime,
+    "state.nonaccredited_sales": _list_nonaccredited,
+    "buyer.cf_purchases": _list_investments,
+}
+SALES_FACTS = frozenset(_SALES)
+_READERS: Mapping[str, _Reader] = {
+    **_SALES,
+    "state.offerees": _count_offerees,
+    "state.offerees_12m": _count_offerees_12m,
+    "state.offerees_by_ms": _count_by_country,
+    "state.offerees_uk": _count_in_uk,
+}
