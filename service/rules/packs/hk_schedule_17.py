@@ -23,7 +23,7 @@ _PRESENT = Remedy("present", purpose="hk.pi_only")
 
 
 def _check_persons(facts: Facts) -> Iterator[Finding]:
-    if facts.part("state").has("offerees_12m"):
+    if facts.has("state") and facts.part("state").has("offerees_12m"):
         yield Note("after", _count_after(facts))
     if not any_holds(lambda: _count_after(facts) <= PERSONS, lambda: is_professional(facts)):
         yield Deny("HK_NOT_PI", _PRESENT, {"limit": PERSONS})
@@ -34,9 +34,11 @@ def _count_after(facts: Facts) -> Number:
 
 
 def _check_total(facts: Facts) -> Iterator[Finding]:
+    if facts.has("state") and facts.part("state").has("consideration_12m"):
+        yield Note("remaining", _find_remaining(facts))
     if not any_holds(lambda: read_consideration(facts) <= _find_remaining(facts), lambda: is_professional(facts)):
         at_most = count_units_within(_find_remaining(facts), facts.number("price"))
-        evidence = {"limit": TOTAL, "requested": read_consideration(facts), "remaining": _find_remaining(facts)}
+        evidence = {"limit": TOTAL, "requested": read_consideration(facts)}
         yield Deny("HK_NOT_PI", _PRESENT, evidence, smaller_may_pass=bool(at_most))
     if not is_known(lambda: is_professional(facts)):
         at_most = count_units_within(_find_remaining(facts), facts.number("price"))

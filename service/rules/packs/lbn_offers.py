@@ -23,7 +23,7 @@ def _count_after(facts: Facts) -> Number:
 
 
 def _note_after(facts: Facts) -> Iterator[Finding]:
-    if facts.part("state").has("offerees"):
+    if facts.has("state") and facts.part("state").has("offerees"):
         yield Note("after", _count_after(facts))
 
 

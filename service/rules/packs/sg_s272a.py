@@ -22,7 +22,7 @@ def _find_remaining(facts: Facts) -> Number:
 
 
 def _check_total(facts: Facts) -> Iterator[Finding]:
-    if facts.part("state").has("consideration_12m"):
+    if facts.has("state") and facts.part("state").has("consideration_12m"):
         yield Note("remaining", _find_remaining(facts))
     if not any_holds(lambda: read_consideration(facts) <= _find_remaining(facts), lambda: is_eligible(facts)):
         at_most = count_units_within(_find_remaining(facts), facts.number("price"))
