@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from service.rules.decision import Remedy
 from service.rules.facts import Facts, MissingFactError, any_holds
 from service.rules.packs.us_4a7 import try_4a7
-from service.rules.packs.us_resale import is_gift_for_nothing, yield_open_route
+from service.rules.packs.us_resale import is_gift_for_nothing, yield_group
 from service.rules.rule import RESALES, Deny, Finding, Rule
 
 _INPUTS = ("buyer.country", "buyer.state", "offering.blue_sky_ok_states", "offering.exchange_listed")
@@ -50,7 +50,7 @@ def _check_resale(facts: Facts) -> Iterator[Finding]:
         if not private.is_open:
             raise
     if private.is_open:
-        yield from yield_open_route(private)
+        yield from yield_group([private])
     else:
         yield _refuse(facts)
 
