@@ -10,22 +10,25 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import InvalidInputError, NotFoundError
-from service.gate.effects import clock_start
+from service.gate.effects import KEEPS_OWNER, list_parents, spread
 from service.gate.fact_sheet import encode_facts
-from service.gate.facts import AffiliateSale, LotPart, RegisterState, TransferCase, build_facts, zone_of
+from service.gate.facts import AffiliateSale, RegisterState, TransferCase, build_facts, zone_of
 from service.gate.held_credentials import HeldCredential
+from service.gate.holdings import read_holdings
+from service.gate.lots import Holdings, LotPart
 from service.gate.parties import read_parties
 from service.gate.party_facts import Party, read_residence
-from service.gate.register import Holder, list_lots, sum_position
+from service.gate.requests import WITHOUT_BUYER
 from service.gate.securities import Access, describe_security, list_offerings
 from service.gate.transfer_models import PartyRef, TransferRequest
 from service.gate.verdict import SEVERITY, Verdict, describe_tried, evaluate_encoded
 from service.rules.dates import add_months
 from service.rules.law import CURRENT_LAW, Law
-from service.storage.tables import Lot, Organization, Reservation, ReservationEnding, Security, Transfer
+from service.storage.tables import Organization, Reservation, ReservationEnding, Security, Transfer
 from service.web.context import Context
 
 _AFFILIATE_WINDOW_MONTHS = 3
+_SALES = ("secondary", "liquidation")
 
 
 class NoOfferingError(InvalidInputError):
@@ -82,14 +85,15 @@ class Assessment:
     parts: Sequence[Part]
     parties: Sequence[Party]
     security: Mapping[str, Any]
-    buyer_holds: bool
+    is_new_holder: bool
+    converts_to: str | None
     on: date
     tried: Sequence[Part] = field(default_factory=tuple)
 
     @property
     def offering_id(self) -> str:
-        """The offering of the first lots, or the one that a primary sale is made under."""
-        return str(self.parts[0].offering["id"])
+        """The offering of the first lots, the one that a primary sale is made under, or the one converted to."""
+        return self.converts_to or str(self.parts[0].offering["id"])
 
     @property
     def credentials(self) -> list[HeldCredential]:
@@ -119,13 +123,28 @@ class _Inputs:
     security: Mapping[str, Any]
     offerings: Sequence[Mapping[str, Any]]
     parties: Mapping[str, Party]
-    seller_lots: Sequence[LotPart]
-    seller_position: int
-    buyer_holds: bool
+    holdings: Holdings
     affiliate_sales: Sequence[AffiliateSale]
 
     def party(self, ref: PartyRef | None) -> Party | None:
         return self.parties[ref.investor_ref] if ref else None
+
+    @property
+    def pledgor(self) -> Party | None:
+        """Whose lots a pledgee sells."""
+        ref, is_liquidation = self.holdings.owner_ref, self.inquiry.request.action == "liquidation"
+        return self.parties[ref] if ref and is_liquidation else None
+
+    @property
+    def brings_a_holder(self) -> bool:
+        """Whether the transfer makes somebody a holder who is none."""
+        has_taker = self.inquiry.request.action not in WITHOUT_BUYER | KEEPS_OWNER | {"recovery"}
+        return has_taker and not self.holdings.taker_lots
+
+    @property
+    def converts_to(self) -> str | None:
+        """The offering whose lots a conversion gives."""
+        return self.inquiry.request.offering_id if self.inquiry.request.action == "conversion" else None
 
 
 async def assess(inquiry: Inquiry, *, own: Own | None = None, assumed: Mapping[str, Any] | None = None) -> Assessment:
@@ -147,8 +166,7 @@ async def _read_inputs(inquiry: Inquiry, own: Own | None, assumed: Mapping[str, 
     session, access, request = inquiry.session, inquiry.access, inquiry.request
     offerings = await _list_candidates(inquiry, own)
     on = inquiry.trade_date_in(offerings[0]["regime"])
-    lots = await _list_lots_of(inquiry, request.seller)
-    free = [LotPart(lot, lot.quantity - lot.reserved) for lot in sorted(lots, key=clock_start)]
+    holdings = await read_holdings(session, access.head, inquiry.organization.id, request)
     return _Inputs(
         inquiry=inquiry,
         own=own,
@@ -160,22 +178,19 @@ async def _read_inputs(inquiry: Inquiry, own: Own | None, assumed: Mapping[str, 
             session,
             base_url=inquiry.context.base_url,
             org_id=inquiry.organization.id,
-            refs=[party.investor_ref for party in (request.seller, request.buyer) if party],
+            refs=list_refs(request, holdings),
             now=inquiry.now,
             on=on,
         ),
-        seller_lots=own.parts if own else [part for part in free if part.quantity > 0],
-        seller_position=sum_position(lots),
-        buyer_holds=bool(await _list_lots_of(inquiry, request.buyer)),
+        holdings=replace(holdings, free=own.parts) if own else holdings,
         affiliate_sales=await _list_affiliate_sales(inquiry, on, own) if request.seller else [],
     )
 
 
-async def _list_lots_of(inquiry: Inquiry, party: PartyRef | None) -> Sequence[Lot]:
-    if party is None:
-        return []
-    holder = Holder(inquiry.organization.id, party.investor_ref)
-    return await list_lots(inquiry.session, inquiry.access.head, holder)
+def list_refs(request: TransferRequest, holdings: Holdings) -> list[str]:
+    """Return every investor whom the transfer is about."""
+    named = [party.investor_ref for party in (request.seller, request.buyer) if party]
+    return list(dict.fromkeys([*named, *([holdings.owner_ref] if holdings.owner_ref else [])]))
 
 
 async def _list_candidates(inquiry: Inquiry, own: Own | None) -> list[dict[str, Any]]:
@@ -183,9 +198,12 @@ async def _list_candidates(inquiry: Inquiry, own: Own | None) -> list[dict[str, 
     offerings = await list_offerings(inquiry.session, head.org_id, head.id)
     named = (own.offering_id if own and request.action == "primary" else None) or request.offering_id
     if named is not None:
+        others = [each for each in offerings if each["id"] != named]
         offerings = [each for each in offerings if each["id"] == named]
         if not offerings:
             raise NotFoundError
+        if request.action == "conversion" and others:
+            return others
     if not offerings:
         raise NoOfferingError("The security has no offering.")
     return offerings
@@ -212,6 +230,7 @@ async def _list_affiliate_sales(inquiry: Inquiry, on: date, own: Own | None) -> 
             Transfer.org_id == inquiry.organization.id,
             Transfer.seller_ref == seller.investor_ref,
             col(Transfer.seller_affiliate).is_(True),
+            col(Transfer.action).in_(_SALES),
             col(Transfer.trade_date) >= add_months(on, -_AFFILIATE_WINDOW_MONTHS),
         )
     )
@@ -246,11 +265,13 @@ _Share = tuple[Mapping[str, Any], int, Sequence[LotPart]]
 
 def _split_by_offering(inputs: _Inputs) -> list[_Share]:
     """Split the quantity over the free lots, longest held first; what is lacking stays with the first share."""
+    if inputs.inquiry.request.action == "distribution":
+        return _split_distribution(inputs)
     known = {each["id"]: each for each in inputs.offerings}
     free: dict[str, list[LotPart]] = defaultdict(list)
     shares: dict[str, int] = defaultdict(int)
     left = int(inputs.inquiry.request.quantity)
-    for part in inputs.seller_lots:
+    for part in inputs.holdings.free:
         if part.lot.offering_id in known:
             free[part.lot.offering_id].append(part)
             taken = min(part.quantity, left)
@@ -263,6 +284,18 @@ def _split_by_offering(inputs: _Inputs) -> list[_Share]:
     return [(known[offering_id], share, free[offering_id]) for offering_id, share in shares.items()]
 
 
+def _split_distribution(inputs: _Inputs) -> list[_Share]:
+    """Split the quantity over the offerings of the lots on which it is distributed."""
+    request, shares = inputs.inquiry.request, defaultdict[str, int](int)
+    parents = list_parents(inputs.holdings.taker_lots, request.offering_id)
+    for part in spread(parents, int(request.quantity)):
+        shares[part.lot.offering_id] += part.quantity
+    known = {each["id"]: each for each in inputs.offerings}
+    return [(known[offering_id], share, ()) for offering_id, share in shares.items()] or [
+        (inputs.offerings[0], int(request.quantity), ())
+    ]
+
+
 def _evaluate(inputs: _Inputs, shares: Sequence[_Share]) -> Assessment:
     parts = [_build_part(inputs, offering, quantity, lots) for offering, quantity, lots in shares]
     return Assessment(
@@ -270,7 +303,8 @@ def _evaluate(inputs: _Inputs, shares: Sequence[_Share]) -> Assessment:
         parts=parts,
         parties=list(inputs.parties.values()),
         security=inputs.security,
-        buyer_holds=inputs.buyer_holds,
+        is_new_holder=inputs.brings_a_holder,
+        converts_to=inputs.converts_to,
         on=inputs.on,
     )
 
@@ -286,8 +320,8 @@ def _build_part(inputs: _Inputs, offering: Mapping[str, Any], quantity: int, lot
         lots=lots,
         seller=inputs.party(request.seller),
         buyer=inputs.party(request.buyer),
-        seller_position=inputs.seller_position,
-        buyer_holds=inputs.buyer_holds,
+        pledgor=inputs.pledgor,
+        holdings=inputs.holdings,
         affiliate_sales=_add_other_parts(inputs, quantity),
         register=_read_counters(inputs.inquiry.access.head, inputs.own),
         is_licensed=_is_licensed(inputs, offering["regime"]),
@@ -344,5 +378,5 @@ def _is_licensed(inputs: _Inputs, regime: str) -> bool:
     today = inquiry.now.astimezone(zone_of(regime)).date()
     if terms["valid_until"] and today > date.fromisoformat(terms["valid_until"]):
         return False
-    buyer = inputs.party(inquiry.request.buyer)
-    return not terms["countries"] or read_residence(buyer) in terms["countries"]
+    taker = inputs.party(inquiry.request.buyer or inquiry.request.seller)
+    return not terms["countries"] or read_residence(taker) in terms["countries"]

@@ -12,13 +12,13 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from service.gate.facts import LotPart
+from service.gate.lots import LotPart, clock_start
 from service.storage.ids import new_id
 from service.storage.tables import Lot, Security, Transfer
 
 ADDS_QUANTITY = frozenset({"primary", "distribution"})
 KEEPS_OWNER = frozenset({"pledge", "release"})
-_TACKING = frozenset({"nonaffiliate", "gift", "estate", "pledge_recourse"})
+_NO_LIEN = MappingProxyType({"lien_transfer_id": None, "lien_holder_ref": None, "lien_recourse": None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +48,15 @@ def apply_effect(settling: Settling) -> list[Lot]:
     return _EFFECTS[settling.transfer.action](settling)
 
 
-def clock_start(lot: Lot) -> date:
-    """Return the day on which the lot's holding period began.
-
-    Source: 17 CFR 230.144(d)(1), (d)(3).
-    """
-    if lot.acquired_from in _TACKING and lot.tack_from:
-        return lot.tack_from
-    return max(lot.acquired_on, lot.paid_in_full_on or lot.acquired_on)
+def list_parents(lots: Sequence[Lot], offering_id: str | None) -> Sequence[Lot]:
+    """Return the lots on which a distribution is made: all of the holder's, or those of the offering that it names."""
+    return [lot for lot in lots if offering_id in (None, lot.offering_id)]
 
 
 def spread(parents: Sequence[Lot], quantity: int) -> list[LotPart]:
     """Spread a distribution over the lots on which it is made; what doesn't divide goes to the youngest ones."""
+    if not parents:
+        return []
     held = sum(lot.quantity for lot in parents)
     shares = [quantity * lot.quantity // held for lot in parents]
     left = quantity - sum(shares)
@@ -101,6 +98,27 @@ def _give(settling: Settling) -> list[Lot]:
     if _is_paid_for(settling.transfer):
         return _sell(settling)
     return _move(settling, lambda lot: _acquire(settling, lot, "gift", tacks=True))
+
+
+def _liquidate(settling: Settling) -> list[Lot]:
+    """Pass pledged lots on. Only a pledge with recourse tacks, and not from an affiliate. Source: (d)(3)(iv)."""
+
+    def describe(lot: Lot) -> dict[str, Any]:
+        tacks = lot.lien_recourse is True and settling.transfer.seller_affiliate is False
+        return _acquire(settling, lot, "pledge_recourse" if tacks else "pledge_nonrecourse", tacks=tacks) | _NO_LIEN
+
+    return _move(settling, describe)
+
+
+def _pledge(settling: Settling) -> list[Lot]:
+    transfer = settling.transfer
+    recourse = transfer.request.get("trade", {}).get("recourse")
+    lien = {"lien_transfer_id": transfer.id, "lien_holder_ref": transfer.buyer_ref, "lien_recourse": recourse is True}
+    return [lot for part in settling.parts for lot in _change(settling, part, lien)]
+
+
+def _release(settling: Settling) -> list[Lot]:
+    return [lot for part in settling.parts for lot in _change(settling, part, _NO_LIEN)]
 
 
 def _inherit(settling: Settling) -> list[Lot]:
@@ -174,6 +192,15 @@ def _take_out(parts: Sequence[LotPart]) -> list[Lot]:
     return [part.lot for part in parts]
 
 
+def _change(settling: Settling, part: LotPart, changes: Mapping[str, Any]) -> list[Lot]:
+    """Change a lot where it is; a part of it becomes a lot of its own."""
+    if part.quantity < part.lot.quantity:
+        return [*_take_out([part]), _copy(settling, part, part.lot.investor_ref, **changes)]
+    for name, value in changes.items():
+        setattr(part.lot, name, value)
+    return [part.lot]
+
+
 def _copy(settling: Settling, part: LotPart, investor_ref: str, **changes: Any) -> Lot:
     """Make a lot of a part of another, with the same dates unless ``changes`` say otherwise."""
     own = {
@@ -193,6 +220,9 @@ _EFFECTS: Mapping[str, Callable[[Settling], list[Lot]]] = MappingProxyType(
         "primary": _issue,
         "secondary": _sell,
         "gift": _give,
+        "pledge": _pledge,
+        "release": _release,
+        "liquidation": _liquidate,
         "inheritance": _inherit,
         "forced": _force,
         "recovery": _recover,

@@ -8,24 +8,17 @@ from typing import Any
 
 from service.credentials.credential_types import RULE_ZONES
 from service.gate.fact_sheet import FactSheet, Source
+from service.gate.lots import Holdings, LotPart, clock_start
 from service.gate.party_facts import Party, Question, put_party
 from service.gate.transfer_models import PartyInTrade, TransferRequest
-from service.gate.values import price_per_unit
+from service.gate.values import count_hours, price_per_unit
 from service.rules import REGIMES
-from service.storage.tables import Lot
 
 _NUMBERS = ("total_assets", "awtv", "ms_threshold")
 _DATES = ("dcp_start", "class_outstanding_since", "lockup_until")
 _FALSE_UNLESS_SAID = ("offshore", "regs_certified")
+_KEEPS_OWNER = {"pledge", "release", "conversion"}
 _TRADE_FALSE_UNLESS_SAID = ("info_package", "info_rights_144a")
-
-
-@dataclass(frozen=True, slots=True)
-class LotPart:
-    """What may be taken of one lot."""
-
-    lot: Lot
-    quantity: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +53,6 @@ class TransferCase:
         security, offering: Published form: terms, ``id`` and ``version``.
         quantity: The part of the request that this offering's lots carry.
         lots: The seller's free lots under this offering, in the order in which they are taken.
-        seller_position: All that the seller holds of the security.
-        buyer_holds: The buyer already holds the security.
         is_licensed: The caller is the registrar, or a venue whose grant covers this transfer.
     """
 
@@ -73,8 +64,8 @@ class TransferCase:
     lots: Sequence[LotPart]
     seller: Party | None
     buyer: Party | None
-    seller_position: int
-    buyer_holds: bool
+    pledgor: Party | None
+    holdings: Holdings
     affiliate_sales: Sequence[AffiliateSale]
     register: RegisterState
     is_licensed: bool
@@ -93,10 +84,13 @@ def build_facts(case: TransferCase) -> FactSheet:
     _put_transfer(sheet, case)
     _put_terms(sheet, case)
     _put_register(sheet, case)
-    for role, party in (("seller", case.seller), ("buyer", case.buyer)):
+    for role, party in (("seller", case.seller), ("buyer", case.buyer), ("pledgor", case.pledgor)):
         if party is not None:
             put_party(sheet, role, party, _ask(case, role))
             _put_part_in_trade(sheet, role, case)
+            if case.request.action == "recovery":
+                # The same subject under two refs: what they have in common is the KYC that they are bound to.
+                sheet.put(f"{role}.id", party.subject, {"kind": "standing"})
     return sheet
 
 
@@ -136,6 +130,7 @@ def _put_terms(sheet: FactSheet, case: TransferCase) -> None:
     of_offering: Source = {"kind": "offering", "id": offering["id"], "version": offering["version"]}
     of_security: Source = {"kind": "security", "id": security["id"], "version": security["version"]}
     own = {"id", "security_id", "version", "state", "countries_allowed", "countries_blocked", "min_quantity"}
+    own |= {"converts_to"}
     for name, value in offering.items():
         if name not in own:
             sheet.put(f"offering.{name}", _read_term(name, value), of_offering)
@@ -149,6 +144,11 @@ def _put_terms(sheet: FactSheet, case: TransferCase) -> None:
     blocked = sorted({*security["countries_blocked"], *offering["countries_blocked"]})
     sheet.put("offering.countries_blocked", blocked, of_security)
     sheet.put("offering.min_quantity", _find_minimum(case), of_security)
+    sheet.put("offering.lien_allowed", offering.get("lien_allowed", True), of_offering)
+    if case.request.action == "conversion":
+        convertible = case.request.offering_id in offering.get("converts_to", ())
+        sheet.put("offering.convertible", convertible, of_offering)
+    sheet.put("policy.max_state_age_hours", None, of_security)
     sheet.put_present("policy", security["policy"], of_security)
     sheet.put_present("caps", security["caps"], of_security)
 
@@ -188,34 +188,52 @@ def _put_register(sheet: FactSheet, case: TransferCase) -> None:
     sheet.put("state.holders_of_record", case.register.holders, register)
     sheet.put("state.unissued", case.register.unissued, register)
     if case.seller is not None:
-        sheet.put("seller.lots", [_describe_part(part) for part in case.lots], register)
-        sheet.put("seller.exits", case.seller_position == int(case.request.quantity), register)
+        sheet.put("seller.lots", [_describe_part(case, part) for part in case.lots], register)
+        leaves = case.holdings.owner_position == int(case.request.quantity)
+        sheet.put("seller.exits", leaves and case.request.action not in _KEEPS_OWNER, register)
         sales = [{"date": sale.on, "qty": sale.quantity} for sale in case.affiliate_sales]
         sheet.put("seller.affiliate_sales", sales, register)
     if case.buyer is not None:
-        sheet.put("buyer.existing_holder", case.buyer_holds, register)
+        sheet.put("buyer.existing_holder", bool(case.holdings.taker_lots), register)
+        sheet.put("buyer.hold_only", case.holdings.may_only_hold, register)
+    as_of = case.security.get("register_as_of")
+    if as_of is not None:
+        sheet.put("state.age_hours", count_hours(case.now - datetime.fromisoformat(as_of)), register)
 
 
-def _describe_part(part: LotPart) -> dict[str, Any]:
+def _describe_part(case: TransferCase, part: LotPart) -> dict[str, Any]:
     lot = part.lot
     values = {
         "qty": part.quantity,
-        "lien": False,  # pledges are not decided yet, so no lot carries one
+        "lien": lot.lien_transfer_id is not None,
         "acquired_on": lot.acquired_on,
         "paid_in_full_on": lot.paid_in_full_on,
         "from_": lot.acquired_from,
         "tack_from": lot.tack_from,
         "issued_on": lot.issued_on,
     }
+    if case.request.action == "liquidation":
+        values |= _describe_pledged(case, part)
     stated = {name: value for name, value in values.items() if value is not None}
     return {"paid_in_full_on": None, **stated}  # null: paid when it was acquired
+
+
+def _describe_pledged(case: TransferCase, part: LotPart) -> dict[str, Any]:
+    """Say how a pledgee holds: since the pledgor does if there is recourse, else since the pledge.
+
+    Source: 17 CFR 230.144(d)(3)(iv).
+    """
+    if part.lot.lien_recourse:
+        return {"from_": "pledge_recourse", "tack_from": clock_start(part.lot)}
+    pledged_on = case.holdings.pledged_on.get(part.lot.lien_transfer_id or "")
+    return {"from_": "pledge_nonrecourse", "acquired_on": pledged_on, "paid_in_full_on": None, "tack_from": None}
 
 
 def _put_part_in_trade(sheet: FactSheet, role: str, case: TransferCase) -> None:
     asked: Source = {"kind": "request", "asserted_by": case.asserted_by}
     for name in _FALSE_UNLESS_SAID:
         sheet.put(f"{role}.{name}", False, {"kind": "request", "detail": "not asserted"})
-    part: PartyInTrade | None = getattr(case.request.trade, role)
+    part: PartyInTrade | None = getattr(case.request.trade, role, None)
     if part is None:
         return
     sheet.put_present(role, part.model_dump(exclude={"verification"}), asked)

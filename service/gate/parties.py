@@ -1,5 +1,6 @@
 """Read what a platform holds about the parties of a transfer, as it stands in this transaction."""
 
+import hashlib
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
@@ -55,12 +56,21 @@ def _build_party(
     return Party(
         ref,
         is_bound=investor.kyc_issuer is not None,
+        subject=_digest_subject(investor),
         frozen=investor.frozen,
         screening=investor.screening,
         credentials=tuple(
             _judge(row, row.holder_thumbprint in holders, trusted=trusted, readings=readings, on=on) for row in rows
         ),
     )
+
+
+def _digest_subject(investor: Investor) -> str | None:
+    """Return a name that two refs share exactly if they are bound to the same KYC."""
+    if investor.kyc_issuer is None or investor.kyc_sub is None:
+        return None
+    person = f"{normalize_issuer(investor.kyc_issuer)}\0{investor.kyc_sub}"
+    return "sha256:" + hashlib.sha256(person.encode()).hexdigest()
 
 
 def _is_bound_to(investor: Investor, row: StandingCredential) -> bool:

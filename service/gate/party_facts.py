@@ -3,15 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from typing import Any
 
 from service.gate.fact_sheet import FactSheet, Source
 from service.gate.held_credentials import VALID, HeldCredential, pick_newest, worst_status
 from service.gate.qualification_facts import put_limit, put_qualifications
+from service.gate.values import count_hours
 
-SECONDS_PER_HOUR = 3600
-CLOCK_TOLERANCE = timedelta(seconds=10)
 HIT_PREVAILS = timedelta(hours=24)
 RESULTS = ("clear", "potential", "hit")
 
@@ -21,6 +20,7 @@ class Party:
     """Everything that a platform holds about one investor at the instant of the question.
 
     Attributes:
+        subject: Digest of that KYC's (``iss``, ``sub``); None while unbound.
         is_bound: The investor is bound to one KYC (``iss``, ``sub``) by a verified presentation.
         screening: The platform's own screening: ``result``, ``screened_at``, ``lists``; None if it made none.
         credentials: What was presented, newest first within a type, whatever became of it since.
@@ -31,6 +31,7 @@ class Party:
     frozen: bool
     screening: Mapping[str, Any] | None
     credentials: tuple[HeldCredential, ...]
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +166,7 @@ def _read_instant(value: Any) -> datetime | None:
 
 
 def _put_screening(sheet: FactSheet, role: str, screening: Screening, question: Question) -> str:
-    age = question.now - screening.screened_at
-    if -CLOCK_TOLERANCE <= age < timedelta(0):
-        age = timedelta(0)
-    seconds = Decimal(age // timedelta(milliseconds=1)) / 1000
-    # Rounding up keeps a screening that is a second too old from looking fresh.
-    hours = (seconds / SECONDS_PER_HOUR).quantize(Decimal("0.001"), rounding=ROUND_CEILING)
+    hours = count_hours(question.now - screening.screened_at)
     sheet.put(f"{role}.sanctions", screening.result, screening.source)
     sheet.put(f"{role}.screen_age_hours", hours, screening.source)
     status = screening.credential.status_at(question.now) if screening.credential else VALID

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 import rfc8785
 
@@ -11,7 +11,8 @@ from service.errors import InvalidInputError
 from service.gate.facts import zone_of
 from service.gate.transfer_models import TransferRequest
 
-SUPPORTED_ACTIONS = ("primary", "secondary")
+WITHOUT_SELLER = frozenset({"primary", "distribution"})
+WITHOUT_BUYER = frozenset({"redemption", "conversion"})
 
 
 class InvalidTransferError(InvalidInputError):
@@ -19,11 +20,10 @@ class InvalidTransferError(InvalidInputError):
 
     code = "invalid_transfer"
 
-
-class ActionUnsupportedError(InvalidInputError):
-    """The gate does not decide this action."""
-
-    code = "action_unsupported"
+    @classmethod
+    def at(cls, path: str, detail: str) -> Self:
+        """Name the member of the request that is wrong, and how."""
+        return cls("The transfer cannot be decided as asked.", errors=[{"path": f"/body/{path}", "detail": detail}])
 
 
 class TradeDateError(InvalidInputError):
@@ -39,28 +39,28 @@ def check_request(request: TransferRequest, *, currency: str) -> None:
         currency: The security's.
 
     Raises:
-        ActionUnsupportedError: See ``code``.
-        InvalidTransferError: Wrong parties for the action, or another currency.
+        InvalidTransferError: Wrong parties for the action, no offering to convert to, or another currency.
     """
-    if request.action not in SUPPORTED_ACTIONS:
-        raise ActionUnsupportedError(
-            "The action is not supported.",
-            errors=[{"path": "/body/action", "detail": f"must be one of {', '.join(SUPPORTED_ACTIONS)}"}],
-        )
-    if request.buyer is None:
-        raise _invalid("buyer", "is required")
-    if (request.seller is None) != (request.action == "primary"):
-        raise _invalid("seller", "is required, except in a primary sale, which has none")
+    for name, lacking in (("seller", WITHOUT_SELLER), ("buyer", WITHOUT_BUYER)):
+        _check_party(request, name, lacking)
     if request.seller == request.buyer:
-        raise _invalid("buyer", "must not be the seller")
+        raise InvalidTransferError.at("buyer", "must not be the seller")
+    if request.pledgor is not None and request.action != "liquidation":
+        raise InvalidTransferError.at("pledgor", "is only for a liquidation")
+    if request.pledgor is not None and request.pledgor in (request.seller, request.buyer):
+        raise InvalidTransferError.at("pledgor", "must be neither seller nor buyer")
+    if request.offering_id is None and request.action == "conversion":
+        raise InvalidTransferError.at("offering_id", "is required: the offering whose lots are to be held")
     if request.price.currency != currency:
-        raise _invalid("price/currency", f"must be {currency}, the currency of the security")
+        raise InvalidTransferError.at("price/currency", f"must be {currency}, the currency of the security")
 
 
-def _invalid(path: str, detail: str) -> InvalidTransferError:
-    return InvalidTransferError(
-        "The transfer cannot be decided as asked.", errors=[{"path": f"/body/{path}", "detail": detail}]
-    )
+def _check_party(request: TransferRequest, name: str, lacking: frozenset[str]) -> None:
+    given = getattr(request, name) is not None
+    if given and request.action in lacking:
+        raise InvalidTransferError.at(name, f"has no place in a {request.action}")
+    if not given and request.action not in lacking:
+        raise InvalidTransferError.at(name, "is required")
 
 
 def resolve_trade_date(

@@ -11,8 +11,8 @@ from datetime import date, datetime
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.gate.effects import ADDS_QUANTITY, KEEPS_OWNER, Settling, apply_effect
-from service.gate.facts import LotPart
+from service.gate.effects import ADDS_QUANTITY, KEEPS_OWNER, Settling, apply_effect, list_parents
+from service.gate.lots import LotPart
 from service.gate.register import Holder, is_holder, list_lots
 from service.storage.audit import append_audit_entry
 from service.storage.tables import Lot, Reservation, ReservationEnding, ReservedLot, Security, Transfer
@@ -140,7 +140,7 @@ async def settle(
     parts = await list_reserved_parts(session, reservation)
     taker = _find_taker(transfer)
     held = await list_lots(session, head, taker) if taker else []
-    parents = held if transfer.action == "distribution" else ()
+    parents = list_parents(held, transfer.request.get("offering_id")) if transfer.action == "distribution" else ()
     effect = Settling(head, transfer, parts, parents, today=today, now=ending.at, hold_only=hold_only)
     session.add_all(apply_effect(effect))
     _close(session, head, reservation, ending)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from service.gate.values import (
     Action,
@@ -13,10 +13,12 @@ from service.gate.values import (
     Currency,
     DecimalText,
     LotOrigin,
+    Moment,
     Name,
     QuantityText,
     Sha256,
     State,
+    check_unique,
 )
 from service.web.models import StrictModel
 
@@ -41,6 +43,7 @@ class Policy(StrictModel):
     freshness: Literal["min_3_months_90_days", "rule_text_months"] = "min_3_months_90_days"
     elapsed_boundary: Literal["anniversary_permits", "day_after"] = "anniversary_permits"
     allow_exempt_flowback: bool = False
+    max_state_age_hours: Annotated[int, Field(ge=1, le=24 * 366)] | None = None
 
 
 class Token(StrictModel):
@@ -52,7 +55,10 @@ class Token(StrictModel):
 
 
 class SecurityTerms(StrictModel):
-    """A security, as its registrar keeps it. Quantities are whole numbers of the smallest unit."""
+    """A security, as its registrar keeps it. Quantities are whole numbers of the smallest unit.
+
+    ``register_as_of`` is when this register was last compared with the official one that it mirrors.
+    """
 
     name: Name
     issuer: Name
@@ -69,11 +75,15 @@ class SecurityTerms(StrictModel):
     terms_sha256: Sha256 | None = None
     tokens: Annotated[list[Token], Field(max_length=50)] = Field(default_factory=list)
     identifiers: dict[ClientId, Name] = Field(default_factory=dict)
+    register_as_of: Moment | None = None
     policy: Policy = Policy()
 
 
 class OfferingTerms(StrictModel):
-    """The exemption or registration under which lots are sold; the scenario format's ``offering`` fields."""
+    """The exemption or registration under which lots are sold; the scenario format's ``offering`` fields.
+
+    ``converts_to`` names the offerings whose lots may replace lots of this one.
+    """
 
     regime: str
     state: Literal["open", "halted", "closed"] = "open"
@@ -98,6 +108,10 @@ class OfferingTerms(StrictModel):
     ms_threshold: DecimalText | None = None
     blue_sky_ok_states: Annotated[list[State], Field(max_length=100)] | None = None
     lockup_until: CivilDate | None = None
+    lien_allowed: bool = True
+    converts_to: Annotated[list[ClientId], Field(max_length=20), AfterValidator(check_unique)] = Field(
+        default_factory=list
+    )
     min_quantity: QuantityText = "1"
     countries_allowed: Countries | None = None
     countries_blocked: Countries = Field(default_factory=list)

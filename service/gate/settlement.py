@@ -135,7 +135,10 @@ async def _settle(
         return Ended(transfer, found.ending, list(seen.reasons))
     zone = zone_of(assessment.parts[0].offering["regime"])
     today = max(transfer.trade_date, opened.now.astimezone(zone).date())
-    await settle(session, head, transfer, reservation, Ending(SETTLED, opened.now, reference=reference), today=today)
+    ending = Ending(SETTLED, opened.now, reference=reference)
+    obligations = {each["code"] for each in assessment.verdict.obligations}
+    hold_only = "OBL_HOLD_ONLY" in obligations
+    await settle(session, head, transfer, reservation, ending, today=today, hold_only=hold_only)
     return await _find_ended(session, transfer)
 
 

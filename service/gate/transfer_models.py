@@ -1,45 +1,37 @@
 """Bodies of the transfer endpoints."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from service.gate.values import Action, CivilDate, ClientId, Currency, DecimalText, Name, QuantityText, Sha256
+from service.gate.values import (
+    Action,
+    CivilDate,
+    ClientId,
+    Currency,
+    DecimalText,
+    Moment,
+    Name,
+    QuantityText,
+    Sha256,
+    check_year,
+    read_instant,
+)
 from service.web.models import StrictModel
 
 MAX_BATCH = 500
-FIRST_YEAR, LAST_YEAR = 1900, 2999
 IdempotencyKey = Annotated[str, StringConstraints(min_length=1, max_length=255)]
-
-
-def _check_year(value: date) -> date:
-    """Keep dates so far from either end of the calendar that no period counted from them leaves it."""
-    if not FIRST_YEAR <= value.year <= LAST_YEAR:
-        raise ValueError(f"must be of a year from {FIRST_YEAR} to {LAST_YEAR}")
-    return value
-
-
-def _read_instant(value: Any) -> datetime:
-    if isinstance(value, str):
-        instant = datetime.fromisoformat(value)
-        if instant.tzinfo is not None:
-            _check_year(instant)
-            return instant.astimezone(UTC)
-    raise ValueError("must be an RFC 3339 instant with its offset")
-
-
-Moment = Annotated[datetime, BeforeValidator(_read_instant)]
 
 
 def _read_as_of(value: Any) -> datetime | date:
     try:
-        return _read_instant(value)
+        return read_instant(value)
     except ValueError:
-        return _check_year(date.fromisoformat(value)) if isinstance(value, str) else _read_instant(value)
+        return check_year(date.fromisoformat(value)) if isinstance(value, str) else read_instant(value)
 
 
-TradeDate = Annotated[CivilDate, AfterValidator(_check_year)]
+TradeDate = Annotated[CivilDate, AfterValidator(check_year)]
 AsOf = Annotated[datetime | date, BeforeValidator(_read_as_of)]
 
 
@@ -99,6 +91,7 @@ class Trade(StrictModel):
     info_rights_144a: bool | None = None
     control_agreement: bool | None = None
     liquidation_route: Name | None = None
+    recourse: bool | None = None
     buyer: PartyInTrade | None = None
     seller: PartyInTrade | None = None
 
@@ -119,13 +112,22 @@ class Approval(StrictModel):
 
 
 class TransferRequest(StrictModel):
-    """May this transfer happen?"""
+    """May this transfer happen?
+
+    Attributes:
+        seller: Whose lots are taken; in a liquidation the pledgee, in a primary sale or a distribution nobody.
+        buyer: Who gets lots or, in a pledge or its release, has the lien; in a redemption or a conversion nobody.
+        pledgor: Whose lots are liquidated; only needed where several have pledged lots to the same pledgee.
+        offering_id: Of a primary sale; in a conversion the offering whose lots replace the ones held; in any other
+            action the lots are taken from this offering only.
+    """
 
     security_id: ClientId
     offering_id: ClientId | None = None
     action: Action
     seller: PartyRef | None = None
     buyer: PartyRef | None = None
+    pledgor: PartyRef | None = None
     quantity: QuantityText
     price: Price
     trade_date: TradeDate | None = None

@@ -134,7 +134,7 @@ async def _decide(
     transfer = await _record(inquiry, assessment, key)
     if transfer.outcome == "permit":
         lots = [lot for part in assessment.parts for lot in part.lots]
-        hold(session, head, transfer, lots, holder_slots=0 if assessment.buyer_holds else 1)
+        hold(session, head, transfer, lots, holder_slots=int(assessment.is_new_holder))
     return transfer
 
 

@@ -17,9 +17,12 @@ from service.rules import packs
 from service.rules.categories import CategoryFacts
 from service.rules.law import CURRENT_LAW, Law, Schedule
 from service.rules.packs import (
+    actions_corporate,
+    actions_lots,
+    actions_on_document,
+    actions_pledge,
     always_credentials,
     always_identity,
-    forced,
     mechanics,
     register_limits,
     us_holder_caps,
@@ -32,7 +35,10 @@ ALWAYS_RULES: tuple[Rule, ...] = (
     *always_credentials.RULES,
     *mechanics.RULES,
     *register_limits.RULES,
-    *forced.RULES,
+    *actions_on_document.RULES,
+    *actions_pledge.RULES,
+    *actions_corporate.RULES,
+    *actions_lots.RULES,
     *us_holder_caps.RULES,
 )
 _Entry = TypeVar("_Entry", Regime, InvestorTest, InvestorLimit)

@@ -28,7 +28,11 @@ from service.rules.rule import (
     Review,
     Rule,
     Through,
+    is_unwilling,
 )
+
+_TO_ANYBODY = UNWILLED - {"recovery"}
+"""Actions by which somebody may get lots whom the regime would not let buy; a recovery changes no owner."""
 
 
 def evaluate_transfer(facts: Mapping[str, Any], law: Law = CURRENT_LAW) -> Evaluation:
@@ -54,7 +58,7 @@ def evaluate_transfer(facts: Mapping[str, Any], law: Law = CURRENT_LAW) -> Evalu
             _run_rules(regime, action, view, tally)
         else:
             tally.take(_USABLE, None, Deny("INPUT_MISSING", Remedy("none"), {"field": "date"}), {})
-        if action in UNWILLED and not _may_acquire(regime, view):
+        if action in _TO_ANYBODY and not _may_acquire(regime, view):
             tally.obligations.add("OBL_HOLD_ONLY")
     return tally.conclude()
 
@@ -66,12 +70,12 @@ def _run_rules(regime: Regime, action: str, facts: Facts, tally: "_Tally") -> No
     rules = [rule for rule in _select_rules(regime.id, action, facts.law) if rule.is_in_force(day)]
     for rule in rules:
         if rule.check:
-            _run_check(rule, None, None, facts, tally)
+            _run_check(regime, rule, None, None, facts, tally)
             continue
         for role, party in parties:
-            if role == "buyer" or action not in UNWILLED or rule.binds_unwilled_seller:
-                _run_check(rule, role, party, facts, tally)
-    if regime.confidence == "L" or any(rule.confidence == "L" for rule in rules):
+            if rule.binds_unwilling or not is_unwilling(role, action):
+                _run_check(regime, rule, role, party, facts, tally)
+    if tally.outcome != "deny" and (regime.confidence == "L" or any(rule.confidence == "L" for rule in rules)):
         tally.take(_USABLE, None, Review("RULE_UNCONFIRMED", Remedy("none")), {})
 
 
@@ -120,11 +124,15 @@ def _may_acquire(regime: Regime, facts: Facts) -> bool:
         return False
 
 
-def _run_check(rule: Rule, role: str | None, party: Facts | None, facts: Facts, tally: "_Tally") -> None:
+def _run_check(
+    regime: Regime, rule: Rule, role: str | None, party: Facts | None, facts: Facts, tally: "_Tally"
+) -> None:
     """Tally the findings of one check; what stops it becomes a finding that denies."""
     notes: dict[str, Value] = {}
     try:
         for finding in rule.start(role, party, facts):
+            if rule.unless_eligible and regime.may_acquire(facts):
+                return
             tally.take(rule, role, finding, notes)
     except MissingFactError as error:
         tally.take(rule, role, Deny("INPUT_MISSING", _remedy_missing(error.path, facts), {"field": error.path}), notes)
@@ -228,11 +236,17 @@ def _build_reason(rule: Rule, party: str | None, finding: Deny | Review, notes: 
     )
 
 
-_SELLER_CODES = frozenset({"INSUFFICIENT_BALANCE", "LOCKUP_CONTRACT", "US_RESALE_NO_EXEMPTION", "US_144_VOLUME"})
+_SELLER_CODES = frozenset(
+    {"INSUFFICIENT_BALANCE", "LOCKUP_CONTRACT", "US_CF_RESALE_1Y", "US_RESALE_NO_EXEMPTION", "US_144_VOLUME"}
+)
 _BUYER_CODES = frozenset(
     {
         "JURISDICTION_BLOCKED",
         "US_NOT_ACCREDITED",
+        "US_506B_NOT_SOPHISTICATED",
+        "US_CF_INVESTOR_LIMIT",
+        "US_REGA_10PCT_LIMIT",
+        "US_BLUE_SKY",
         "US_REGS_US_PERSON",
         "US_REGS_DCP",
         "US_REGS_NOT_OFFSHORE",

@@ -182,7 +182,7 @@ def _negate(condition: Callable[[], bool]) -> Callable[[], bool]:
 
 
 def iterate_parties(facts: Facts) -> Iterator[tuple[str, Facts]]:
-    """Yield the parties that take part, seller first, as (role, facts)."""
-    for role in ("seller", "buyer"):
+    """Yield the parties that take part, seller first, as (role, facts); whose lots a pledgee sells is the pledgor."""
+    for role in ("seller", "buyer", "pledgor"):
         if facts.has(role):
             yield role, facts.part(role)

@@ -23,6 +23,14 @@ UNWILLED = frozenset({"forced", "inheritance", "recovery"})
 """Actions on a document instead of the transferor's will."""
 
 
+def is_unwilling(role: str, action: str) -> bool:
+    """Tell whether a party did not act: the transferor under a document, a pledgor in default, who gets a distribution.
+
+    Of the checks of identity, only sanctions bind such a party: its lapsed KYC must not stop what is another's right.
+    """
+    return role == "pledgor" or (role == "seller" and action in UNWILLED) or action == "distribution"
+
+
 @dataclass(frozen=True, slots=True)
 class Deny:
     """A check failed.
@@ -109,7 +117,8 @@ class Rule:
         actions: Actions that it applies to.
         check: The generator, called once with the transfer's facts; or
         check_party: the generator, called once per party with (role, party's facts, transfer's facts).
-        binds_unwilled_seller: Whether a party check binds the transferor of an action that it did not will.
+        binds_unwilling: Whether a party check binds a party that did not act, see ``is_unwilling``.
+        unless_eligible: Whether what the rule denies is open to a taker whom the regime lets buy.
     """
 
     id: str
@@ -126,7 +135,8 @@ class Rule:
     parameters: Mapping[str, str | Schedule[Any]] = field(default_factory=dict)
     check: TransferCheck | None = None
     check_party: PartyCheck | None = None
-    binds_unwilled_seller: bool = False
+    binds_unwilling: bool = False
+    unless_eligible: bool = False
 
     def start(self, role: str | None, party: Facts | None, facts: Facts) -> Iterator[Finding]:
         """Start the check: of the transfer where ``party`` is None, else of that party."""

@@ -45,10 +45,12 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "max_state_age_hours": None,
         "safe_harbour_only": True,
     },
+    "pledgor": _PARTY_DEFAULTS,
     "seller": {**_PARTY_DEFAULTS, "affiliate_sales": (), "exits": False},
     "trade": {"info_package": False, "info_rights_144a": False},
     "venue": {"licensed": True},
 }
+_PARTIES = ("buyer", "pledgor", "seller")
 _OWNER_DEFAULTS: Mapping[str, Any] = {"blocked": False, "identified": True}
 _LOT_DEFAULTS: Mapping[str, Any] = {"lien": False, "paid_in_full_on": None}
 _SALE_DEFAULTS: Mapping[str, Any] = {"count": 1}
@@ -60,9 +62,9 @@ def fill_defaults(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts with the format's defaults for what is absent; a party that takes no part stays absent."""
     filled = dict(facts)
     for name, defaults in _DEFAULTS.items():
-        if name not in {"buyer", "seller"} or filled.get(name) is not None:
+        if name not in _PARTIES or filled.get(name) is not None:
             filled[name] = {**defaults, **(filled.get(name) or {})}
-    for name in ("buyer", "seller"):
+    for name in _PARTIES:
         if filled.get(name) is not None:
             filled[name]["owners"] = _fill_entries(filled[name]["owners"], _OWNER_DEFAULTS)
     if filled.get("seller") is not None:

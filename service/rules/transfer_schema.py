@@ -1,7 +1,10 @@
 """The fields of a transfer's facts.
 
 Source: FACTS.md, "transfer". Of our own, with defaults in scenarios: ``frozen``, ``lots[].lien``,
-``lots[].paid_in_full_on``, ``offering.unit_decimals``, ``venue.licensed``, ``doc.authority``.
+``lots[].paid_in_full_on``, ``offering.unit_decimals``, ``venue.licensed``, ``doc.authority``, ``buyer.hold_only``,
+``offering.lien_allowed``, ``policy.max_state_age_hours``. Without one: ``offering.convertible`` (whether the lots'
+terms let them be converted), ``offering.exchange_listed``, ``trade.recourse``, ``state.age_hours``, ``pledgor``
+(whose lots a pledgee sells).
 """
 
 from service.rules.packs.always_credentials import CODES
@@ -76,6 +79,7 @@ _BUYER: dict[str, Shape] = {
     "existing_holder": read_flag,
     "family_relation": read_string,
     "first_time": read_flag,
+    "hold_only": read_flag,
     "hk_pi": read_flag,
     "hk_pi_class": read_string,
     "hk_pi_evidence_on": read_day,
@@ -120,16 +124,19 @@ _OFFERING: dict[str, Shape] = {
     "category": read_category,
     "class_outstanding_since": read_day,
     "conditional_12g_exempt": read_flag,
+    "convertible": read_flag,
     "countries_allowed": (read_string,),
     "countries_blocked": (read_string,),
     "current_public_info": read_flag,
     "dcp_start": read_day,
     "exchange_act_12g": read_flag,
+    "exchange_listed": read_flag,
     "fungible_with_listed": read_flag,
     "general_solicitation": read_flag,
     "ica": one_of("3c1", "3c1_qvcf", "3c7"),
     "issuer": read_string,
     "issuer_domestic": read_flag,
+    "lien_allowed": read_flag,
     "lockup_until": read_day,
     "min_quantity": read_amount,
     "ms_threshold": read_amount,
@@ -143,6 +150,7 @@ _OFFERING: dict[str, Shape] = {
     "unit_decimals": read_decimals,
 }
 _STATE: dict[str, Shape] = {
+    "age_hours": read_number,
     "beneficial_owners": read_whole,
     "consideration_12m": read_amount,
     "holders_of_record": read_whole,
@@ -164,11 +172,13 @@ TRANSFER: dict[str, Shape] = {
     "date": read_day,
     "doc": {"authority": read_string, "sha256": read_string, "type": read_string},
     "offering": _OFFERING,
+    "pledgor": _PARTY,
     "policy": {
         "allow_exempt_flowback": read_flag,
         "elapsed_boundary": one_of("anniversary_permits", "day_after"),
         "freshness": one_of("min_3_months_90_days", "rule_text_months"),
         "max_screen_age_hours": read_amount,
+        "max_state_age_hours": read_amount,
         "safe_harbour_only": read_flag,
     },
     "price": read_amount,
@@ -181,6 +191,7 @@ TRANSFER: dict[str, Shape] = {
         "info_package": read_flag,
         "info_rights_144a": read_flag,
         "liquidation_route": read_string,
+        "recourse": read_flag,
     },
     "venue": {"licensed": read_flag},
 }

@@ -1,6 +1,6 @@
 """Identity and sanctions, for every party of every action.
 
-The transferor of a forced transfer, an inheritance or a recovery did not act: of these rules only sanctions bind it.
+Who did not act, such as the transferor under a court's order, is bound by sanctions only.
 
 Source: rules.yaml, actions.S0_always, kyc_model.
 """
@@ -94,9 +94,9 @@ def _check_pep(_role: str, party: Facts, facts: Facts) -> Iterator[Finding]:
 
 def _check_parties_named(facts: Facts) -> Iterator[Finding]:
     action = facts.text("action")
-    if action != "primary":
+    if action not in {"primary", "distribution"}:
         facts.part("seller")
-    if action != "redemption":
+    if action not in {"redemption", "conversion"}:
         facts.part("buyer")
     yield from ()
 
@@ -157,7 +157,7 @@ RULES = (
         basis="law",
         inputs=("*.sanctions",),
         check_party=_check_sanctions,
-        binds_unwilled_seller=True,
+        binds_unwilling=True,
     ),
     Rule(
         id="always.sanctions_owners",
@@ -169,7 +169,7 @@ RULES = (
         effective_from=date(2008, 2, 14),
         parameters={"aggregate": "50"},
         check_party=_check_blocked_owners,
-        binds_unwilled_seller=True,
+        binds_unwilling=True,
     ),
     Rule(
         id="always.screening_age",
@@ -179,7 +179,7 @@ RULES = (
         basis="firm_policy",
         inputs=("*.screen_age_hours", "policy.max_screen_age_hours"),
         check_party=_check_screening_age,
-        binds_unwilled_seller=True,
+        binds_unwilling=True,
     ),
     Rule(
         id="always.pep",

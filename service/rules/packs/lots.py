@@ -5,15 +5,16 @@ from datetime import date
 from service.rules.facts import Facts, InvalidFactsError
 
 CLOCK_AT_ACQUISITION = frozenset({"issuer", "affiliate", "pledge_nonrecourse"})
+_FREE_OF_LIENS = frozenset({"secondary", "gift", "pledge", "redemption", "conversion"})
 TACKING = frozenset({"nonaffiliate", "gift", "estate", "pledge_recourse"})
 
 
 def read_free_lots(facts: Facts) -> list[Facts]:
     """Return the seller's lots that this action may take; a lien yields only to its holder or to a document."""
-    lots = facts.part("seller").parts("lots")
-    if facts.text("action") in {"secondary", "gift", "pledge", "redemption"}:
-        return [lot for lot in lots if not lot.flag("lien")]
-    return lots
+    lots, action = facts.part("seller").parts("lots"), facts.text("action")
+    if action == "release":
+        return [lot for lot in lots if lot.flag("lien")]
+    return [lot for lot in lots if not lot.flag("lien")] if action in _FREE_OF_LIENS else lots
 
 
 def sum_free_quantity(facts: Facts) -> int:

@@ -13,7 +13,7 @@ from service.rules.packs.lots import sum_free_quantity
 from service.rules.rule import ACTIONS, RESALES, SALES, UNWILLED, AtLeast, AtMost, Deny, Finding, Rule
 
 _WILLED = frozenset(ACTIONS) - UNWILLED
-_FROM_A_SELLER = frozenset(ACTIONS) - {"primary"}
+_FROM_A_SELLER = frozenset(ACTIONS) - {"primary", "distribution"}
 
 
 def _check_venue(facts: Facts) -> Iterator[Finding]:
@@ -29,6 +29,15 @@ def _check_halted(facts: Facts) -> Iterator[Finding]:
 def _check_closed(facts: Facts) -> Iterator[Finding]:
     if facts.part("offering").text("state") not in {"open", "halted"}:
         yield Deny("OFFERING_CLOSED", Remedy("none"))
+
+
+def _check_state_age(facts: Facts) -> Iterator[Finding]:
+    policy = facts.part("policy")
+    if policy.is_null("max_state_age_hours"):
+        return
+    limit, age = policy.number("max_state_age_hours"), facts.part("state").number("age_hours")
+    if not 0 <= age <= limit:
+        yield Deny("STATE_STALE", Remedy("none"), {"state_age_hours": age, "limit": limit})
 
 
 def _check_frozen(role: str, party: Facts, _facts: Facts) -> Iterator[Finding]:
@@ -110,6 +119,15 @@ RULES = (
         basis="firm_policy",
         inputs=("*.frozen",),
         check_party=_check_frozen,
+    ),
+    Rule(
+        id="mechanics.state_age",
+        citation="policy: register compared with the official one at most policy.max_state_age_hours ago",
+        source="policy",
+        confidence="H",
+        basis="firm_policy",
+        inputs=("policy.max_state_age_hours", "state.age_hours"),
+        check=_check_state_age,
     ),
     Rule(
         id="mechanics.balance",

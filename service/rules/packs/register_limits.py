@@ -42,7 +42,7 @@ RULES = (
         confidence="H",
         basis="issuer_policy",
         inputs=("qty", "state.unissued"),
-        actions=frozenset({"primary"}),
+        actions=frozenset({"primary", "distribution"}),
         check=_check_unissued,
     ),
     Rule(
