@@ -3,30 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Any
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.errors import InvalidInputError
-from service.gate.securities import find_security, list_offering_heads
-from service.gate.security_models import OpeningLot
-from service.storage.audit import append_audit_entry
-from service.storage.ids import new_id
+from service.gate.securities import find_security
 from service.storage.tables import Lot, Security
-
-
-class IssuedQuantityExceededError(InvalidInputError):
-    """The lots would add up to more than was issued."""
-
-    code = "issued_quantity_exceeded"
-
-
-class InvalidLotError(InvalidInputError):
-    """A lot names an unknown offering, or was acquired in the future."""
-
-    code = "invalid_lot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,69 +58,6 @@ async def is_holder(session: AsyncSession, security: Security, holder: Holder) -
     return bool(await list_lots(session, security, holder))
 
 
-async def add_opening_lots(
-    session: AsyncSession, org_id: str, security_id: str, lots: Sequence[OpeningLot], *, now: datetime, today: date
-) -> list[dict[str, Any]]:
-    """Enter opening balances; all lots or none.
-
-    Raises:
-        NotFoundError: The caller has no such security.
-        InvalidLotError: See ``code``.
-        IssuedQuantityExceededError: See ``code``.
-    """
-    security = await find_security(session, org_id, security_id, lock=True)
-    await _check_opening_lots(session, security, lots, today)
-    security.outstanding += sum(int(lot.quantity) for lot in lots)
-    if security.outstanding + security.outstanding_reserved > security.issued:
-        raise IssuedQuantityExceededError("The lots would exceed the issued quantity.")
-    for ref in {lot.investor_ref for lot in lots}:
-        if not await is_holder(session, security, Holder(org_id, ref)):
-            security.holders += 1
-    rows = [_open_lot(security, lot, now) for lot in lots]
-    session.add_all([security, *rows])
-    append_audit_entry(
-        session,
-        org_id=org_id,
-        kind="positions.opened",
-        subject_id=security_id,
-        record={"lots": [{"id": row.id, "quantity": str(row.quantity)} for row in rows]},
-        recorded_at=now,
-    )
-    return [describe_lot(row) for row in rows]
-
-
-async def _check_opening_lots(
-    session: AsyncSession, security: Security, lots: Sequence[OpeningLot], today: date
-) -> None:
-    known = {offering.id for offering in await list_offering_heads(session, security.org_id, security.id)}
-    errors = []
-    for index, lot in enumerate(lots):
-        if lot.offering_id not in known:
-            errors.append({"path": f"/body/lots/{index}/offering_id", "detail": "no such offering"})
-        if lot.acquired_on > today:
-            errors.append({"path": f"/body/lots/{index}/acquired_on", "detail": "must not be in the future"})
-    if errors:
-        raise InvalidLotError("A lot cannot be entered.", errors=errors)
-
-
-def _open_lot(security: Security, lot: OpeningLot, now: datetime) -> Lot:
-    return Lot(
-        org_id=security.org_id,
-        security_id=security.id,
-        id=new_id("lot"),
-        offering_id=lot.offering_id,
-        holder_org_id=security.org_id,
-        investor_ref=lot.investor_ref,
-        quantity=int(lot.quantity),
-        acquired_on=lot.acquired_on,
-        paid_in_full_on=lot.paid_in_full_on,
-        acquired_from=lot.from_,
-        tack_from=lot.tack_from,
-        issued_on=lot.issued_on,
-        created_at=now,
-    )
-
-
 def describe_lot(lot: Lot) -> dict[str, Any]:
     """Return the published form of a lot."""
     return {
@@ -180,19 +100,3 @@ async def list_positions(session: AsyncSession, org_id: str, security_id: str) -
         }
         for (holder_org_id, ref), lots in sorted(by_holder.items())
     ]
-
-
-async def count_holders(session: AsyncSession, org_id: str, security_id: str) -> dict[str, Any]:
-    """Return the counters of a security.
-
-    Raises:
-        NotFoundError: The caller is not the registrar of such a security.
-    """
-    security = await find_security(session, org_id, security_id)
-    return {
-        "holders": security.holders,
-        "reserved": security.holders_reserved,
-        "issued_quantity": str(security.issued),
-        "outstanding_quantity": str(security.outstanding),
-        "reserved_quantity": str(security.outstanding_reserved),
-    }
