@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE  # a dozen processes would each compile the package anew
 
-.PHONY: demo test serve lint bench format schemas lock clean
+.PHONY: demo test serve lint bench mutate format schemas lock clean
 
 $(STAMP): requirements.lock pyproject.toml
 	@echo "Installing into $(VENV) (first use, or the lock changed) ..."
@@ -32,6 +32,9 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+mutate: $(STAMP)
+	@$(BIN)/python -m tests.mutation $(ARGS)
 
 format: $(STAMP)
 	$(BIN)/ruff format .
