@@ -54,8 +54,8 @@ def check_suitability(facts: Facts) -> Iterator[Finding]:
     """Yield the reason where suitability is owed and not done; what is sold to whom doesn't matter."""
     buyer = facts.part("buyer")
     if not any_holds(
-        lambda: buyer.flag("suitability_done"),
         lambda: buyer.flag("hk_pi") and buyer.text("hk_pi_class") in NO_SUITABILITY,
+        lambda: buyer.flag("suitability_done"),
     ):
         yield Deny("HK_SUITABILITY_MISSING", Remedy("represent", purpose=facts.part("offering").text("regime")))
 
