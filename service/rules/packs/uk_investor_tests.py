@@ -8,6 +8,7 @@ FCA COBS 4.12A.
 """
 
 from datetime import date
+from decimal import Decimal
 
 from service.rules.dates import add_months
 from service.rules.facts import Facts, all_hold, any_holds
@@ -42,7 +43,7 @@ ANGEL_MONTHS, UNLISTED_INVESTMENTS_ABOVE = 6, 1
 CERTIFICATE_MONTHS = 36
 COMPANY_CAPITAL, COMPANY_CAPITAL_MANY_MEMBERS, MANY_MEMBERS_ABOVE = 5_000_000, 500_000, 20
 ASSOCIATION_ASSETS, TRUST_ASSETS = 5_000_000, 10_000_000
-RESTRICTED_SHARE_PCT = 10
+RESTRICTED_SHARE = Decimal("0.1")
 
 
 def _judge_high_net_worth(facts: Facts, sheet: Worksheet) -> bool:
@@ -109,7 +110,7 @@ def _has_capital(facts: Facts, sheet: Worksheet, name: str) -> bool:
 
 
 def _judge_restricted(facts: Facts, sheet: Worksheet) -> bool:
-    line = facts.number("net_assets") * RESTRICTED_SHARE_PCT // 100
+    line = RESTRICTED_SHARE * facts.number("net_assets")
     return all_hold(
         lambda: _judge_statement(facts, sheet),
         lambda: sheet.compare("invested_12m", facts.number("invested_12m"), "<=", line),
@@ -225,7 +226,7 @@ TESTS = (
         },
         judge=_judge_restricted,
         evidence=("statement in the prescribed form, signed by the investor",),
-        parameters={"share_pct": str(RESTRICTED_SHARE_PCT), "statement_months": str(STATEMENT_MONTHS)},
+        parameters={"share_of_net_assets": str(RESTRICTED_SHARE), "statement_months": str(STATEMENT_MONTHS)},
         effective_from=date(2023, 2, 1),
     ),
 )

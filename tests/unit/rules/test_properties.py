@@ -17,7 +17,10 @@ SAID_ONLY_TO_DENY = {
     ("caps", "holders"),
     ("buyer", "verification", "contrary_knowledge"),  # a confirmation needs no statement that nothing contrary is known
 }
-ONE_OF_TWO_IS_ABSENT = {"S-REGS-28", "S-RESALE-09", "S-RESALE-31"}  # there the other of two that would do is named
+ONE_OF_TWO_IS_ABSENT = {  # there the other of two that would do is named
+    *("S-REGS-28", "S-RESALE-09", "S-RESALE-31"),
+    *("S-LBN-11", "S-SG-19", "S-SG-51"),
+}
 STRICTER_IF_ABSENT = {
     ("offering", "security")
 }  # of an affiliate's volume: what is not known to be debt counts as equity
