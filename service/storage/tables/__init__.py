@@ -5,7 +5,7 @@ from service.storage.tables.cases import ReviewCase
 from service.storage.tables.gate import (
     DailySales,
     Grant,
-    Holder,
+    HolderCount,
     Lot,
     Offeree,
     Offering,
@@ -46,7 +46,7 @@ __all__ = [
     "CredentialOffer",
     "DailySales",
     "Grant",
-    "Holder",
+    "HolderCount",
     "IdempotencyRecord",
     "Investor",
     "IssuanceNotification",

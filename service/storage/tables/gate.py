@@ -14,7 +14,7 @@ class Security(SQLModel, table=True):
     """The head row of a security: what a transfer locks first. ``org_id`` is the registrar.
 
     ``issued`` follows the newest version; ``outstanding`` is the sum of all lots, ``outstanding_reserved`` what
-    unsettled primary sales will add to it. The counters are sums over ``Holder``; each limit is the issuer's cap, or
+    unsettled primary sales will add to it. The counters are sums over ``HolderCount``; each limit is the issuer's cap, or
     what was counted when a lower cap came or a transfer that nobody willed passed it.
     """
 
@@ -130,7 +130,7 @@ class Offeree(SQLModel, table=True):
     recorded_at: datetime = Field(sa_type=Instant)
 
 
-class Holder(SQLModel, table=True):
+class HolderCount(SQLModel, table=True):
     """What one investor counts for among the holders of a security, and what unsettled transfers to them may add.
 
     Attributes:
