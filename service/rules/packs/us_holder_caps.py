@@ -77,7 +77,7 @@ def _is_out_of_12g(offering: Facts) -> bool:
     """Tell whether something known keeps section 12(g) from counting this issuer's holders."""
     return any(
         (
-            offering.has("exchange_act_12g") and not offering.flag("exchange_act_12g"),
+            not offering.flag("exchange_act_12g"),
             offering.has("conditional_12g_exempt") and offering.flag("conditional_12g_exempt"),
             offering.has("total_assets") and offering.number("total_assets") <= ASSETS_ABOVE,
         )
@@ -88,9 +88,8 @@ def _deny_if_counted(offering: Facts, code: str, limit: int) -> Deny:
     """Return the reason of a count over the limit.
 
     Raises:
-        MissingFactError: What is not known of the issuer may be what keeps its holders from being counted.
+        MissingFactError: The issuer's assets are not known and may be what keeps its holders from being counted.
     """
-    offering.flag("exchange_act_12g")
     offering.number("total_assets")
     return Deny(code, Remedy("none"), {"limit": limit})
 

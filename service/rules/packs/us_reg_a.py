@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from service.rules.decision import Remedy
-from service.rules.facts import Facts, Number
+from service.rules.facts import Facts, MissingFactError, Number
 from service.rules.law import Row, Schedule
 from service.rules.needs import AML, INVESTMENT_LIMIT, KYC, CredentialNeed
 from service.rules.packs.us_506d import build_bad_actor_rule
@@ -57,9 +57,13 @@ def _check_limit(facts: Facts) -> Iterator[Finding]:
     buyer = facts.part("buyer")
     if is_said(buyer, "accredited") or is_said(facts.part("offering"), "exchange_listed"):
         return
-    limit = buyer.number("limit_at_least") if buyer.has("limit_at_least") else _compute_share(buyer)
-    if compute_amount(facts) > limit:
+    try:
+        limit = buyer.number("limit_at_least") if buyer.has("limit_at_least") else _compute_share(buyer)
+    except MissingFactError:
         buyer.flag("accredited")  # unknown, it may be what lifts the limit
+        raise
+    if compute_amount(facts) > limit:
+        buyer.flag("accredited")
     remedy = Remedy("present", purpose="us.reg_a_t2")
     yield from yield_room(facts, "US_REGA_10PCT_LIMIT", used=0, limit=limit, remedy=remedy)
 

@@ -101,13 +101,23 @@ def _check_limit(facts: Facts) -> Iterator[Finding]:
     buyer = facts.part("buyer")
     if _is_unlimited(facts, buyer):
         return
-    purchases = _sum_purchases(facts)
-    used = sum((amount for _, amount in purchases), 0)
-    limit = _find_limit(facts, used)
-    if used + compute_amount(facts) > limit and facts.in_force(ACCREDITED) == "unlimited":
-        buyer.flag("accredited")  # unknown, it may be what lifts the limit
+    try:
+        purchases = _sum_purchases(facts)
+        used = sum((amount for _, amount in purchases), 0)
+        limit = _find_limit(facts, used)
+    except MissingFactError:
+        _require_accreditation(facts)
+        raise
+    if used + compute_amount(facts) > limit:
+        _require_accreditation(facts)
     remedy = _find_remedy(facts, purchases, used, limit)
     yield from yield_room(facts, "US_CF_INVESTOR_LIMIT", used=used, limit=limit, remedy=remedy)
+
+
+def _require_accreditation(facts: Facts) -> None:
+    """Ask for the buyer's accreditation where it may lift the limit; known, it did not."""
+    if facts.in_force(ACCREDITED) == "unlimited":
+        facts.part("buyer").flag("accredited")
 
 
 def _find_remedy(facts: Facts, purchases: list[tuple[date, Number]], used: Number, limit: Number) -> Remedy:

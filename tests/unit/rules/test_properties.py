@@ -15,15 +15,23 @@ SAID_ONLY_TO_DENY = {
     ("state", "unissued"),
     ("caps",),
     ("caps", "holders"),
+    ("buyer", "limit_at_least"),  # the format puts it in the place of figures that may give more
     ("buyer", "verification", "contrary_knowledge"),  # a confirmation needs no statement that nothing contrary is known
 }
 ONE_OF_TWO_IS_ABSENT = {  # there the other of two that would do is named
     *("S-REGS-28", "S-RESALE-09", "S-RESALE-31"),
     *("S-LBN-11", "S-SG-19", "S-SG-51"),
+    *("S-EU-17", "S-EU-65", "S-UK-41"),
+    *("S-506B-28", "S-HOLD-21", "S-HOLD-28", "S-CF-30", "S-CF-58", "S-CF-99", "S-CF-106", "S-CF-107"),
+    *("S-RA-10", "S-RA-28", "S-RA-40", "S-RA-43", "S-RA-44", "S-RA-47", "S-RA-48"),
 }
 STRICTER_IF_ABSENT = {
-    ("offering", "security")
-}  # of an affiliate's volume: what is not known to be debt counts as equity
+    ("offering", "security"),  # of an affiliate's volume: what is not known to be debt counts as equity
+    ("buyer", "family_relation"),
+    ("buyer", "limit_at_least"),
+    ("offering", "conditional_12g_exempt"),
+    ("offering", "exchange_listed"),
+}
 
 
 @given(scenario_ids)
