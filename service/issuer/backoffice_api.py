@@ -70,7 +70,7 @@ async def create_credential_offer(
     async def handle(session: AsyncSession) -> Answer:
         issuer = await get_issuer(session, base_url=context.base_url, org_id=caller.org_id)
         made = await offers.create_offer(session, context.signer, issuer, body.to_request(), now=context.clock())
-        return Answer(201, _describe_made(made))
+        return Answer(201, describe_made_offer(made))
 
     return await answer_once(context, request, caller, handle)
 
@@ -132,17 +132,19 @@ async def change_credential_status(
     return await answer_once(context, request, caller, handle)
 
 
-def _format(instant: datetime) -> str:
+def format_seconds(instant: datetime) -> str:
+    """Return RFC 3339 in UTC, in whole seconds."""
     return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _describe_made(made: MadeOffer) -> dict[str, Any]:
+def describe_made_offer(made: MadeOffer) -> dict[str, Any]:
+    """Return a new offer as its answer shows it."""
     answer: dict[str, Any] = {
         "id": made.id,
         "credential_offer_uri": made.credential_offer_uri,
         "deep_link": made.deep_link,
         "web_link": made.web_link,
-        "expires_at": _format(made.expires_at),
+        "expires_at": format_seconds(made.expires_at),
     }
     return answer if made.tx_code is None else answer | {"tx_code": made.tx_code}
 
@@ -153,8 +155,8 @@ def _describe_offer(view: OfferView) -> dict[str, Any]:
         "state": view.state,
         "credential_configuration_id": view.credential_configuration_id,
         "subject_ref": view.subject_ref,
-        "created_at": _format(view.created_at),
-        "expires_at": _format(view.expires_at),
+        "created_at": format_seconds(view.created_at),
+        "expires_at": format_seconds(view.expires_at),
         "credentials": [
             {
                 "id": granted.id,
@@ -174,7 +176,7 @@ def _describe_credential(view: CredentialView) -> dict[str, Any]:
         "offer_id": view.offer_id,
         "status": view.status,
         "status_reason": view.status_reason,
-        "status_changed_at": None if view.status_changed_at is None else _format(view.status_changed_at),
-        "issued_at": _format(view.created_at),
-        "expires_at": _format(view.expires_at),
+        "status_changed_at": None if view.status_changed_at is None else format_seconds(view.status_changed_at),
+        "issued_at": format_seconds(view.created_at),
+        "expires_at": format_seconds(view.expires_at),
     }

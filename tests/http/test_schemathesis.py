@@ -22,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from service.schema_files import SCHEMAS_DIR
+from tests.case_support import Desk
 from tests.deployment import BASE_URL, Deployment, running_deployment
 from tests.gate_support import open_market
 from tests.issuing_support import Wallet, add_issuer, make_offer
@@ -77,6 +78,7 @@ async def _furnish(loop: asyncio.AbstractEventLoop, deployment: Deployment) -> A
         "name": "kyc",
         "offer_id": made["id"],
         "credential_id": granted["id"],
+        "case_id": await Desk(deployment, issuer).open(),
         "org_id": operator.org_id,
         "ref": "ada",
         "request_id": asked["id"],
@@ -87,6 +89,7 @@ async def _furnish(loop: asyncio.AbstractEventLoop, deployment: Deployment) -> A
     }
     tokens = {
         "/v1/credential": issuing,
+        "/v1/cases": issuing,
         "/v1/organizations": await deployment.headers(operator, "admin"),
         "/v1/": await deployment.headers(market.member, "verifier", "gate", "compliance"),
         "/issuers/{slug}/credential": {"Authorization": f"Bearer {access}"},
