@@ -1,11 +1,14 @@
 """Reading and judging scenario files: FACTS.md."""
 
 import json
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from service.rules.computation import find_release_day
+from service.rules.law import Law
 from service.rules.scenario import judge_text
 from service.rules.scenario_text import ScenarioFileError, parse_scenario_text
 
@@ -96,6 +99,62 @@ def test_a_mismatch_is_told(old: str, new: str, expected: str) -> None:
 def test_an_unknown_test_or_limit_is_named(kind: str, given: str, expected: str) -> None:
     text = f"schema_version: 1\nscenarios: [{{id: X, kind: {kind}, given: {given}, expect: {{}}}}]"
     assert mismatches_of(text) == (expected,)
+
+
+QIB = "given: {test: us.qib, value: 100000000, dealer: false}"
+WORTH = (
+    "given: {test: us.ai.net_worth, total_assets: 2500000.50, residence_fmv: 0, "
+    "residence_debt: 0, other_liabilities: 0}"
+)
+CF = "given: {regime: us.reg_cf, annual_income: 50001, net_worth: 0}"
+FREE = "given: {regime: us.reg_cf, accredited: true}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "expect", "expected"),
+    [
+        ("qualify", QIB, "{qualifies: true}", None),
+        ("qualify", QIB, "{qualifies: false}", "qualifies is true, expected false"),
+        ("qualify", QIB, "{qualifies: null}", "qualifies is true, expected null"),
+        ("qualify", QIB, "{}", None),
+        ("qualify", QIB, "{qualifies: 1}", "expect.qualifies: true or false is needed"),
+        ("qualify", QIB, "{limit: 1}", "expect.limit: unknown field"),
+        ("qualify", QIB, "{decision: permit}", "expect.decision: unknown field"),
+        ("qualify", QIB, "{computed: {met: 1}}", "computed met is None, expected 1"),
+        ("qualify", WORTH, "{qualifies: true, computed: {net_worth: 2500000.5}}", None),
+        ("qualify", WORTH, "{computed: {net_worth: '2500000.500'}}", None),
+        ("qualify", WORTH, "{computed: {net_worth: 2500000}}", "computed net_worth is 2500000.50, expected 2500000"),
+        ("qualify", QIB.replace("false", "0"), "{}", "given.dealer: true or false is needed"),
+        ("qualify", QIB.replace("value", "worth"), "{}", "given.worth: unknown field"),
+        ("qualify", QIB.replace("value: 100000000", "value: 1e8"), "{}", "given.value: an exact decimal number"),
+        ("qualify", QIB.replace("value: 100000000", "value: -1"), "{}", "given.value: a number of at least 0"),
+        ("qualify", QIB.replace("value: 100000000, ", ""), "{}", "INPUT_MISSING: given.value is missing"),
+        ("qualify", QIB.replace("}", ", as_of: '1990-04-29'}"), "{}", "us.qib was not in force on 1990-04-29"),
+        ("qualify", QIB.replace("}", ", as_of: 1990}"), "{}", "given.as_of: a civil date YYYY-MM-DD is needed"),
+        ("limit", CF, "{limit: 2500.05}", None),
+        ("limit", CF, "{limit: '2500.050'}", None),
+        ("limit", CF, "{limit: 2500}", "limit is 2500.05, expected 2500"),
+        ("limit", CF, "{limit: null}", "limit is 2500.05, expected null"),
+        ("limit", CF, "{}", None),
+        ("limit", CF, "{limit: true}", "expect.limit: an exact decimal number"),
+        ("limit", FREE, "{limit: null}", None),
+        ("limit", FREE, "{}", None),
+        ("limit", FREE, "{limit: 5000}", "limit is null, expected 5000"),
+        ("limit", CF.replace("}", ", test: x}"), "{}", "given.test: unknown field"),
+    ],
+)
+def test_tests_and_limits_are_judged(kind: str, given: str, expect: str, expected: str | None) -> None:
+    text = f"schema_version: 1\nscenarios: [{{id: X, kind: {kind}, {given}, expect: {expect}}}]"
+    mismatches = mismatches_of(text)
+    assert mismatches == () if expected is None else mismatches[0].startswith(expected), mismatches
+
+
+def test_the_day_of_the_release_stands_for_a_day_that_is_not_said() -> None:
+    assert find_release_day(Law("2026.11.1")) == date(2026, 11, 23)
+    old = CF.replace("50001", "110000").replace("0}", "110000, as_of: 2022-06-01}")
+    for given, limit in ((old, 11000), (old.replace(", as_of: 2022-06-01", ""), 5500)):
+        text = f"schema_version: 1\nscenarios: [{{id: X, kind: limit, {given}, expect: {{limit: {limit}}}}}]"
+        assert mismatches_of(text) == ()
 
 
 def test_first_expected_reason_must_come_first() -> None:
