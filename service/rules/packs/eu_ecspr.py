@@ -75,8 +75,8 @@ def _check_consent(facts: Facts) -> Iterator[Finding]:
     most = count_units_within(threshold, facts.number("price"))
     if all_hold(
         lambda: requested > WARNING_FLOOR,
-        lambda: requested > _find_threshold(buyer),
         lambda: not buyer.flag("above_threshold_consent"),
+        lambda: requested > _find_threshold(buyer),
     ):
         remedy, evidence = Remedy("represent", purpose="eu.ecspr"), {"requested": requested}
         yield Deny("EU_ECSPR_CONSENT_MISSING", remedy, evidence, smaller_may_pass=bool(most))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 
 from service.rules.decision import Remedy, Value
-from service.rules.facts import Facts
+from service.rules.facts import Facts, MissingFactError, Number, any_holds
 from service.rules.law import Row, Schedule
 from service.rules.needs import AML, KYC, QUALIFIED, CredentialNeed
 from service.rules.packs.offer_limits import yield_cap, yield_minimum
@@ -42,15 +42,31 @@ def _check_qualified(facts: Facts) -> Iterator[Finding]:
 def _check_persons(facts: Facts) -> Iterator[Finding]:
     buyer = facts.part("buyer")
     if buyer.has("eu_qi") and buyer.flag("eu_qi"):
-        return
-    country = buyer.text("country")
-    if country not in EEA:
-        return  # not addressed in a Member State
-    after = facts.part("state").part("offerees_by_ms").number(country) + 1
-    yield Note("after", after)
-    if after >= PERSONS_BELOW and not buyer.flag("eu_qi"):
-        evidence: dict[str, Value] = {"limit": PERSONS_BELOW - 1, "country": country}
+        return  # not counted
+    yield from _note_after(facts)
+    if not any_holds(lambda: buyer.flag("eu_qi"), lambda: _has_room(facts)):
+        evidence: dict[str, Value] = {"limit": PERSONS_BELOW - 1, "country": buyer.text("country")}
         yield Deny("EU_150_PERSONS", Remedy("present", purpose="eu.pr_150"), evidence)
+
+
+def _note_after(facts: Facts) -> Iterator[Finding]:
+    try:
+        after = _count_after(facts)
+    except MissingFactError:
+        return  # reported where the verdict turns on it
+    if after is not None:
+        yield Note("after", after)
+
+
+def _count_after(facts: Facts) -> Number | None:
+    """Return how many persons of the buyer's Member State are addressed; None if the offer is made in none."""
+    country = facts.part("buyer").text("country")
+    return facts.part("state").part("offerees_by_ms").number(country) + 1 if country in EEA else None
+
+
+def _has_room(facts: Facts) -> bool:
+    after = _count_after(facts)
+    return after is None or after < PERSONS_BELOW
 
 
 def _check_small_offer(facts: Facts) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 
 from service.rules.decision import Remedy
-from service.rules.facts import Facts
+from service.rules.facts import Facts, Number, any_holds
 from service.rules.needs import AML, KYC, QUALIFIED, CredentialNeed
 from service.rules.packs.offer_limits import yield_cap, yield_minimum
 from service.rules.rule import Deny, Finding, Note, Regime, Rule, TransferCheck
@@ -30,11 +30,15 @@ def _check_qualified(facts: Facts) -> Iterator[Finding]:
 def _check_persons(facts: Facts) -> Iterator[Finding]:
     buyer = facts.part("buyer")
     if buyer.has("uk_qi") and buyer.flag("uk_qi"):
-        return
-    after = facts.part("state").number("offerees_uk") + 1
-    yield Note("after", after)
-    if after >= PERSONS_BELOW and not buyer.flag("uk_qi"):
+        return  # not counted
+    if facts.has("state") and facts.part("state").has("offerees_uk"):
+        yield Note("after", _count_after(facts))
+    if not any_holds(lambda: buyer.flag("uk_qi"), lambda: _count_after(facts) < PERSONS_BELOW):
         yield Deny("UK_150_PERSONS", Remedy("present", purpose="uk.poatr_150"), {"limit": PERSONS_BELOW - 1})
+
+
+def _count_after(facts: Facts) -> Number:
+    return facts.part("state").number("offerees_uk") + 1
 
 
 def _check_small_offer(facts: Facts) -> Iterator[Finding]:
