@@ -2,78 +2,74 @@
 
 import time
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from service.cli.output import JsonOption, new_app, print_fields, print_json, print_table, printable
-from service.rules.catalog import (
-    REGIMES,
-    RULES_SHA256,
-    describe_regime,
-    describe_rule,
-    list_rules,
-)
+from service.cli.output import JsonOption, new_app, print_json, printable
+from service.cli.rule_book import find_entries, list_all, suggest_ids
+from service.cli.rule_text import print_entry, print_kinds
+from service.rules.catalog import RULES_SHA256
 from service.rules.law import RULES_VERSION
-from service.rules.purposes import PURPOSES, describe_purpose
 from service.rules.scenario import Judgement, judge_text
 from service.rules.scenario_text import ScenarioFileError
 
 app = new_app("Rules with their citations, and the scenario files that test them.")
 
 
+class ListedKind(StrEnum):
+    """What ``rules list`` can be narrowed to."""
+
+    REGIMES = "regimes"
+    RULES = "rules"
+    TESTS = "tests"
+    LIMITS = "limits"
+    VERSIONS = "versions"
+    PENDING = "pending"
+
+
 @app.command("list")
-def list_all(as_json: JsonOption = False) -> None:
-    """List regimes and rules."""
-    rules = list_rules()
+def list_entries(
+    kind: Annotated[ListedKind | None, typer.Option(help="Only these.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List regimes, rules, investor tests, limits, versions and pending law."""
+    listed = list_all()
     if as_json:
-        print_json(
-            {
-                "version": RULES_VERSION,
-                "sha256": RULES_SHA256,
-                "regimes": [describe_regime(regime) for regime in REGIMES.values()],
-                "rules": [describe_rule(rule) for rule in rules.values()],
-                "purposes": [describe_purpose(purpose) for purpose in PURPOSES.values()],
-            }
-        )
+        named = "releases" if kind == ListedKind.VERSIONS else kind
+        print_json({name: listed[name] for name in ("version", "sha256", named)} if named else listed)
         return
     typer.echo(f"Rules {RULES_VERSION} (sha256 {RULES_SHA256})")
-    print_table(
-        ("rule", "basis", "confidence", "from", "citation"),
-        [(rule.id, rule.basis, rule.confidence, rule.effective_from or "", rule.citation) for rule in rules.values()],
-    )
+    print_kinds(listed, [kind] if kind else list(ListedKind))
 
 
 @app.command()
 def show(
-    rule_id: Annotated[str, typer.Argument(metavar="ID", help="A rule or a regime, such as us.506c.")],
+    entry_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="A regime, rule, investor test, limit, reason code, category, action, version, pending law, "
+            "or the beginning of ids, such as us.12g.",
+        ),
+    ],
     as_json: JsonOption = False,
 ) -> None:
-    """Show one rule or regime: citation, source, dates, confidence, thresholds."""
-    described = _describe(rule_id)
-    if described is None:
-        typer.echo(f"no rule or regime {printable(rule_id)}", err=True)
+    """Show what an id stands for: citation, source, confidence, dates, thresholds; exit 1 if it is unknown."""
+    entries = find_entries(entry_id)
+    if not entries:
+        near = suggest_ids(entry_id)
+        like = f"; similar: {', '.join(near)}" if near else ""
+        typer.echo(f"nothing is called {printable(entry_id)}{like}", err=True)
         raise typer.Exit(1)
     if as_json:
-        print_json(described)
-    else:
-        print_fields({name: _to_line(value) for name, value in described.items()})
-
-
-def _describe(rule_id: str) -> dict[str, Any] | None:
-    if rule_id in REGIMES:
-        return describe_regime(REGIMES[rule_id])
-    rule = list_rules().get(rule_id)
-    return describe_rule(rule) if rule else None
-
-
-def _to_line(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(value)
-    if isinstance(value, dict):
-        return ", ".join(f"{name} = {entry}" for name, entry in value.items())
-    return "-" if value is None else str(value)
+        print_json({**entries[0], "also": entries[1:]})
+        return
+    for number, entry in enumerate(entries):
+        typer.echo("\n" if number else "", nl=False)
+        print_entry(entry)
 
 
 @app.command("test")
