@@ -12,10 +12,10 @@ def read_consideration(facts: Facts) -> Number:
 
 
 def count_units_within(amount: Number, price: Number) -> int | None:
-    """Return how many units an amount pays for, 0 if it is negative; None where a unit costs nothing."""
-    return max(0, math.floor(Decimal(amount) / price)) if price > 0 else None
+    """Return how many units an amount pays for; None where a unit costs nothing."""
+    return math.floor(Decimal(amount) / price) if price > 0 else None
 
 
-def count_units_reaching(amount: Number, price: Number) -> int | None:
-    """Return the fewest units that cost at least an amount; None where a unit costs nothing."""
-    return math.ceil(Decimal(amount) / price) if price > 0 else None
+def count_units_reaching(amount: Number, price: Number) -> int:
+    """Return the fewest units that cost at least an amount; a unit must cost something."""
+    return math.ceil(Decimal(amount) / price)

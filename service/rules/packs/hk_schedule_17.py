@@ -47,16 +47,14 @@ def _check_total(facts: Facts) -> Iterator[Finding]:
 
 
 def _find_remaining(facts: Facts) -> Number:
-    return TOTAL - facts.part("state").number("consideration_12m")
+    return max(0, TOTAL - facts.part("state").number("consideration_12m"))
 
 
 def _check_minimum(facts: Facts) -> Iterator[Finding]:
     if not any_holds(lambda: read_consideration(facts) >= MINIMUM, lambda: is_professional(facts)):
         yield Deny("HK_NOT_PI", _PRESENT, {"threshold": MINIMUM, "requested": read_consideration(facts)})
-    if not is_known(lambda: is_professional(facts)):
-        at_least = count_units_reaching(MINIMUM, facts.number("price"))
-        if at_least is not None:
-            yield AtLeast(at_least)
+    elif not is_known(lambda: is_professional(facts)):
+        yield AtLeast(count_units_reaching(MINIMUM, facts.number("price")))
 
 
 def _regime(name: str, title: str, paragraph: int, source: Source, rule: Rule) -> Regime:

@@ -39,7 +39,7 @@ def _check_debenture(facts: Facts) -> Iterator[Finding]:
         evidence = {"requested": read_consideration(facts), "threshold": FIRST_INVESTMENT, "limit": PERSONS}
         yield Deny("LBN_250K_OR_50", Remedy("none"), evidence)
     elif not is_known(lambda: _is_outside_minimum(facts)):
-        yield AtLeast(count_units_reaching(FIRST_INVESTMENT, facts.number("price")) or 1)
+        yield AtLeast(count_units_reaching(FIRST_INVESTMENT, facts.number("price")))
 
 
 def _is_outside_minimum(facts: Facts) -> bool:

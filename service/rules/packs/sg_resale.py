@@ -7,11 +7,12 @@ Source: SFA ss272, 272A(1)(b)(ii), 276(1), (2).
 
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from itertools import accumulate
 
 from service.rules.dates import first_day_after_elapsed
 from service.rules.decision import Remedy
-from service.rules.facts import Facts, MissingFactError, Number, any_holds, is_known
+from service.rules.facts import Facts, Number, any_holds, is_known
 from service.rules.packs.lots import TACKING, read_free_lots, sum_free_quantity
 from service.rules.packs.sg_eligible import IN_FORCE_FROM, INPUTS, LARGE_AMOUNT, is_eligible, is_eligible_class
 from service.rules.rule import RESALES, AtMost, Deny, Finding, Note, Rule
@@ -26,20 +27,19 @@ def may_acquire(facts: Facts) -> bool:
 
 def _check_resale(facts: Facts) -> Iterator[Finding]:
     elapsed = _sum_elapsed(facts)
-    if elapsed is not None:
-        yield Note("eligible_qty", elapsed)
-    yield from _bound(facts, elapsed)
+    yield Note("eligible_qty", elapsed)
+    if not _may_all_go(facts):
+        yield AtMost(elapsed)
     if any_holds(
         lambda: _are_enough_elapsed(facts),
         lambda: is_eligible(facts),
         lambda: facts.number("price") == 0,
     ):
         return
-    some_may_pass = bool(elapsed)
     if facts.part("buyer").text("sg_class") == "accredited":
         purpose = facts.part("offering").text("regime")
-        yield Deny("SG_AI_NOT_OPTED_IN", Remedy("represent", purpose=purpose), smaller_may_pass=some_may_pass)
-    yield Deny("SG_276_6M", _wait(facts), smaller_may_pass=some_may_pass)
+        yield Deny("SG_AI_NOT_OPTED_IN", Remedy("represent", purpose=purpose), smaller_may_pass=elapsed > 0)
+    yield Deny("SG_276_6M", _wait(facts), smaller_may_pass=elapsed > 0)
 
 
 def _first_day(facts: Facts, start: date) -> date:
@@ -60,35 +60,28 @@ def _wanted(facts: Facts) -> Number:
     return min(facts.number("qty"), sum_free_quantity(facts))
 
 
+def _sum_elapsed(facts: Facts) -> int:
+    """Return how much is known to be past its six months."""
+    lots = read_free_lots(facts)
+    return sum(int(lot.number("qty")) for lot in lots if is_known(partial(_is_elapsed, facts, lot)))
+
+
 def _are_enough_elapsed(facts: Facts) -> bool:
-    elapsed, missing = 0, None
+    if _sum_elapsed(facts) >= _wanted(facts):
+        return True
     for lot in read_free_lots(facts):
-        try:
-            elapsed += int(lot.number("qty")) if _is_elapsed(facts, lot) else 0
-        except MissingFactError as error:
-            missing = missing or error
-    if elapsed < _wanted(facts) and missing:
-        raise missing
-    return elapsed >= _wanted(facts)
+        _is_elapsed(facts, lot)  # raises where nobody knows how old the lot is
+    return False
 
 
-def _sum_elapsed(facts: Facts) -> int | None:
-    """Return how much is past its six months; None where a lot's age is unknown."""
-    try:
-        return sum(int(lot.number("qty")) for lot in read_free_lots(facts) if _is_elapsed(facts, lot))
-    except MissingFactError:
-        return None
-
-
-def _bound(facts: Facts, elapsed: int | None) -> Iterator[Finding]:
-    """Yield how much may go to this buyer, unless everything may."""
+def _may_all_go(facts: Facts) -> bool:
+    """Tell whether this buyer is known to be allowed everything that the seller has."""
     ways = (
         lambda: is_eligible_class(facts),
         lambda: facts.number("price") == 0,
         lambda: _is_all_large(facts),
     )
-    if elapsed is not None and not any(is_known(way) for way in ways):
-        yield AtMost(elapsed)
+    return any(is_known(way) for way in ways)
 
 
 def _is_all_large(facts: Facts) -> bool:

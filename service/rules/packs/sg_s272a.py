@@ -18,7 +18,7 @@ LIMIT = 5_000_000
 
 
 def _find_remaining(facts: Facts) -> Number:
-    return LIMIT - facts.part("state").number("consideration_12m")
+    return max(0, LIMIT - facts.part("state").number("consideration_12m"))
 
 
 def _check_total(facts: Facts) -> Iterator[Finding]:

@@ -28,8 +28,7 @@ def _check_primary(facts: Facts) -> Iterator[Finding]:
         evidence: dict[str, Value] = {"sg_class": facts.part("buyer").text("sg_class"), "threshold": LARGE_AMOUNT}
         yield Deny("SG_AI_NOT_OPTED_IN", Remedy("represent", purpose=purpose), evidence)
     elif not is_known(lambda: is_eligible_class(facts)):
-        at_least = count_units_reaching(LARGE_AMOUNT, facts.number("price"))
-        yield AtLeast(at_least or 1)
+        yield AtLeast(count_units_reaching(LARGE_AMOUNT, facts.number("price")))
 
 
 def _regime(section: int, title: str) -> Regime:

@@ -1,6 +1,7 @@
 """Asia: what reasons say besides their code, and the largest quantity."""
 
-from datetime import date
+from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ from service.rules.catalog import REGIMES, TESTS
 from service.rules.computation import FigureMissingError, NoSuchComputationError, assess_investor
 from service.rules.decision import Reason, Remedy
 from service.rules.facts import InvalidFactsError
+from service.rules.law import Schedule
+from service.rules.rule import Rule
+from service.rules.worksheet import InvestorTest
 from tests.unit.rules.support import facts_of
 
 TODAY = date(2026, 6, 30)
@@ -139,6 +143,31 @@ def test_a_minimum_amount_is_also_the_fewest_units(scenario_id: str, changes: di
     assert evaluate_transfer({**facts, "state": unissued}).max_quantity == fewest
     unissued = {**unissued, "unissued": fewest - 1}
     assert evaluate_transfer({**facts, "state": unissued}).max_quantity == 0
+
+
+def test_a_lot_of_unknown_age_is_not_counted() -> None:
+    found = evaluate_transfer(facts_of("S-SG-64"))
+    assert (found.computed["eligible_qty"], found.max_quantity) == (60, 60)
+
+
+@pytest.mark.parametrize("scenario_id", ["S-SG-47", "S-HK-35"])
+def test_a_small_offer_that_is_overdrawn_still_lets_go_of_what_is_free(scenario_id: str) -> None:
+    found = evaluate_transfer(facts_of(scenario_id, price=0, state__consideration_12m=5_000_001))
+    assert (found.outcome, found.max_quantity, found.computed["remaining"]) == ("permit", None, 0)
+
+
+def test_periods_of_a_schedule_meet() -> None:
+    described: list[InvestorTest | Rule] = [
+        *TESTS.values(),
+        *(rule for regime in REGIMES.values() for rule in regime.rules),
+    ]
+    asian = [each for each in described if each.id.startswith(("hk.", "sg.", "my.", "lbn."))]
+    schedules = [value for each in asian for value in each.parameters.values() if isinstance(value, Schedule)]
+    assert len(schedules) >= 7
+    for schedule in schedules:
+        for earlier, later in pairwise(schedule.rows):
+            assert earlier.effective_to is not None
+            assert later.effective_from == earlier.effective_to + timedelta(days=1)
 
 
 def test_labuan_reason_tells_both_conditions() -> None:
