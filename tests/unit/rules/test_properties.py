@@ -15,11 +15,12 @@ SAID_ONLY_TO_DENY = {
     ("state", "unissued"),
     ("caps",),
     ("caps", "holders"),
+    ("pledgor",),  # the format's liquidations don't say whose lots the pledgee sells; the gate always does
     ("buyer", "limit_at_least"),  # the format puts it in the place of figures that may give more
     ("buyer", "verification", "contrary_knowledge"),  # a confirmation needs no statement that nothing contrary is known
 }
 ONE_OF_TWO_IS_ABSENT = {  # there the other of two that would do is named
-    *("S-REGS-28", "S-RESALE-09", "S-RESALE-31"),
+    *("S-REGS-28", "S-RESALE-09", "S-RESALE-31", "S-PLG-18"),
     *("S-LBN-11", "S-SG-19", "S-SG-51"),
     *("S-EU-17", "S-EU-65", "S-UK-41"),
     *("S-506B-28", "S-HOLD-21", "S-HOLD-28", "S-CF-30", "S-CF-58", "S-CF-99", "S-CF-106", "S-CF-107"),
