@@ -10,21 +10,25 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import InvalidInputError, NotFoundError
-from service.gate.effects import KEEPS_OWNER, list_parents, spread
+from service.gate.counters import CountedParties, read_counted
+from service.gate.counts import Category, Counts, Slots, claim_slots, count, read_category
+from service.gate.effects import ADDS_QUANTITY, list_parents, spread
 from service.gate.fact_sheet import encode_facts
-from service.gate.facts import AffiliateSale, RegisterState, TransferCase, build_facts, zone_of
+from service.gate.facts import AffiliateSale, TransferCase, build_facts, zone_of
 from service.gate.held_credentials import HeldCredential
 from service.gate.holdings import read_holdings
 from service.gate.lots import Holdings, LotPart
 from service.gate.parties import read_parties
 from service.gate.party_facts import Party, read_residence
-from service.gate.requests import WITHOUT_BUYER
+from service.gate.register import Holder
+from service.gate.register_facts import RegisterState
 from service.gate.securities import Access, describe_security, list_offerings
 from service.gate.transfer_models import PartyRef, TransferRequest
 from service.gate.verdict import SEVERITY, Verdict, describe_tried, evaluate_encoded
+from service.gate.windows import Window, read_windows
 from service.rules.dates import add_months
 from service.rules.law import CURRENT_LAW, Law
-from service.storage.tables import Organization, Reservation, ReservationEnding, Security, Transfer
+from service.storage.tables import Organization, Reservation, ReservationEnding, Transfer
 from service.web.context import Context
 
 _AFFILIATE_WINDOW_MONTHS = 3
@@ -47,6 +51,7 @@ class Inquiry:
         now: The instant of the decision.
         trade_date_in: From a regime to the trade date that counts in its zone.
         law: Version of the rules to apply.
+        decides: The answer will be acted on, not only looked at.
     """
 
     session: AsyncSession
@@ -57,6 +62,7 @@ class Inquiry:
     now: datetime
     trade_date_in: Callable[[str], date]
     law: Law = CURRENT_LAW
+    decides: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,8 @@ class Assessment:
     parts: Sequence[Part]
     parties: Sequence[Party]
     security: Mapping[str, Any]
-    is_new_holder: bool
+    category: Category
+    slots: Slots
     converts_to: str | None
     on: date
     tried: Sequence[Part] = field(default_factory=tuple)
@@ -106,7 +113,7 @@ class Own:
     """What the transfer's own reservation already holds, when a settlement is checked."""
 
     parts: Sequence[LotPart]
-    holder_slots: int
+    quantity: int
     new_quantity: int
     transfer_id: str
     offering_id: str | None
@@ -124,6 +131,8 @@ class _Inputs:
     offerings: Sequence[Mapping[str, Any]]
     parties: Mapping[str, Party]
     holdings: Holdings
+    counted: CountedParties
+    windows: Mapping[str, Mapping[str, Any]]
     affiliate_sales: Sequence[AffiliateSale]
 
     def party(self, ref: PartyRef | None) -> Party | None:
@@ -134,12 +143,6 @@ class _Inputs:
         """Whose lots a pledgee sells."""
         ref, is_liquidation = self.holdings.owner_ref, self.inquiry.request.action == "liquidation"
         return self.parties[ref] if ref and is_liquidation else None
-
-    @property
-    def brings_a_holder(self) -> bool:
-        """Whether the transfer makes somebody a holder who is none."""
-        has_taker = self.inquiry.request.action not in WITHOUT_BUYER | KEEPS_OWNER | {"recovery"}
-        return has_taker and not self.holdings.taker_lots
 
     @property
     def converts_to(self) -> str | None:
@@ -167,6 +170,14 @@ async def _read_inputs(inquiry: Inquiry, own: Own | None, assumed: Mapping[str, 
     offerings = await _list_candidates(inquiry, own)
     on = inquiry.trade_date_in(offerings[0]["regime"])
     holdings = await read_holdings(session, access.head, inquiry.organization.id, request)
+    parties = await read_parties(
+        session,
+        base_url=inquiry.context.base_url,
+        org_id=inquiry.organization.id,
+        refs=list_refs(request, holdings),
+        now=inquiry.now,
+        on=on,
+    )
     return _Inputs(
         inquiry=inquiry,
         own=own,
@@ -174,17 +185,50 @@ async def _read_inputs(inquiry: Inquiry, own: Own | None, assumed: Mapping[str, 
         on=on,
         security=describe_security(access.head, access.terms),
         offerings=offerings,
-        parties=await read_parties(
-            session,
-            base_url=inquiry.context.base_url,
-            org_id=inquiry.organization.id,
-            refs=list_refs(request, holdings),
-            now=inquiry.now,
-            on=on,
-        ),
+        parties=parties,
         holdings=replace(holdings, free=own.parts) if own else holdings,
+        counted=await _read_counted(inquiry, holdings),
+        windows=await _read_windows(inquiry, own, offerings, on, parties),
         affiliate_sales=await _list_affiliate_sales(inquiry, on, own) if request.seller else [],
     )
+
+
+async def _read_counted(inquiry: Inquiry, holdings: Holdings) -> CountedParties:
+    buyer = inquiry.request.buyer
+    return await read_counted(
+        inquiry.session,
+        inquiry.access.head,
+        inquiry.organization.id,
+        buyer_ref=buyer.investor_ref if buyer else None,
+        owner_ref=holdings.owner_ref,
+    )
+
+
+async def _read_windows(
+    inquiry: Inquiry,
+    own: Own | None,
+    offerings: Sequence[Mapping[str, Any]],
+    on: date,
+    parties: Mapping[str, Party],
+) -> Mapping[str, Mapping[str, Any]]:
+    """Read what limits over time look at, by offering; only sales by the issuer have such limits."""
+    request, head = inquiry.request, inquiry.access.head
+    if request.action != "primary" or request.buyer is None:
+        return {}
+    window = Window(
+        org_id=head.org_id,
+        security_id=head.id,
+        offering_id="",
+        issuer=inquiry.access.terms["issuer"],
+        regime="",
+        currency=inquiry.access.terms["currency"],
+        on=on,
+        now=inquiry.now,
+        buyer=Holder(inquiry.organization.id, request.buyer.investor_ref),
+        buyer_country=read_residence(parties[request.buyer.investor_ref]),
+        except_id=own.transfer_id if own else None,
+    )
+    return await read_windows(inquiry.session, window, offerings, decides=inquiry.decides)
 
 
 def list_refs(request: TransferRequest, holdings: Holdings) -> list[str]:
@@ -298,12 +342,14 @@ def _split_distribution(inputs: _Inputs) -> list[_Share]:
 
 def _evaluate(inputs: _Inputs, shares: Sequence[_Share]) -> Assessment:
     parts = [_build_part(inputs, offering, quantity, lots) for offering, quantity, lots in shares]
+    category, slots = _claim(inputs, parts[0].facts)
     return Assessment(
         verdict=evaluate_encoded([part.facts for part in parts], inputs.inquiry.law),
         parts=parts,
         parties=list(inputs.parties.values()),
         security=inputs.security,
-        is_new_holder=inputs.brings_a_holder,
+        category=category,
+        slots=slots,
         converts_to=inputs.converts_to,
         on=inputs.on,
     )
@@ -323,7 +369,7 @@ def _build_part(inputs: _Inputs, offering: Mapping[str, Any], quantity: int, lot
         pledgor=inputs.pledgor,
         holdings=inputs.holdings,
         affiliate_sales=_add_other_parts(inputs, quantity),
-        register=_read_counters(inputs.inquiry.access.head, inputs.own),
+        register=_read_register(inputs, offering["id"]),
         is_licensed=_is_licensed(inputs, offering["regime"]),
         now=inputs.inquiry.now,
         on=inputs.on,
@@ -347,13 +393,31 @@ def _add_other_parts(inputs: _Inputs, quantity: int) -> Sequence[AffiliateSale]:
     return inputs.affiliate_sales
 
 
-def _read_counters(head: Security, own: Own | None) -> RegisterState:
-    slots, quantity = (own.holder_slots, own.new_quantity) if own else (0, 0)
+def _read_register(inputs: _Inputs, offering_id: str) -> RegisterState:
+    head, own, counted = inputs.inquiry.access.head, inputs.own, inputs.counted
+    request = inputs.inquiry.request
+    quantity, added = int(request.quantity), own.new_quantity if own else 0
+    awaited = counted.buyer.pending_quantity - (own.quantity if own else 0)
     return RegisterState(
-        holders=head.holders + head.holders_reserved - slots,
-        unissued=head.issued - head.outstanding - head.outstanding_reserved + quantity,
-        outstanding=head.outstanding,
+        others=counted.others,
+        buyer_holds=counted.buyer.quantity > 0,
+        buyer_after=counted.buyer.quantity + awaited + quantity,
+        owner=count(counted.owner) if counted.owner else Counts(),
+        owner_awaits=counted.owner is not None and counted.owner.pending > 0,
+        unissued=head.issued - head.outstanding - head.outstanding_reserved + added,
+        outstanding=head.outstanding + (quantity if request.action in ADDS_QUANTITY else 0),
+        windows=inputs.windows.get(offering_id, {}),
     )
+
+
+def _claim(inputs: _Inputs, facts: Mapping[str, Any]) -> tuple[Category, Slots]:
+    """Return what the taker will count as, and what that may add to the counts until the transfer is settled."""
+    owner = inputs.counted.owner
+    category = read_category(facts.get("buyer", {}))
+    if owner is not None and inputs.inquiry.request.action == "recovery":
+        category = Category(owner.accredited, owner.owners)  # the same subject under another ref
+    exits = facts.get("seller", {}).get("exits") is True
+    return category, claim_slots(category, leaving=owner if exits else None)
 
 
 def _take(lots: Sequence[LotPart], quantity: int) -> list[LotPart]:

@@ -4,12 +4,13 @@ Every function expects the security's head row to be locked, or its changes to b
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.gate.counts import LIMITS, Category, Counts, count, shift_counts
+from service.gate.counts import LIMITS, Category, Counts, count, read_counts, shift_counts
 from service.gate.register import Holder, list_lots, sum_position
 from service.gate.securities import find_security, read_security_terms
 from service.storage.tables import HolderCount, Reservation, Security
@@ -21,6 +22,30 @@ async def find_count(session: AsyncSession, head: Security, holder: Holder) -> H
     return await session.get(HolderCount, key) or HolderCount(
         org_id=head.org_id, security_id=head.id, holder_org_id=holder.org_id, investor_ref=holder.investor_ref
     )
+
+
+@dataclass(frozen=True, slots=True)
+class CountedParties:
+    """A security's counters as one transfer finds them.
+
+    Attributes:
+        others: Everybody's part but the buyer's.
+        buyer: A row of zeros for whom there is none.
+        owner: Whose lots are taken; None if there is nobody.
+    """
+
+    others: Counts
+    buyer: HolderCount
+    owner: HolderCount | None
+
+
+async def read_counted(
+    session: AsyncSession, head: Security, org_id: str, *, buyer_ref: str | None, owner_ref: str | None
+) -> CountedParties:
+    """Read the counters, and the rows of the parties that change them."""
+    buyer = await find_count(session, head, Holder(org_id, buyer_ref or ""))
+    owner = await find_count(session, head, Holder(org_id, owner_ref)) if owner_ref is not None else None
+    return CountedParties(read_counts(head) - count(buyer), buyer, owner)
 
 
 async def promise(session: AsyncSession, head: Security, reservation: Reservation, *, may_exceed: bool) -> None:

@@ -9,7 +9,15 @@ from typing import Any
 from service.credentials.credential_types import RULE_ZONES
 from service.gate.fact_sheet import FactSheet, Source
 from service.gate.lots import Holdings, LotPart, clock_start
-from service.gate.party_facts import Party, Question, put_party
+from service.gate.party_facts import Party, Question, is_natural, put_party
+from service.gate.register_facts import (
+    REGISTER,
+    RegisterState,
+    add_investments,
+    put_counts,
+    put_voting_share,
+    put_windows,
+)
 from service.gate.transfer_models import PartyInTrade, TransferRequest
 from service.gate.values import count_hours, price_per_unit
 from service.rules import REGIMES
@@ -18,22 +26,8 @@ _NUMBERS = ("total_assets", "awtv", "ms_threshold")
 _DATES = ("dcp_start", "class_outstanding_since", "lockup_until")
 _FALSE_UNLESS_SAID = ("offshore", "regs_certified")
 _KEEPS_OWNER = {"pledge", "release", "conversion"}
+_BUYER_FALSE_UNLESS_SAID = ("excluded_501e",)
 _TRADE_FALSE_UNLESS_SAID = ("info_package", "info_rights_144a")
-
-
-@dataclass(frozen=True, slots=True)
-class RegisterState:
-    """The register's counters as this transfer finds them, its own reservation left out.
-
-    Attributes:
-        holders: Holders, and slots promised to unsettled transfers.
-        unissued: Quantity that primary sales may still create.
-        outstanding: Sum of all lots.
-    """
-
-    holders: int
-    unissued: int
-    outstanding: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +77,6 @@ def build_facts(case: TransferCase) -> FactSheet:
     sheet = FactSheet()
     _put_transfer(sheet, case)
     _put_terms(sheet, case)
-    _put_register(sheet, case)
     for role, party in (("seller", case.seller), ("buyer", case.buyer), ("pledgor", case.pledgor)):
         if party is not None:
             put_party(sheet, role, party, _ask(case, role))
@@ -91,6 +84,8 @@ def build_facts(case: TransferCase) -> FactSheet:
             if case.request.action == "recovery":
                 # The same subject under two refs: what they have in common is the KYC that they are bound to.
                 sheet.put(f"{role}.id", party.subject, {"kind": "standing"})
+    _put_register(sheet, case)
+    _put_investments(sheet, case)
     return sheet
 
 
@@ -130,10 +125,11 @@ def _put_terms(sheet: FactSheet, case: TransferCase) -> None:
     of_offering: Source = {"kind": "offering", "id": offering["id"], "version": offering["version"]}
     of_security: Source = {"kind": "security", "id": security["id"], "version": security["version"]}
     own = {"id", "security_id", "version", "state", "countries_allowed", "countries_blocked", "min_quantity"}
-    own |= {"converts_to"}
+    own |= {"converts_to", "dcp_start", "last_issued_on"}
     for name, value in offering.items():
         if name not in own:
             sheet.put(f"offering.{name}", _read_term(name, value), of_offering)
+    _put_compliance_period(sheet, offering, of_offering)
     if offering["issuer"] is None:
         sheet.put("offering.issuer", security["issuer"], of_security)
     if offering["outstanding"] is None:
@@ -151,6 +147,18 @@ def _put_terms(sheet: FactSheet, case: TransferCase) -> None:
     sheet.put("policy.max_state_age_hours", None, of_security)
     sheet.put_present("policy", security["policy"], of_security)
     sheet.put_present("caps", security["caps"], of_security)
+
+
+def _put_compliance_period(sheet: FactSheet, offering: Mapping[str, Any], stated: Source) -> None:
+    """Let the period begin with the later of the stated day and the issuer's last sale: until then it was not closed.
+
+    Source: 17 CFR 230.902(f).
+    """
+    start, sold_on = (_read_term("dcp_start", offering.get(name)) for name in ("dcp_start", "last_issued_on"))
+    if start is not None and sold_on is not None and sold_on > start:
+        sheet.put("offering.dcp_start", sold_on, REGISTER)
+    else:
+        sheet.put("offering.dcp_start", start, stated)
 
 
 def _read_term(name: str, value: Any) -> Any:
@@ -183,22 +191,29 @@ def _find_minimum(case: TransferCase) -> int:
 
 
 def _put_register(sheet: FactSheet, case: TransferCase) -> None:
-    register: Source = {"kind": "register"}
+    register = REGISTER
     sheet.put("venue.licensed", case.is_licensed, register)
-    sheet.put("state.holders_of_record", case.register.holders, register)
-    sheet.put("state.unissued", case.register.unissued, register)
+    exits = _leaves(case)
+    put_counts(sheet, case.register, exits=exits)
+    put_windows(sheet, case.register.windows)
     if case.seller is not None:
         sheet.put("seller.lots", [_describe_part(case, part) for part in case.lots], register)
-        leaves = case.holdings.owner_position == int(case.request.quantity)
-        sheet.put("seller.exits", leaves and case.request.action not in _KEEPS_OWNER, register)
+        sheet.put("seller.exits", exits, register)
         sales = [{"date": sale.on, "qty": sale.quantity} for sale in case.affiliate_sales]
         sheet.put("seller.affiliate_sales", sales, register)
     if case.buyer is not None:
-        sheet.put("buyer.existing_holder", bool(case.holdings.taker_lots), register)
+        sheet.put("buyer.existing_holder", case.register.buyer_holds, register)
+        put_voting_share(sheet, case.register, voting=case.security.get("voting", True))
         sheet.put("buyer.hold_only", case.holdings.may_only_hold, register)
     as_of = case.security.get("register_as_of")
     if as_of is not None:
         sheet.put("state.age_hours", count_hours(case.now - datetime.fromisoformat(as_of)), register)
+
+
+def _leaves(case: TransferCase) -> bool:
+    """Tell whether the owner has nothing left afterwards, and nothing on its way to them."""
+    sells_all = case.holdings.owner_position == int(case.request.quantity) and not case.register.owner_awaits
+    return case.seller is not None and sells_all and case.request.action not in _KEEPS_OWNER
 
 
 def _describe_part(case: TransferCase, part: LotPart) -> dict[str, Any]:
@@ -229,13 +244,23 @@ def _describe_pledged(case: TransferCase, part: LotPart) -> dict[str, Any]:
     return {"from_": "pledge_nonrecourse", "acquired_on": pledged_on, "paid_in_full_on": None, "tack_from": None}
 
 
+def _put_investments(sheet: FactSheet, case: TransferCase) -> None:
+    buyer = case.request.trade.buyer
+    if buyer is not None and buyer.cf_purchases is not None:
+        elsewhere = [{"date": each.date, "amount": Decimal(each.amount)} for each in buyer.cf_purchases]
+        add_investments(sheet, elsewhere, {"kind": "request", "asserted_by": case.asserted_by})
+
+
 def _put_part_in_trade(sheet: FactSheet, role: str, case: TransferCase) -> None:
     asked: Source = {"kind": "request", "asserted_by": case.asserted_by}
-    for name in _FALSE_UNLESS_SAID:
+    for name in _FALSE_UNLESS_SAID + (_BUYER_FALSE_UNLESS_SAID if role == "buyer" else ()):
         sheet.put(f"{role}.{name}", False, {"kind": "request", "detail": "not asserted"})
+    party = case.buyer if role == "buyer" else None
+    if party is not None and is_natural(party):
+        sheet.put("buyer.is_fund", False, {"kind": "standing"})
     part: PartyInTrade | None = getattr(case.request.trade, role, None)
     if part is None:
         return
-    sheet.put_present(role, part.model_dump(exclude={"verification"}), asked)
+    sheet.put_present(role, part.model_dump(exclude={"verification", "cf_purchases"}), asked)
     if part.verification:
         sheet.put_present(f"{role}.verification", part.verification.model_dump(), asked)

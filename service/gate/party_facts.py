@@ -89,6 +89,12 @@ def put_party(sheet: FactSheet, role: str, party: Party, question: Question) -> 
     sheet.put(f"{role}.credential_status", worst_status(used), standing)
 
 
+def is_natural(party: Party) -> bool:
+    """Tell whether the newest KYC is that of a natural person."""
+    kyc = pick_newest(party.credentials, "kyc")
+    return kyc is not None and "age_over_18" in kyc.claims
+
+
 def read_residence(party: Party | None) -> str | None:
     """Return the country that the newest KYC names, or None."""
     kyc = pick_newest(party.credentials, "kyc") if party else None

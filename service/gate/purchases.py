@@ -10,7 +10,7 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.gate.windows import counts_offerees, keeps_purchases
-from service.storage.tables import DailySales, Offeree, Purchase, Security, Transfer
+from service.storage.tables import DailySales, Offeree, Offering, Purchase, Security, Transfer
 
 LEFT_OUT = MappingProxyType({"eu": "eu_qi", "uk": "uk_qi", "hk": "hk_pi"})
 """By jurisdiction, the fact that takes an investor out of its counts of offerees."""
@@ -117,9 +117,12 @@ async def give_up_sale(session: AsyncSession, org_id: str, transfer_id: str) -> 
         await session.delete(purchase)
 
 
-async def settle_sale(session: AsyncSession, org_id: str, transfer_id: str) -> None:
+async def settle_sale(session: AsyncSession, org_id: str, transfer: Transfer) -> None:
     """Turn a promised sale into one that took place."""
-    purchase = await session.get(Purchase, (org_id, transfer_id))
+    offering = await session.get_one(Offering, (org_id, transfer.security_id, transfer.offering_id))
+    offering.last_issued_on = max(offering.last_issued_on or transfer.trade_date, transfer.trade_date)
+    session.add(offering)
+    purchase = await session.get(Purchase, (org_id, transfer.id))
     if purchase is not None:
         purchase.expires_at = None
         session.add(purchase)

@@ -20,14 +20,6 @@ class Holder:
     investor_ref: str
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A part of one lot."""
-
-    lot: Lot
-    quantity: int
-
-
 async def list_lots(session: AsyncSession, security: Security, holder: Holder | None = None) -> Sequence[Lot]:
     """Return the lots of a security, or of one holder, in the order in which they are sold: first in, first out."""
     query = select(Lot).where(Lot.org_id == security.org_id, Lot.security_id == security.id)
@@ -40,22 +32,6 @@ async def list_lots(session: AsyncSession, security: Security, holder: Holder | 
 def sum_position(lots: Iterable[Lot]) -> int:
     """Return how much the lots hold, promised or not."""
     return sum(lot.quantity for lot in lots)
-
-
-def take_first_in(lots: Iterable[Lot], quantity: int) -> list[Taken]:
-    """Choose free parts of ``lots``, in their order, until ``quantity`` is reached or nothing is left."""
-    taken: list[Taken] = []
-    for lot in lots:
-        part = min(lot.quantity - lot.reserved, quantity)
-        if part > 0:
-            taken.append(Taken(lot, part))
-            quantity -= part
-    return taken
-
-
-async def is_holder(session: AsyncSession, security: Security, holder: Holder) -> bool:
-    """Tell whether a position above zero exists."""
-    return bool(await list_lots(session, security, holder))
 
 
 def describe_lot(lot: Lot) -> dict[str, Any]:

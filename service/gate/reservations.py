@@ -11,9 +11,13 @@ from datetime import date, datetime
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.gate.counters import end_promise, promise, recount
+from service.gate.counts import Category, Counts, Slots, shift_counts
 from service.gate.effects import ADDS_QUANTITY, KEEPS_OWNER, Settling, apply_effect, list_parents
 from service.gate.lots import LotPart
-from service.gate.register import Holder, is_holder, list_lots
+from service.gate.purchases import give_up_sale, settle_sale
+from service.gate.register import Holder, list_lots
+from service.rules.rule import UNWILLED
 from service.storage.audit import append_audit_entry
 from service.storage.tables import Lot, Reservation, ReservationEnding, ReservedLot, Security, Transfer
 
@@ -34,21 +38,26 @@ class Ending:
     reason: str | None = None
 
 
-def hold(
-    session: AsyncSession, head: Security, transfer: Transfer, parts: Sequence[LotPart], *, holder_slots: int
+async def hold(
+    session: AsyncSession, head: Security, transfer: Transfer, parts: Sequence[LotPart], *, slots: Slots
 ) -> Reservation:
-    """Reserve what a permit promises: the seller's lots or new quantity, and a holder slot."""
+    """Reserve what a permit promises: the seller's lots or new quantity, and the taker's slots among the holders."""
     new_quantity = transfer.quantity if transfer.action in ADDS_QUANTITY else 0
+    taker = _find_taker(transfer)
     reservation = Reservation(
         org_id=transfer.org_id,
         transfer_id=transfer.id,
         registrar_org_id=head.org_id,
         security_id=head.id,
-        holder_slots=holder_slots,
+        taker_ref=taker.investor_ref if taker else None,
+        quantity=transfer.quantity,
+        holder_slots=slots.holder if taker else 0,
+        nonaccredited_slots=slots.nonaccredited if taker else 0,
+        owner_slots=slots.owners if taker else 0,
         new_quantity=new_quantity,
         expires_at=transfer.expires_at,
     )
-    head.holders_reserved += holder_slots
+    await promise(session, head, reservation, may_exceed=transfer.action in UNWILLED)
     head.outstanding_reserved += new_quantity
     session.add_all([head, reservation])
     for part in parts:
@@ -77,7 +86,9 @@ async def release(session: AsyncSession, head: Security, reservation: Reservatio
     for part in await list_reserved_parts(session, reservation):
         part.lot.reserved -= part.quantity
         session.add(part.lot)
-    _close(session, head, reservation, ending)
+    if reservation.new_quantity:
+        await give_up_sale(session, head.org_id, reservation.transfer_id)
+    shift_counts(head, await _close(session, head, reservation, ending))
 
 
 async def list_reserved_parts(session: AsyncSession, reservation: Reservation) -> list[LotPart]:
@@ -96,9 +107,10 @@ async def list_reserved_parts(session: AsyncSession, reservation: Reservation) -
     return [LotPart(lot, reserved.quantity) for reserved, lot in (await session.exec(query)).all()]
 
 
-def _close(session: AsyncSession, head: Security, reservation: Reservation, ending: Ending) -> None:
+async def _close(session: AsyncSession, head: Security, reservation: Reservation, ending: Ending) -> Counts:
+    """End a reservation; return by how much its end changes the security's counters."""
+    change = await end_promise(session, head, reservation)
     reservation.held = False
-    head.holders_reserved -= reservation.holder_slots
     head.outstanding_reserved -= reservation.new_quantity
     session.add_all([head, reservation])
     session.add(
@@ -119,6 +131,7 @@ def _close(session: AsyncSession, head: Security, reservation: Reservation, endi
         record={"state": ending.state, "reference": ending.reference, "reason": ending.reason},
         recorded_at=ending.at,
     )
+    return change
 
 
 async def settle(
@@ -128,12 +141,14 @@ async def settle(
     reservation: Reservation,
     ending: Ending,
     *,
+    category: Category,
     today: date,
     hold_only: bool = False,
 ) -> None:
     """Let a reservation have its effect on the register.
 
     Args:
+        category: What the taker counts as from now on.
         today: Civil date of the settlement, on which the buyer has paid.
         hold_only: The taker may hold what it gets, not acquire more.
     """
@@ -143,10 +158,12 @@ async def settle(
     parents = list_parents(held, transfer.request.get("offering_id")) if transfer.action == "distribution" else ()
     effect = Settling(head, transfer, parts, parents, today=today, now=ending.at, hold_only=hold_only)
     session.add_all(apply_effect(effect))
-    _close(session, head, reservation, ending)
-    owners = {Holder(part.lot.holder_org_id, part.lot.investor_ref) for part in parts} - {taker}
-    left = [owner for owner in owners if not await is_holder(session, head, owner)]
-    head.holders += int(taker is not None and not held) - len(left)
+    if transfer.action == "primary":
+        await settle_sale(session, head.org_id, transfer)
+    change = await _close(session, head, reservation, ending)
+    changed = {Holder(part.lot.holder_org_id, part.lot.investor_ref) for part in parts} | ({taker} if taker else set())
+    change += await recount(session, head, changed, taker=taker, category=category)
+    shift_counts(head, change, may_exceed=transfer.action in UNWILLED)
 
 
 def _find_taker(transfer: Transfer) -> Holder | None:

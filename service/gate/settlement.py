@@ -138,7 +138,16 @@ async def _settle(
     ending = Ending(SETTLED, opened.now, reference=reference)
     obligations = {each["code"] for each in assessment.verdict.obligations}
     hold_only = "OBL_HOLD_ONLY" in obligations
-    await settle(session, head, transfer, reservation, ending, today=today, hold_only=hold_only)
+    await settle(
+        session,
+        head,
+        transfer,
+        reservation,
+        ending,
+        category=assessment.category,
+        today=today,
+        hold_only=hold_only,
+    )
     return await _find_ended(session, transfer)
 
 
@@ -161,10 +170,11 @@ async def _assess_again(session: AsyncSession, context: Context, opened: _Open) 
         request=TransferRequest.model_validate(transfer.request),
         now=opened.now,
         trade_date_in=find_sale_date,
+        decides=True,
     )
     own = Own(
         parts=await list_reserved_parts(session, reservation),
-        holder_slots=reservation.holder_slots,
+        quantity=reservation.quantity if reservation.taker_ref is not None else 0,
         new_quantity=reservation.new_quantity,
         transfer_id=transfer.id,
         offering_id=transfer.offering_id,

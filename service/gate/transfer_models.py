@@ -59,6 +59,13 @@ class VerificationByCaller(StrictModel):
     natural_equity_owners: Annotated[int, Field(ge=0, le=10**6)] | None = None
 
 
+class InvestmentElsewhere(StrictModel):
+    """A purchase under Regulation Crowdfunding that another platform sold, as the investor represents it."""
+
+    amount: DecimalText
+    date: CivilDate
+
+
 class PartyInTrade(StrictModel):
     """What only the caller can know of a party to this trade: what it saw, and what the party declared to it.
 
@@ -75,6 +82,9 @@ class PartyInTrade(StrictModel):
     above_threshold_consent: bool | None = None
     sophisticated: bool | None = None
     excluded_501e: bool | None = None
+    is_fund: bool | None = None
+    own_owners: Annotated[int, Field(ge=0, le=10**6)] | None = None
+    cf_purchases: Annotated[list[InvestmentElsewhere], Field(max_length=1000)] | None = None
     sg_opt_in: bool | None = None
     knowledge_test_on: CivilDate | None = None
     sophisticated_approved_on: CivilDate | None = None

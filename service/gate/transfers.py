@@ -22,6 +22,7 @@ from service.gate.decisions import (
     make_pseudonym,
     sign_decision,
 )
+from service.gate.purchases import Sale, promise_sale
 from service.gate.redaction import redact
 from service.gate.requests import bind_request, check_request, dump_request, hash_request, resolve_trade_date
 from service.gate.reservations import expire_overdue, hold
@@ -129,13 +130,26 @@ async def _decide(
         request=request,
         now=now,
         trade_date_in=resolve_trade_date(request.trade_date, now=now, settle_within=access.terms["settle_within"]),
+        decides=True,
     )
     assessment = await assess(inquiry)
     transfer = await _record(inquiry, assessment, key)
     if transfer.outcome == "permit":
         lots = [lot for part in assessment.parts for lot in part.lots]
-        hold(session, head, transfer, lots, holder_slots=int(assessment.is_new_holder))
+        await hold(session, head, transfer, lots, slots=assessment.slots)
+        if transfer.action == "primary":
+            await promise_sale(session, head, transfer, _describe_sale(assessment))
     return transfer
+
+
+def _describe_sale(assessment: Assessment) -> Sale:
+    [part] = assessment.parts
+    return Sale(
+        offering_id=assessment.offering_id,
+        regime=part.offering["regime"],
+        currency=assessment.security["currency"],
+        facts=part.facts,
+    )
 
 
 async def describe_subject(
@@ -196,6 +210,7 @@ async def _record(inquiry: Inquiry, assessment: Assessment, key: str) -> Transfe
         buyer_ref=request.buyer.investor_ref if request.buyer else None,
         quantity=int(request.quantity),
         trade_date=assessment.on,
+        route=verdict.route if len(assessment.parts) == 1 else None,
         seller_affiliate=request.trade.seller.affiliate if request.trade.seller else None,
         request=dump_request(request),
         outcome=verdict.outcome,

@@ -7,8 +7,8 @@ Source: gate.md section 3; rules.yaml, ``state_needed``.
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -91,13 +91,32 @@ def counts_offerees(regime: str) -> bool:
     return bool(list_window_facts(regime) - SALES_FACTS)
 
 
+async def read_windows(
+    session: AsyncSession, window: Window, offerings: Sequence[Mapping[str, Any]], *, decides: bool
+) -> dict[str, dict[str, Any]]:
+    """Return the facts by the id of each offering under which a sale may be made.
+
+    Args:
+        window: Of the security; each offering's own terms are put in.
+        decides: The answer will be acted on, so nobody else may decide about the same limits meanwhile.
+    """
+    of_offerings = [
+        replace(window, offering_id=each["id"], issuer=each["issuer"] or window.issuer, regime=each["regime"])
+        for each in offerings
+        if list_window_facts(each["regime"])
+    ]
+    if decides and of_offerings:
+        await lock_windows(session, window.org_id, {each.issuer for each in of_offerings}, window.buyer)
+    return {each.offering_id: await read_window_facts(session, each) for each in of_offerings}
+
+
 async def read_window_facts(session: AsyncSession, window: Window) -> dict[str, Any]:
     """Return the facts by path; one that the register cannot know is left out, so that rules ask for it."""
     found = {path: await _READERS[path](session, window) for path in sorted(list_window_facts(window.regime))}
     return {path: value for path, value in found.items() if value is not None}
 
 
-async def lock_windows(session: AsyncSession, *, org_id: str, issuers: Iterable[str], buyer: Holder) -> None:
+async def lock_windows(session: AsyncSession, org_id: str, issuers: Iterable[str], buyer: Holder) -> None:
     """Let decisions about the same issuer, and about the same buyer, follow one another, in one fixed order.
 
     The row of one security does not do that: an issuer may have several, and a buyer buys of several issuers. SQLite
