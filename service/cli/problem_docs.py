@@ -5,6 +5,7 @@ import pkgutil
 from collections.abc import Iterator, Sequence
 
 import service
+from service.cli.markdown import to_row, to_table
 from service.errors import ProtocolError, ServiceError, VerificationError
 from service.web.problems import status_of
 
@@ -88,12 +89,8 @@ def _lead(kinds: Sequence[type[ServiceError]]) -> Iterator[type[ServiceError]]:
             yield kind
 
 
-def _row(*cells: str) -> str:
-    return "| " + " | ".join(cell.replace("``", "`").replace("|", "\\|") for cell in cells) + " |"
-
-
 def _table(heading: str, columns: Sequence[str], rows: Sequence[str]) -> str:
-    return "\n".join(["", heading, "", _row(*columns), "|" + "---|" * len(columns), *sorted(rows), ""])
+    return f"\n{heading}\n\n{to_table(columns, sorted(rows))}"
 
 
 def _meaning(kind: type[ServiceError]) -> str:
@@ -111,26 +108,26 @@ def render_problem_docs() -> str:
             _table(
                 "## 1. Problems",
                 ("code", "HTTP", "meaning", "where"),
-                [_row(f"`{k.code}`", str(status_of(k)), _meaning(k), f"`{k.__module__}`") for k in problems]
-                + [_row(f"`{c}`", s, m, "`service.web.problems`") for c, (s, m) in UNCLASSED_PROBLEMS.items()],
+                [to_row(f"`{k.code}`", str(status_of(k)), _meaning(k), f"`{k.__module__}`") for k in problems]
+                + [to_row(f"`{c}`", s, m, "`service.web.problems`") for c, (s, m) in UNCLASSED_PROBLEMS.items()],
             ),
             _table(
                 "## 2. Codes of checks\n\nIn `checks[].code` of `/v1/verify` and of presentation requests, "
                 "under a 200. Where a proof is all that was sent, the same code is a problem with status 422.",
                 ("code", "check", "meaning", "where"),
-                [_row(f"`{k.code}`", k.check, _meaning(k), f"`{k.__module__}`") for k in checks]
-                + [_row(f"`{c}`", check, m, "`service.verifier`") for c, (check, m) in UNCLASSED_CHECKS.items()],
+                [to_row(f"`{k.code}`", k.check, _meaning(k), f"`{k.__module__}`") for k in checks]
+                + [to_row(f"`{c}`", check, m, "`service.verifier`") for c, (check, m) in UNCLASSED_CHECKS.items()],
             ),
             _table(
                 '## 3. Errors of the protocols\n\n`{"error", "error_description"}` with `Cache-Control: no-store`, '
                 "as the protocol's text has it.",
                 ("error", "HTTP", "endpoint", "defined by"),
-                [_row(f"`{error}`", *cells) for error, cells in PROTOCOL_ERRORS.items()],
+                [to_row(f"`{error}`", *cells) for error, cells in PROTOCOL_ERRORS.items()],
             ),
             _table(
                 "## 4. On the command line only\n\nOne line on standard error; exit 1 where the answer is no, else 2.",
                 ("code", "meaning", "where"),
-                [_row(f"`{k.code}`", _meaning(k), f"`{k.__module__}`") for k in commands],
+                [to_row(f"`{k.code}`", _meaning(k), f"`{k.__module__}`") for k in commands],
             ),
         ]
     )
