@@ -145,7 +145,10 @@ def _fail(rule_id: str, error: str) -> Deny:
     return Deny("RULE_FAILED", Remedy("none"), {"rule": rule_id, "error": error})
 
 
-_REPRESENTED = ("offshore", "regs_certified", "affiliate", "represent", "contrary_knowledge", "third_party_financed")
+_REPRESENTED = (
+    *("offshore", "regs_certified", "affiliate", "represent", "contrary_knowledge"),
+    *("third_party_financed", "consent"),
+)
 
 
 def _remedy_missing(path: str, facts: Facts) -> Remedy:
@@ -252,6 +255,10 @@ _BUYER_CODES = frozenset(
         "US_REGS_NOT_OFFSHORE",
         "US_REGS_CERT_MISSING",
         "US_3C7_NOT_QP",
+        "EU_ECSPR_CONSENT_MISSING",
+        "EU_ECSPR_TEST_STALE",
+        "EU_ECSPR_SOPH_EXPIRED",
+        "UK_STATEMENT_EXPIRED",
         "RECOVERY_SUBJECT_MISMATCH",
     }
 )

@@ -38,9 +38,8 @@ def _fit(room: Number, price: Number, *, inclusive: bool) -> int | None:
 
 def yield_minimum(facts: Facts, minimum: int) -> Iterator[Finding]:
     """Yield what a minimum consideration per investor makes of a sale."""
-    requested = read_consideration(facts)
+    requested, price = read_consideration(facts), facts.number("price")
     if requested < minimum:
         yield Deny("MIN_DENOMINATION", Remedy("none"), {"limit": minimum, "requested": requested})
-    least = count_units_reaching(minimum, facts.number("price"))
-    if least is not None:
-        yield AtLeast(least)
+    if price > 0:
+        yield AtLeast(count_units_reaching(minimum, price))

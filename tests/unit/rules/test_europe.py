@@ -123,6 +123,15 @@ def test_what_is_missing_is_named_once(scenario_id: str, field: str) -> None:
     assert (reason.code, reason.evidence["field"]) == ("INPUT_MISSING", field)
 
 
+@pytest.mark.parametrize("scenario_id", ["S-EU-54", "S-EU-74", "S-EU-83", "S-UK-02", "S-OTH-61", "S-EU-69"])
+def test_reasons_about_the_buyer_name_the_buyer(scenario_id: str) -> None:
+    assert only_reason(scenario_id).party == "buyer"
+
+
+def test_missing_consent_is_asked_of_the_person() -> None:
+    assert only_reason("S-EU-69").remedy == Remedy("represent", purpose="eu.ecspr")
+
+
 @pytest.mark.parametrize(
     ("scenario_id", "changes", "most"),
     [
