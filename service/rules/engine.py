@@ -6,8 +6,9 @@ denies ``RULE_FAILED``; what rests on a rule of confidence L goes to review. Not
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import localcontext
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from service.rules.catalog import ALWAYS_RULES, REGIMES, digest_rules
@@ -67,7 +68,7 @@ def _run_rules(regime: Regime, action: str, facts: Facts, tally: "_Tally") -> No
     day, parties = facts.day("date"), tuple(iterate_parties(facts))
     if not regime.is_in_force(day):
         tally.take(_USABLE, None, _fail(regime.id, "not in force on this date"), {})
-    rules = [rule for rule in _select_rules(regime.id, action, facts.law) if rule.is_in_force(day)]
+    rules = _select_rules(regime.id, action, facts.law, day)
     for rule in rules:
         if rule.check:
             _run_check(regime, rule, None, None, facts, tally)
@@ -91,10 +92,10 @@ _USABLE = Rule(
 """What the engine itself finds, before and after the rules."""
 
 
-@cache
-def _select_rules(regime_id: str, action: str, law: Law) -> tuple[Rule, ...]:
+@lru_cache(maxsize=4096)  # few days matter at a time, and files of scenarios have many
+def _select_rules(regime_id: str, action: str, law: Law, day: date) -> tuple[Rule, ...]:
     rules = (*ALWAYS_RULES, *REGIMES[regime_id].rules)
-    return tuple(rule for rule in rules if action in rule.actions and rule.is_known(law))
+    return tuple(rule for rule in rules if action in rule.actions and rule.is_known(law) and rule.is_in_force(day))
 
 
 def _choose_regime(facts: Facts) -> Regime:

@@ -67,11 +67,13 @@ class Facts:
 
     def flag(self, name: str) -> bool:
         """Read a boolean."""
-        return self._read(name, bool)
+        value = self._values.get(name)
+        return value if value is True or value is False else self._read(name, bool)
 
     def text(self, name: str) -> str:
         """Read a string."""
-        return self._read(name, str)
+        value = self._values.get(name)
+        return value if type(value) is str else self._read(name, str)
 
     def day(self, name: str) -> date:
         """Read a civil date."""
