@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
+from sqlalchemy import or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -33,6 +34,7 @@ from service.web.context import Context
 
 _AFFILIATE_WINDOW_MONTHS = 3
 _SALES = ("secondary", "liquidation")
+_RULE_144 = "rule144"
 
 
 class NoOfferingError(InvalidInputError):
@@ -254,7 +256,12 @@ async def _list_candidates(inquiry: Inquiry, own: Own | None) -> list[dict[str, 
 
 
 async def _list_affiliate_sales(inquiry: Inquiry, on: date, own: Own | None) -> list[AffiliateSale]:
-    """Return what the seller sold as an affiliate in the window, settled or still held."""
+    """Return what the seller sold under Rule 144 as an affiliate in the window, settled or still held.
+
+    What it sold under another exemption is left out; where the lots of one sale may have gone several ways, it counts.
+
+    Source: 17 CFR 230.144(e)(3).
+    """
     head, seller = inquiry.access.head, inquiry.request.seller
     assert seller is not None
     query = (
@@ -275,6 +282,7 @@ async def _list_affiliate_sales(inquiry: Inquiry, on: date, own: Own | None) -> 
             Transfer.seller_ref == seller.investor_ref,
             col(Transfer.seller_affiliate).is_(True),
             col(Transfer.action).in_(_SALES),
+            or_(col(Transfer.route).is_(None), col(Transfer.route).startswith(_RULE_144)),
             col(Transfer.trade_date) >= add_months(on, -_AFFILIATE_WINDOW_MONTHS),
         )
     )
@@ -400,7 +408,7 @@ def _read_register(inputs: _Inputs, offering_id: str) -> RegisterState:
     awaited = counted.buyer.pending_quantity - (own.quantity if own else 0)
     return RegisterState(
         others=counted.others,
-        buyer_holds=counted.buyer.quantity > 0,
+        buyer=count(counted.buyer),
         buyer_after=counted.buyer.quantity + awaited + quantity,
         owner=count(counted.owner) if counted.owner else Counts(),
         owner_awaits=counted.owner is not None and counted.owner.pending > 0,

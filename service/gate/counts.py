@@ -10,7 +10,7 @@ from dataclasses import astuple, dataclass
 from decimal import Decimal
 from typing import Any
 
-from service.rules.packs.us_holder_caps import LOOK_THROUGH_PCT
+from service.rules.packs.holder_counts import LOOK_THROUGH_PCT
 from service.storage.tables import HolderCount, Security
 
 LIMITS = (
@@ -47,6 +47,10 @@ class Counts:
     nonaccredited_holders_reserved: int = 0
     beneficial_owners: int = 0
     beneficial_owners_reserved: int = 0
+
+    def total(self, name: str) -> int:
+        """Return a category's count with what is promised on top."""
+        return int(getattr(self, name) + getattr(self, f"{name}_reserved"))
 
     def __sub__(self, other: "Counts") -> "Counts":
         return Counts(*(mine - its for mine, its in zip(astuple(self), astuple(other), strict=True)))
@@ -85,19 +89,14 @@ def shift_counts(head: Security, change: Counts, *, may_exceed: bool = False) ->
         setattr(head, name, getattr(head, name) + getattr(change, name))
     for name, limit in LIMITS if may_exceed else ():
         if getattr(head, limit) is not None:
-            setattr(head, limit, max(getattr(head, limit), _total(head, name)))
+            setattr(head, limit, max(getattr(head, limit), read_counts(head).total(name)))
 
 
 def set_limits(head: Security, caps: Mapping[str, int | None]) -> None:
     """Let the database keep the issuer's caps; one that is exceeded already only keeps the count from rising."""
     for name, limit in LIMITS:
         cap = caps.get(name)
-        setattr(head, limit, None if cap is None else max(cap, _total(head, name)))
-
-
-def _total(head: Security, name: str) -> int:
-    total: int = getattr(head, name) + getattr(head, f"{name}_reserved")
-    return total
+        setattr(head, limit, None if cap is None else max(cap, read_counts(head).total(name)))
 
 
 def read_category(buyer: Mapping[str, Any]) -> Category:

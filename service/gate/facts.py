@@ -146,7 +146,9 @@ def _put_terms(sheet: FactSheet, case: TransferCase) -> None:
         sheet.put("offering.convertible", convertible, of_offering)
     sheet.put("policy.max_state_age_hours", None, of_security)
     sheet.put_present("policy", security["policy"], of_security)
-    sheet.put_present("caps", security["caps"], of_security)
+    for name, cap in security["caps"].items():
+        if cap is not None:
+            sheet.put(f"caps.{name}", case.register.raise_cap(name, cap), of_security)
 
 
 def _put_compliance_period(sheet: FactSheet, offering: Mapping[str, Any], stated: Source) -> None:
@@ -202,7 +204,7 @@ def _put_register(sheet: FactSheet, case: TransferCase) -> None:
         sales = [{"date": sale.on, "qty": sale.quantity} for sale in case.affiliate_sales]
         sheet.put("seller.affiliate_sales", sales, register)
     if case.buyer is not None:
-        sheet.put("buyer.existing_holder", case.register.buyer_holds, register)
+        sheet.put("buyer.existing_holder", case.register.buyer.holders > 0, register)
         put_voting_share(sheet, case.register, voting=case.security.get("voting", True))
         sheet.put("buyer.hold_only", case.holdings.may_only_hold, register)
     as_of = case.security.get("register_as_of")

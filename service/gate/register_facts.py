@@ -20,7 +20,7 @@ class RegisterState:
 
     Attributes:
         others: What everybody but the buyer is counted for, with what is promised to them.
-        buyer_holds: The buyer is a holder.
+        buyer: What the buyer is counted for before this transfer.
         buyer_after: What the buyer will have, with all that is on its way to them.
         owner: What the owner of the lots is counted for.
         owner_awaits: Something is on its way to the owner, who does not leave by selling all that is there.
@@ -30,13 +30,17 @@ class RegisterState:
     """
 
     others: Counts
-    buyer_holds: bool
+    buyer: Counts
     buyer_after: int
     owner: Counts
     owner_awaits: bool
     unissued: int
     outstanding: int
     windows: Mapping[str, Any] = field(default_factory=dict)
+
+    def raise_cap(self, name: str, cap: int) -> int:
+        """Return a cap of the issuer's, or what is counted already: a lower one only keeps the count from rising."""
+        return max(cap, (self.others + self.buyer).total(name))
 
 
 def put_counts(sheet: FactSheet, register: RegisterState, *, exits: bool) -> None:
@@ -45,15 +49,15 @@ def put_counts(sheet: FactSheet, register: RegisterState, *, exits: bool) -> Non
     They do so for one holder who is one owner, and by what is known of the seller today. Where the register counted
     otherwise, the difference is in the count.
     """
-    others, owner, held = register.others, register.owner, int(register.buyer_holds)
+    others, owner, held = register.others, register.owner, register.buyer.holders
     seller = sheet.values.get("seller", {})
     taken_off = int(seller.get("accredited") is False)
-    nonaccredited = others.nonaccredited_holders + others.nonaccredited_holders_reserved + held
-    owners = others.beneficial_owners + others.beneficial_owners_reserved + held
+    nonaccredited = others.total("nonaccredited_holders") + held
+    owners = others.total("beneficial_owners") + held
     if exits:
         nonaccredited += taken_off - owner.nonaccredited_holders
         owners += 1 - owner.beneficial_owners
-    sheet.put("state.holders_of_record", others.holders + others.holders_reserved + held, REGISTER)
+    sheet.put("state.holders_of_record", others.total("holders") + held, REGISTER)
     sheet.put("state.nonaccredited_holders", nonaccredited, REGISTER)
     sheet.put("state.beneficial_owners", owners, REGISTER)
     sheet.put("state.unissued", register.unissued, REGISTER)

@@ -168,7 +168,7 @@ TRANSFER: dict[str, Shape] = {
     "action": read_string,
     "approvals": read_whole,
     "buyer": _BUYER,
-    "caps": {"holders": read_whole},
+    "caps": {"beneficial_owners": read_whole, "holders": read_whole, "nonaccredited_holders": read_whole},
     "date": read_day,
     "doc": {"authority": read_string, "sha256": read_string, "type": read_string},
     "offering": _OFFERING,

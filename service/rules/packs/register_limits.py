@@ -1,6 +1,6 @@
-"""Limits that the register keeps: what may still be issued, and the issuer's own cap on holders.
+"""Limits that the register keeps: what may still be issued, and the issuer's own caps on holders.
 
-Both facts are the register's own. A scenario without them has no register behind it, and no such limits.
+These facts are the register's own. A scenario without them has no register behind it, and no such limits.
 
 Source: api.md section 5, ``issued_quantity`` and ``caps``.
 """
@@ -9,7 +9,13 @@ from collections.abc import Iterator
 
 from service.rules.decision import Remedy
 from service.rules.facts import Facts
-from service.rules.rule import SALES, AtMost, Deny, Finding, Note, Rule
+from service.rules.packs.holder_counts import (
+    count_added_owners,
+    count_arriving,
+    count_leaving,
+    is_known_nonaccredited,
+)
+from service.rules.rule import SALES, AtMost, Deny, Finding, Note, Rule, TransferCheck
 
 
 def _check_unissued(facts: Facts) -> Iterator[Finding]:
@@ -22,16 +28,57 @@ def _check_unissued(facts: Facts) -> Iterator[Finding]:
     yield AtMost(unissued)
 
 
+def _find_cap(facts: Facts, name: str) -> int | None:
+    caps = facts.part("caps") if facts.has("caps") else None
+    return int(caps.number(name)) if caps is not None and caps.has(name) else None
+
+
 def _check_holder_cap(facts: Facts) -> Iterator[Finding]:
-    if not facts.has("caps") or not facts.part("caps").has("holders"):
+    limit = _find_cap(facts, "holders")
+    if limit is None:
         return
-    limit = int(facts.part("caps").number("holders"))
-    arriving = 0 if facts.part("buyer").flag("existing_holder") else 1
-    leaving = int(facts.has("seller") and facts.part("seller").flag("exits"))
-    after = int(facts.part("state").number("holders_of_record")) + arriving - leaving
+    arriving = count_arriving(facts)
+    after = int(facts.part("state").number("holders_of_record")) + arriving - count_leaving(facts)
     yield Note("after", after)
     if arriving and after > limit:
         yield Deny("US_12G_2000", Remedy("none"), {"limit": limit})
+
+
+def _check_nonaccredited_cap(facts: Facts) -> Iterator[Finding]:
+    limit, buyer = _find_cap(facts, "nonaccredited_holders"), facts.part("buyer")
+    if limit is None or (buyer.has("accredited") and buyer.flag("accredited")):
+        return
+    after = int(facts.part("state").number("nonaccredited_holders")) + count_arriving(facts)
+    if count_leaving(facts) and is_known_nonaccredited(facts.part("seller")):
+        after -= 1
+    yield Note("after", after)
+    if after > limit:
+        buyer.flag("accredited")  # unknown, it may be what takes the buyer out of the count
+        yield Deny("US_12G_500_NONACC", Remedy("none"), {"limit": limit})
+
+
+def _check_owner_cap(facts: Facts) -> Iterator[Finding]:
+    limit = _find_cap(facts, "beneficial_owners")
+    if limit is None:
+        return
+    added = count_added_owners(facts.part("buyer")) - count_leaving(facts)
+    after = int(facts.part("state").number("beneficial_owners")) + added
+    yield Note("after", after)
+    if after > limit:
+        yield Deny("US_3C1_LIMIT", Remedy("none"), {"limit": limit})
+
+
+def _cap_rule(name: str, cap: str, what: str, check: TransferCheck, *inputs: str) -> Rule:
+    return Rule(
+        id=f"register.{name}_cap",
+        citation=f"terms of the security: cap on {what}",
+        source="policy",
+        confidence="H",
+        basis="issuer_policy",
+        inputs=(f"caps.{cap}", "buyer.existing_holder", "seller.exits", *inputs),
+        actions=SALES,
+        check=check,
+    )
 
 
 RULES = (
@@ -45,14 +92,19 @@ RULES = (
         actions=frozenset({"primary", "distribution"}),
         check=_check_unissued,
     ),
-    Rule(
-        id="register.holder_cap",
-        citation="terms of the security: cap on holders",
-        source="policy",
-        confidence="H",
-        basis="issuer_policy",
-        inputs=("caps.holders", "state.holders_of_record", "buyer.existing_holder", "seller.exits"),
-        actions=SALES,
-        check=_check_holder_cap,
+    _cap_rule("holder", "holders", "holders", _check_holder_cap, "state.holders_of_record"),
+    _cap_rule(
+        "nonaccredited",
+        "nonaccredited_holders",
+        "non-accredited holders",
+        _check_nonaccredited_cap,
+        *("state.nonaccredited_holders", "buyer.accredited", "seller.accredited"),
+    ),
+    _cap_rule(
+        "owner",
+        "beneficial_owners",
+        "beneficial owners",
+        _check_owner_cap,
+        *("state.beneficial_owners", "buyer.is_fund", "buyer.pct_voting_after", "buyer.own_owners"),
     ),
 )

@@ -9,6 +9,12 @@ from datetime import date
 from service.rules.decision import Remedy
 from service.rules.facts import Facts
 from service.rules.law import Row, Schedule
+from service.rules.packs.holder_counts import (
+    LOOK_THROUGH_PCT,
+    count_added_owners,
+    count_arriving,
+    count_leaving,
+)
 from service.rules.packs.us_resale import is_gift_for_nothing
 from service.rules.rule import SALES, Deny, Finding, Note, Rule
 
@@ -26,23 +32,10 @@ VENTURE_CAPITAL = Schedule(
     Row(50_000_000, citation="H.R. 3383", pending=_INVEST),
 )
 """The most capital that a qualifying venture capital fund may have: what ``ica: 3c1_qvcf`` states of the issuer."""
-LOOK_THROUGH_PCT = 10
 ASSETS_ABOVE = 10_000_000
 _JOBS_ACT = date(2012, 4, 5)
 HOLDERS_OF_RECORD = Schedule(Row(499, effective_to=date(2012, 4, 4)), Row(1_999, _JOBS_ACT))
 NONACCREDITED_HOLDERS = 499
-
-
-def _count_leaving(facts: Facts) -> int:
-    return int(facts.has("seller") and facts.part("seller").flag("exits"))
-
-
-def _count_owners(buyer: Facts) -> int:
-    """Return how many beneficial owners the buyer counts as, over what it counts already."""
-    counted = int(buyer.flag("existing_holder"))
-    if buyer.flag("is_fund") and buyer.number("pct_voting_after") >= LOOK_THROUGH_PCT:
-        return int(buyer.number("own_owners")) - counted
-    return 1 - counted
 
 
 def _find_owner_limit(facts: Facts) -> int | None:
@@ -59,7 +52,7 @@ def _check_beneficial_owners(facts: Facts) -> Iterator[Finding]:
     if limit is None or is_gift_for_nothing(facts):  # 270.3c-6: who is given the interest counts as the giver
         return
     owners = int(facts.part("state").number("beneficial_owners"))
-    after = owners + _count_owners(facts.part("buyer")) - _count_leaving(facts)
+    after = owners + count_added_owners(facts.part("buyer")) - count_leaving(facts)
     yield Note("after", after)
     if after > limit:
         yield Deny("US_3C1_LIMIT", Remedy("none"), {"limit": limit})
@@ -94,15 +87,11 @@ def _deny_if_counted(offering: Facts, code: str, limit: int) -> Deny:
     return Deny(code, Remedy("none"), {"limit": limit})
 
 
-def _count_arriving(facts: Facts) -> int:
-    return 0 if facts.part("buyer").flag("existing_holder") else 1
-
-
 def _check_holders_of_record(facts: Facts) -> Iterator[Finding]:
     offering, limit = facts.part("offering"), facts.in_force(HOLDERS_OF_RECORD)
     if _is_out_of_12g(offering):
         return
-    after = int(facts.part("state").number("holders_of_record")) + _count_arriving(facts) - _count_leaving(facts)
+    after = int(facts.part("state").number("holders_of_record")) + count_arriving(facts) - count_leaving(facts)
     yield Note("after", after)
     if after > limit:
         yield _deny_if_counted(offering, "US_12G_2000", limit)
@@ -116,13 +105,13 @@ def _check_nonaccredited_holders(facts: Facts) -> Iterator[Finding]:
     offering, buyer = facts.part("offering"), facts.part("buyer")
     if _is_out_of_12g(offering) or (buyer.has("accredited") and buyer.flag("accredited")):
         return
-    after = int(facts.part("state").number("nonaccredited_holders")) + _count_arriving(facts)
-    if _count_leaving(facts) and not _may_be_accredited(facts.part("seller")):
+    after = int(facts.part("state").number("nonaccredited_holders")) + count_arriving(facts)
+    if count_leaving(facts) and not _may_be_accredited(facts.part("seller")):
         after -= 1
     yield Note("after", after)
     if after > NONACCREDITED_HOLDERS:
         buyer.flag("accredited")  # unknown, it may be what takes the buyer out of the count
-        if _count_leaving(facts):
+        if count_leaving(facts):
             facts.part("seller").flag("accredited")  # unknown, it may be what frees a place
         yield _deny_if_counted(offering, "US_12G_500_NONACC", NONACCREDITED_HOLDERS)
 
