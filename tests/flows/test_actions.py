@@ -4,15 +4,9 @@ from typing import Any
 
 import pytest
 
+from tests.actions_support import ACTIONS, CONTROL, DOCUMENT, NO_AFFILIATE, ONE, REG_D_CONVERTIBLE, ask
 from tests.deployment import Deployment
 from tests.gate_support import REG_D, Market, codes, open_market
-
-DOCUMENT = {"type": "court_order", "sha256": "9f" * 32, "authority": "District Court"}
-ONE = {"approver": "officer-1", "approved_at": "2026-11-23T10:00:00Z"}
-TWO = [ONE, ONE | {"approver": "officer-2"}]
-NOTHING = {"amount": "0", "currency": "USD"}
-CONTROL = {"control_agreement": True, "liquidation_route": "accredited_auction"}
-NO_AFFILIATE = {"seller": {"affiliate": False}, "general_solicitation": False}
 
 
 @pytest.fixture
@@ -21,15 +15,6 @@ async def market(deployment: Deployment) -> Market:
     for ref in ("alice", "bob"):
         await market.admit(ref)
     return market
-
-
-def ask(market: Market, action: str, seller: str | None, buyer: str | None, quantity: int, **more: Any) -> Any:
-    """Return a request; a document and two approvals come with the actions that rest on them."""
-    request = market.buy("", quantity, action=action, offering_id=None, price=NOTHING, **more)
-    if action in {"forced", "inheritance", "recovery"}:
-        request = {"document": DOCUMENT, "approvals": TWO} | request
-    named = {"seller": seller, "buyer": buyer}
-    return request | {role: {"investor_ref": ref} if ref else None for role, ref in named.items()}
 
 
 async def settle(market: Market, request: Any) -> dict[str, Any]:
@@ -312,7 +297,7 @@ async def test_a_conversion_keeps_the_dates_unless_more_is_paid(
     request = ask(market, "conversion", "alice", None, 60) | {"offering_id": "reg-s", "price": price}
     denied = await market.decide(request)
     assert codes(denied) == ["OFFERING_CLOSED"]
-    await market.put_offering("reg-d", REG_D | {"converts_to": ["reg-s"]})
+    await market.put_offering("reg-d", REG_D_CONVERTIBLE)
     decision = await settle(market, request)
     assert decision["offering_id"] == "reg-s"
     old, new = sorted(await lots_of(market, "alice"), key=lambda lot: str(lot["offering_id"]))
@@ -321,25 +306,13 @@ async def test_a_conversion_keeps_the_dates_unless_more_is_paid(
     assert (await holders(market), (await market.holders())["outstanding_quantity"]) == ((1, 0), "100")
 
 
-ENDING = [
-    ("pledge", "alice", "bank", {"trade": CONTROL}),
-    ("gift", "alice", "bob", {"trade": NO_AFFILIATE}),
-    ("redemption", "alice", None, {}),
-    ("forced", "alice", "bob", {}),
-    ("inheritance", "alice", "bob", {}),
-    ("recovery", "alice", "alice-2", {}),
-    ("distribution", None, "alice", {}),
-    ("conversion", "alice", None, {"offering_id": "reg-s"}),
-]
-
-
-@pytest.mark.parametrize(("action", "seller", "buyer", "more"), ENDING, ids=[each[0] for each in ENDING])
+@pytest.mark.parametrize(("action", "seller", "buyer", "more"), ACTIONS, ids=[each[0] for each in ACTIONS])
 async def test_voiding_and_expiring_give_everything_back(
     market: Market, action: str, seller: str | None, buyer: str | None, more: Any
 ) -> None:
     await market.admit("bank", purpose="us.reg_s")
     await market.admit("alice-2", sub="subject-alice")
-    await market.put_offering("reg-d", REG_D | {"converts_to": ["reg-s"]})
+    await market.put_offering("reg-d", REG_D_CONVERTIBLE)
     await market.put_security(issued_quantity="200")
     await market.open_lot("alice", 100)
     before = await lots_of(market, "alice"), await market.holders()

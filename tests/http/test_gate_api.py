@@ -80,7 +80,7 @@ async def test_two_to_the_63_is_only_too_much(market: Market) -> None:
         ({"seller": {"investor_ref": "bob"}}, "invalid_transfer"),
         ({"action": "secondary"}, "invalid_transfer"),
         ({"action": "secondary", "seller": {"investor_ref": "alice"}}, "invalid_transfer"),
-        ({"action": "pledge"}, "action_unsupported"),
+        ({"action": "pledge"}, "invalid_transfer"),
         ({"action": "steal"}, "invalid_input"),
         ({"trade_date": "2026-11-22"}, "trade_date_out_of_range"),
         ({"trade_date": "2026-11-24"}, "trade_date_out_of_range"),
