@@ -83,8 +83,11 @@ def if_assessed(way: Way) -> Way:
     def is_open(facts: Facts) -> bool:
         return all_hold(lambda: way.is_open(facts), lambda: facts.part("buyer").flag("suitability_done"))
 
-    name, value = way.parameter or ("", 0)
-    return Way(is_open, (*way.reads, "buyer.suitability_done"), (f"{name}_if_assessed", value))
+    return Way(is_open, (*way.reads, "buyer.suitability_done"), _name_condition(way, "if_assessed"))
+
+
+def _name_condition(way: Way, condition: str) -> tuple[str, int] | None:
+    return way.parameter and (f"{way.parameter[0]}_{condition}", way.parameter[1])
 
 
 def is_sophisticated(way: Way) -> Way:
@@ -93,8 +96,7 @@ def is_sophisticated(way: Way) -> Way:
     def is_open(facts: Facts) -> bool:
         return all_hold(lambda: way.is_open(facts), lambda: facts.part("buyer").flag("sophisticated"))
 
-    name, value = way.parameter or ("", 0)
-    return Way(is_open, (*way.reads, "buyer.sophisticated"), (f"{name}_if_sophisticated", value))
+    return Way(is_open, (*way.reads, "buyer.sophisticated"), _name_condition(way, "if_sophisticated"))
 
 
 def build_regime(

@@ -242,7 +242,13 @@ def test_a_missing_figure_on_which_the_answer_turns_is_named(test_id: str, figur
 @pytest.mark.parametrize(
     ("test_id", "before"),
     [
+        ("eu.pro.large_undertaking", date(2018, 1, 2)),
+        ("eu.pro.per_se", date(2018, 1, 2)),
         ("eu.pro.elective", date(2018, 1, 2)),
+        ("eu.ecspr.natural", date(2021, 11, 9)),
+        ("uk.fpo.soph", date(2005, 6, 30)),
+        ("uk.fpo50.cert", date(2005, 6, 30)),
+        ("uk.fpo49", date(2005, 6, 30)),
         ("eu.qi", date(2019, 7, 20)),
         ("eu.ecspr.legal", date(2021, 11, 9)),
         ("uk.fpo.hnw", date(2005, 6, 30)),
@@ -252,9 +258,11 @@ def test_a_missing_figure_on_which_the_answer_turns_is_named(test_id: str, figur
         ("ae.vara", date(2025, 6, 18)),
     ],
 )
-def test_a_test_has_no_answer_before_its_law(test_id: str, before: date) -> None:
+def test_a_test_answers_from_the_first_day_of_its_law(test_id: str, before: date) -> None:
     with pytest.raises(NoSuchComputationError):
         assess_investor(test_id, {}, on=before)
+    with pytest.raises(FigureMissingError):
+        assess_investor(test_id, {}, on=add_days(before, 1))
 
 
 def test_the_working_is_shown() -> None:
@@ -287,3 +295,21 @@ def test_rows_of_a_schedule_follow_each_other_without_gap_or_overlap() -> None:
             assert earlier.effective_to is not None
             assert add_days(earlier.effective_to, 1) == later.effective_from
         assert schedule.rows[-1].effective_to is None
+
+
+@pytest.mark.parametrize(
+    ("regime_id", "parameters"),
+    [
+        ("ch.finsa", {"pays_at_least": "100000", "persons_below": "500", "total_12m": "8000000"}),
+        (
+            "gi.eif",
+            {"pays_at_least": "100000", "pays_at_least_if_assessed": "50000", "net_worth_above": "1000000"},
+        ),
+        ("ae.vara", {"net_worth_at_least_if_assessed": "3500000"}),
+        ("ky.siba", {"pays_at_least_if_sophisticated": "100000", "net_worth_at_least": "800000"}),
+    ],
+)
+def test_ways_in_are_listed_with_their_lines(regime_id: str, parameters: dict[str, str]) -> None:
+    (rule,) = REGIMES[regime_id].rules
+    assert rule.parameters == parameters
+    assert len(set(rule.inputs)) == len(rule.inputs)
