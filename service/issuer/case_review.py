@@ -55,7 +55,7 @@ class Review:
         rule: Id of the test or limit.
         as_of: Civil date, ISO 8601.
         computed_limit: Decimal text; None for a test, or where there is no limit.
-        claims: What the credential will state because of this review.
+        claims: What the credential will state because of this review; empty if it did not pass.
     """
 
     rule: str
@@ -135,12 +135,13 @@ def _assess(test_id: str, figures: Mapping[str, Any], on: date) -> Review:
         checklist=test.evidence,
         figures=figures,
         computed_limit=None,
-        claims={
-            "jurisdiction": test.category.partition(".")[0].upper(),
-            "category": test.category,
-            "rules_version": given.rules_version,
-        },
+        claims=_state_category(test.category, given.rules_version) if given.qualifies else {},
     )
+
+
+def _state_category(category: str, rules_version: str) -> dict[str, str]:
+    jurisdiction = category.partition(".")[0].upper()
+    return {"jurisdiction": jurisdiction, "category": category, "rules_version": rules_version}
 
 
 def _compute(limit_id: str, chosen: str, figures: Mapping[str, Any], on: date) -> Review:
