@@ -6,6 +6,9 @@ says so and the reference has no opinion, rather than repeating somebody's guess
 """
 
 from tests.reference.evaluate import evaluate_reference
+from tests.reference.regimes import PRIMARY
 from tests.reference.verdict import Verdict
 
-__all__ = ["Verdict", "evaluate_reference"]
+COVERED_REGIMES = frozenset(PRIMARY)
+
+__all__ = ["COVERED_REGIMES", "Verdict", "evaluate_reference"]

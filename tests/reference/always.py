@@ -96,6 +96,8 @@ def check_owners_identified(facts: Facts, party: str) -> Finding:
     if regime is None:
         return _check_owners_without_regime(owners)
     for owner in owners:
+        if owner.get("identified"):
+            continue
         share = Decimal(str(member(owner, "pct")))
         if share == QUARTER and regime not in {"US", "HK", "UK"}:
             leave_open("whether exactly 25 % counts")

@@ -7,6 +7,8 @@ from tests.reference.facts import Facts, as_day, member
 from tests.reference.us_resale import has_enough
 from tests.reference.verdict import PASS, Finding, MissingFactError, any_route, deny, leave_open
 
+HK_LARGE = Decimal(500_000)
+HK_SMALL_OFFER = Decimal(5_000_000)
 SG_LARGE = Decimal(200_000)
 SG_PERSONAL_OFFERS = Decimal(5_000_000)
 LBN_FIRST = Decimal(250_000)
@@ -49,6 +51,42 @@ def check_hk_suitability(facts: Facts) -> Finding:
     return PASS if facts.flag("buyer.suitability_done") else deny("HK_SUITABILITY_MISSING")
 
 
+def check_hk_minimum(facts: Facts) -> Finding:
+    """Take HK$500,000 at least. Source: Cap. 32 Sch 17."""
+    _leave_professionals_open(facts)
+    return PASS if facts.amount >= HK_LARGE else Finding("deny")
+
+
+def check_hk_small_offer(facts: Facts) -> Finding:
+    """Stay within HK$5m. Source: Cap. 32 Sch 17."""
+    _leave_professionals_open(facts)
+    over = facts.number("state.consideration_12m") + facts.amount > HK_SMALL_OFFER
+    return Finding("deny") if over else PASS
+
+
+def check_hk_persons(facts: Facts) -> Finding:
+    """Offer to 50 persons at most. Source: Cap. 32 Sch 17.
+
+    Open question: a buyer who is counted already, and which of two counts it is.
+    """
+    _leave_professionals_open(facts)
+    if facts.optional("state.offerees") != facts.optional("state.offerees_12m"):
+        leave_open("which of two counts it is")
+    if facts.number("state.offerees") + 1 <= 50:
+        return PASS
+    if facts.flag("buyer.existing_holder"):
+        leave_open("whether this offeree is one more")
+    return Finding("deny")
+
+
+def _leave_professionals_open(facts: Facts) -> None:
+    """Open question: professional investors, who need no such rule; suitability for the others."""
+    if facts.optional("buyer.suitability_done") is not True:
+        leave_open("suitability where the public may be offered to")
+    if facts.optional("buyer.hk_pi") is not False:
+        leave_open("a professional investor in an offer that is open to others")
+
+
 def _is_sg_accredited(facts: Facts) -> bool:
     return str(facts.get("buyer.sg_class")) == "accredited" and facts.flag("buyer.sg_opt_in")
 
@@ -67,10 +105,23 @@ def _is_sg_institution(facts: Facts) -> bool:
 
 
 def check_sg_institutional_sale(facts: Facts) -> Finding:
-    """Sell to institutions only. Source: SFA s274."""
+    """Sell to institutions only. Source: SFA s274. Open question: relevant persons, whom s275 covers."""
+    _leave_relevant_persons_open(facts)
     if facts.optional("buyer.sg_class") is None and not facts.flag("buyer.institutional"):
         raise MissingFactError("buyer.sg_class")
     return PASS if _is_sg_institution(facts) else Finding("deny")
+
+
+def _leave_relevant_persons_open(facts: Facts) -> None:
+    routes = (lambda: _is_sg_accredited(facts), lambda: _is_sg_large(facts))
+    if facts.optional("buyer.sg_class") == "institutional":
+        return
+    try:
+        relevant = any_route(*routes)
+    except MissingFactError:
+        relevant = False
+    if relevant:
+        leave_open("a relevant person in an offer under another section")
 
 
 def check_sg_relevant_sale(facts: Facts) -> Finding:
@@ -78,15 +129,21 @@ def check_sg_relevant_sale(facts: Facts) -> Finding:
 
     Open question: an institution, whom s274 already covers.
     """
+    if facts.optional("buyer.sg_class") == "institutional" or facts.flag("buyer.institutional"):
+        leave_open("an institution in an offer under s275")
     if any_route(lambda: _is_sg_accredited(facts), lambda: _is_sg_large(facts)):
         return PASS
-    if any_route(lambda: _is_sg_institution(facts)):
-        leave_open("an institution in an offer under s275")
     return deny("SG_AI_NOT_OPTED_IN") if facts.get("buyer.sg_class") == "accredited" else Finding("deny")
 
 
 def check_sg_personal_offer(facts: Facts) -> Finding:
-    """Keep personal offers within S$5m over 12 months. Source: SFA s272A."""
+    """Keep personal offers within S$5m over 12 months. Source: SFA s272A.
+
+    Open question: those to whom ss274 and 275 allow any offer.
+    """
+    if facts.optional("buyer.sg_class") == "institutional" or facts.flag("buyer.institutional"):
+        leave_open("an institution in a personal offer")
+    _leave_relevant_persons_open(facts)
     over = facts.number("state.consideration_12m") + facts.amount > SG_PERSONAL_OFFERS
     return Finding("deny") if over else PASS
 
@@ -144,15 +201,16 @@ def check_lbn_debenture(facts: Facts) -> Finding:
 
     Open question: the other half of the paragraph, 50 persons, and an investor's later purchases.
     """
-    if facts.amount >= LBN_FIRST and facts.optional("buyer.first_time") is True:
-        return PASS
+    large = any_route(lambda: facts.amount >= LBN_FIRST, lambda: _lbn_open(facts))
+    return PASS if large else deny("LBN_250K_OR_50")
+
+
+def _lbn_open(facts: Facts) -> bool:
     if facts.optional("buyer.first_time") is not True:
         leave_open("later purchases of a debenture")
-    if facts.has("state.offerees") and facts.number("state.offerees") + 1 <= 50:
+    if facts.number("state.offerees") + 1 <= 50:
         leave_open("a debenture offered to 50 persons at most")
-    if not facts.has("state.offerees"):
-        raise MissingFactError("state.offerees")
-    return deny("LBN_250K_OR_50")
+    return False
 
 
 def check_lbn_persons(facts: Facts) -> Finding:

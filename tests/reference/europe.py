@@ -10,8 +10,9 @@ from tests.reference.verdict import PASS, Finding, MissingFactError, deny, leave
 EU_SMALL_SINCE = date(2026, 6, 5)
 EU_SMALL_MOST = Decimal(12_000_000)
 EU_LARGE = Decimal(100_000)
+ECSPR_CAP = Decimal(5_000_000)
+UK_LARGE = Decimal(50_000)
 UK_SMALL = Decimal(5_000_000)
-UK_POATR_SINCE = date(2026, 1, 19)
 EU_COUNTRIES = {"DE", "FR", "IE", "NL", "LU"}
 
 
@@ -68,16 +69,22 @@ def check_ecspr_standing(facts: Facts) -> Finding:
     """Ask a fresh approval of sophisticated investors, a fresh knowledge test of others. Source: arts 21, Annex II.
 
     Open question: a sophisticated investor whose approval lapsed but who passed the test; the test's second
-    anniversary; the issuer's cap of EUR 5m, which no worked scenario reads.
+    anniversary.
     """
-    if facts.has("state.consideration_12m"):
-        leave_open("the issuer's cap")
     if facts.flag("buyer.sophisticated"):
         return _check_approval(facts)
     tested = facts.day("buyer.knowledge_test_on")
     if tested > facts.today or facts.today == add_months(tested, 24):
         leave_open("a test after the trade, or two years ago to the day")
     return deny("EU_ECSPR_TEST_STALE") if facts.today > add_months(tested, 24) else PASS
+
+
+def check_ecspr_cap(facts: Facts) -> Finding:
+    """Keep the issuer's 12 months within EUR 5m, where a register says anything at all. Source: art 1(2)(c)."""
+    if not facts.has("state"):
+        return PASS
+    over = facts.number("state.consideration_12m") + facts.amount > ECSPR_CAP
+    return Finding("deny") if over else PASS
 
 
 def _check_approval(facts: Facts) -> Finding:
@@ -140,6 +147,15 @@ def check_uk_150(facts: Facts) -> Finding:
     return deny("UK_150_PERSONS")
 
 
+def check_uk_large(facts: Facts) -> Finding:
+    """Take GBP 50,000 at least. Open question: qualified investors, and holders who add to what they have."""
+    if facts.amount >= UK_LARGE:
+        return PASS
+    if facts.optional("buyer.uk_qi") is not False or facts.flag("buyer.existing_holder"):
+        leave_open("a smaller purchase by a qualified investor or a holder")
+    return Finding("deny")
+
+
 def check_uk_small(facts: Facts) -> Finding:
     """Stay within GBP 5m over 12 months. Open question: qualified investors, who need no such exemption."""
     if facts.number("state.consideration_12m") + facts.amount <= UK_SMALL:
@@ -147,10 +163,3 @@ def check_uk_small(facts: Facts) -> Finding:
     if facts.optional("buyer.uk_qi") is not False:
         leave_open("whether a qualified investor's purchase counts")
     return deny("UK_SMALL_OFFER_CAP")
-
-
-def check_uk_in_force(facts: Facts) -> Finding:
-    """Open question: the law before SI 2024/105 came into force."""
-    if facts.today < UK_POATR_SINCE:
-        leave_open("a trade before the regulations came into force")
-    return PASS

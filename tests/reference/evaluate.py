@@ -1,21 +1,26 @@
 """Which checks each action makes, and their sum."""
 
+from datetime import date
 from typing import Any
 
 from tests.reference import always, holder_caps, mechanics
 from tests.reference.facts import Facts
-from tests.reference.regimes import primary_checks, resale_checks
+from tests.reference.regimes import PRIMARY, primary_checks, resale_checks
 from tests.reference.verdict import Check, Finding, MissingFactError, OpenQuestionError, Verdict, combine, leave_open
 
 PARTIES = {"primary": ["buyer"], "redemption": ["seller"]}
 LIFE_EVENTS = {"forced", "inheritance", "recovery"}
 UNFIXED = {"release", "distribution", "conversion"}
+IN_FORCE_SINCE = {"eu.ecspr": date(2021, 11, 10)} | dict.fromkeys(
+    ("uk.poatr_qi", "uk.poatr_150", "uk.poatr_50k", "uk.poatr_small"), date(2026, 1, 19)
+)
 
 
 def evaluate_reference(given: dict[str, Any]) -> Verdict | None:
     """Judge one transfer.
 
-    Open question: release, distribution and conversion, whose facts the scenario format does not have.
+    Open question: release, distribution and conversion, whose facts the scenario format does not have; regimes of which
+    the book has no rules; and trades before a regime came into force.
 
     Args:
         given: ``given`` of a scenario of format 1, as written or as parsed.
@@ -24,7 +29,10 @@ def evaluate_reference(given: dict[str, Any]) -> Verdict | None:
         The verdict, or None where the book leaves it open.
     """
     facts = Facts(given)
-    if facts.action in UNFIXED:
+    if facts.action in UNFIXED or facts.regime not in PRIMARY:
+        return None
+    since = IN_FORCE_SINCE.get(facts.regime)
+    if since is not None and (not facts.has("date") or facts.today < since):
         return None
     return combine([*_party_checks(facts), *_mechanics(facts), *_caps(facts), *_regime(facts)])
 

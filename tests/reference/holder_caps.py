@@ -8,7 +8,8 @@ from tests.reference.verdict import PASS, Finding, MissingFactError, deny, leave
 OWNERS_AT_MOST = {"3c1": 100, "3c1_qvcf": 250}
 HOLDERS_AT_MOST = 1_999
 NON_ACCREDITED_AT_MOST = 499
-INVOLUNTARY = {"gift", "inheritance", "forced"}
+INVOLUNTARY = {"inheritance", "forced"}
+GIVEN_OR_INVOLUNTARY = INVOLUNTARY | {"gift"}  # the taker counts as the one they have it from
 
 
 def check_fund_owners(facts: Facts) -> Finding:
@@ -18,9 +19,9 @@ def check_fund_owners(facts: Facts) -> Finding:
     no US person (of an offshore fund only US owners count).
     """
     kind = facts.optional("offering.ica")
-    if kind not in OWNERS_AT_MOST or facts.action in INVOLUNTARY:
+    if kind not in OWNERS_AT_MOST:
         return PASS
-    added = _added_owners(facts) - _freed(facts)
+    added = 0 if facts.action in GIVEN_OR_INVOLUNTARY else _added_owners(facts) - _freed(facts)
     if not facts.has("state.beneficial_owners") and added <= 0:
         leave_open("an unknown count to which nobody is added")
     if facts.number("state.beneficial_owners") + added <= OWNERS_AT_MOST[str(kind)]:
@@ -48,7 +49,7 @@ def _freed(facts: Facts) -> int:
 
 def check_qualified_purchaser(facts: Facts) -> Finding:
     """Ask that every holder is a qualified purchaser. Source: 15 U.S.C. 80a-3(c)(7); 17 CFR 270.3c-6."""
-    if facts.optional("offering.ica") != "3c7" or facts.action in INVOLUNTARY or facts.flag("buyer.qp"):
+    if facts.optional("offering.ica") != "3c7" or facts.action in GIVEN_OR_INVOLUNTARY or facts.flag("buyer.qp"):
         return PASS
     if facts.optional("buyer.us_person") is False:
         leave_open("an offshore fund's foreign holder")
@@ -83,7 +84,7 @@ def _check_12g(facts: Facts, path: str, most: int, code: str, count_added: objec
         return PASS
     if least <= 0 < highest and (count is None or Decimal(str(count)) + least <= most):
         raise MissingFactError("whether accredited")
-    if highest <= 0 or facts.action in INVOLUNTARY - {"gift"}:
+    if highest <= 0 or facts.action in INVOLUNTARY:
         leave_open("a line already crossed, or a transfer that nobody chose")
     for needed in ("offering.total_assets", "offering.conditional_12g_exempt", path):
         facts.get(needed)

@@ -182,6 +182,18 @@ def draw_hk(choose: Choose, today: date, given: Given) -> None:
     }
 
 
+def draw_hk_offer(choose: Choose, today: date, given: Given) -> None:
+    draw_hk(choose, today, given)
+    given["buyer"]["hk_pi"] = mostly(choose, False, True)
+    given |= {"qty": pick(choose, 500, 499, 501, 10), "price": 1000}
+    offerees = around(choose, 49, 10)
+    given["state"] |= {
+        "offerees": offerees,
+        "offerees_12m": offerees,
+        "consideration_12m": 5_000_000 - given["qty"] * 1000 + pick(choose, 0, 1, -1, -100_000),
+    }
+
+
 def draw_sg(choose: Choose, today: date, given: Given) -> None:
     kind = pick(choose, "retail", "accredited", "institutional")
     given["buyer"] |= {
@@ -215,6 +227,7 @@ def draw_eu(choose: Choose, today: date, given: Given) -> None:
 
 def draw_ecspr(choose: Choose, today: date, given: Given) -> None:
     given |= {"qty": pick(choose, 999, 1_000, 1_001, 2_499, 2_500, 2_501), "price": 1}
+    given["state"]["consideration_12m"] = 5_000_000 - given["qty"] + mostly(choose, -100_000, 0, 1, -1)
     given["buyer"] |= {"net_worth": pick(choose, 18_000, 20_000, 50_000), "above_threshold_consent": flip(choose)}
     if flip(choose):
         given["buyer"] |= {"sophisticated": True, "sophisticated_approved_on": ago(choose, today, months=(24, 3))}
@@ -223,6 +236,8 @@ def draw_ecspr(choose: Choose, today: date, given: Given) -> None:
 
 
 def draw_uk(choose: Choose, today: date, given: Given) -> None:
+    if given["offering"]["regime"] == "uk.poatr_50k":
+        given |= {"qty": pick(choose, 50_000, 49_999, 50_001), "price": 1}
     fpo50a = given["offering"]["regime"] == "uk.fpo50a"
     given["buyer"] |= {
         "uk_qi": mostly(choose, False, True, weight=2),
@@ -256,6 +271,7 @@ DRAWS: dict[str, Draws] = {
     "eu.ecspr": draw_ecspr,
 }
 BY_JURISDICTION: dict[str, Draws] = {
+    "hk": draw_hk_offer,
     "sg": draw_sg,
     "eu": draw_eu,
     "uk": draw_uk,

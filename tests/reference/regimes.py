@@ -32,6 +32,9 @@ PRIMARY: dict[str, list[FactsCheck]] = {
     "us.reg_a_t2": [us_cf_rega.check_rega_cap, us_cf_rega.check_rega_limit],
     "us.reg_s": [us_reg_s.check_buyer_is_no_us_person, us_reg_s.check_buyer_is_offshore, us_reg_s.check_certificate],
     "hk.pi_only": [asia.check_hk_professional, asia.check_hk_evidence, asia.check_hk_suitability],
+    "hk.min_500k": [asia.check_hk_minimum],
+    "hk.small_offer": [asia.check_hk_small_offer],
+    "hk.50_persons": [asia.check_hk_persons],
     "sg.s272a": [asia.check_sg_personal_offer],
     "sg.s272b": [asia.check_sg_offerees],
     "sg.s274": [asia.check_sg_institutional_sale],
@@ -40,12 +43,13 @@ PRIMARY: dict[str, list[FactsCheck]] = {
     "eu.pr_150": [europe.check_eu_150],
     "eu.pr_small": [europe.check_eu_small],
     "eu.pr_100k": [europe.check_eu_large],
-    "eu.ecspr": [europe.check_ecspr_standing, europe.check_ecspr_consent],
+    "eu.ecspr": [europe.check_ecspr_cap, europe.check_ecspr_standing, europe.check_ecspr_consent],
     "uk.fpo48": [_fpo48],
     "uk.fpo50a": [_fpo50a],
-    "uk.poatr_qi": [europe.check_uk_in_force, europe.check_uk_qualified],
-    "uk.poatr_150": [europe.check_uk_in_force, europe.check_uk_150],
-    "uk.poatr_small": [europe.check_uk_in_force, europe.check_uk_small],
+    "uk.poatr_qi": [europe.check_uk_qualified],
+    "uk.poatr_150": [europe.check_uk_150],
+    "uk.poatr_50k": [europe.check_uk_large],
+    "uk.poatr_small": [europe.check_uk_small],
     "my.sophisticated": [asia.check_my_sophisticated],
     "lbn.debenture_250k": [asia.check_lbn_debenture],
     "lbn.private_50": [asia.check_lbn_persons],
@@ -64,7 +68,7 @@ RESALE: dict[str, list[FactsCheck]] = {
     "sg.s275": [asia.check_sg_resale],
     "my.sophisticated": PRIMARY["my.sophisticated"],
 }
-QUALIFIED_ABROAD = {"eu": europe.check_eu_qualified, "uk": europe.check_uk_qualified}
+QUALIFIED_ABROAD = {"eu": "buyer.eu_qi", "uk": "buyer.uk_qi"}
 
 
 def primary_checks(facts: Facts) -> list[Check]:
@@ -77,9 +81,10 @@ def resale_checks(facts: Facts) -> list[Check]:
     """Return the regime's own checks of a resale; a gift is judged as one, without consideration.
 
     Open question: resales where the book speaks of offers by the issuer only, unless the buyer is a qualified investor;
-    and gifts that would not pass as a sale, but for Regulation Crowdfunding, which forbids any transfer.
+    a gift for a price; and gifts that would not pass as a sale, but for Regulation Crowdfunding, which forbids any
+    transfer.
     """
-    if facts.action == "gift" and facts.regime != "us.reg_cf":
+    if facts.action == "gift":
         return [lambda: _judge_gift(facts)]
     return _sale_checks(facts)
 
@@ -91,15 +96,17 @@ def _sale_checks(facts: Facts) -> list[Check]:
 
 
 def _judge_gift(facts: Facts) -> Finding:
+    if facts.optional("price") != 0:
+        leave_open("a gift for a price")
     verdict = combine(_sale_checks(facts))
-    if verdict is None or verdict.outcome != "permit":
+    if verdict is None or (verdict.outcome != "permit" and facts.regime != "us.reg_cf"):
         leave_open("a gift that would not pass as a sale")
-    return Finding("permit")
+    return Finding(verdict.outcome, verdict.codes)
 
 
 def _judge_resale_of_an_exempt_offer(facts: Facts) -> Finding:
-    qualified = QUALIFIED_ABROAD.get(facts.regime.split(".")[0])
-    if qualified is None or qualified(facts).outcome != "permit":
+    sort = QUALIFIED_ABROAD.get(facts.regime.split(".")[0])
+    if sort is None or facts.optional(sort) is not True:
         leave_open("a resale where the book speaks of the issuer's offers only")
     return Finding("permit")
 

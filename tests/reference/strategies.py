@@ -42,17 +42,20 @@ def build_facts(choose: Choose, regime: str) -> Given:
         "date": today.isoformat(),
         "qty": pick(choose, 100, 10, 600, 110, 101, 700, 1),
         "price": pick(choose, 1, 10),
-        "buyer": _draw_party(choose, today) | {"id": "P1", "country": "DE"},
+        "buyer": _draw_party(choose, today) | {"id": "P1"},
         "seller": _draw_party(choose, today) | {"id": "P1", "lots": draw_lots(choose, today)},
         "trade": {},
         "state": {},
         "policy": pick(choose, *POLICIES),
     }
+    given["buyer"]["country"] = "US" if given["buyer"]["us_person"] else "DE"
     given["buyer"]["existing_holder"] = mostly(choose, False, True)
     draw_regime(choose, today, given)
     _draw_life_event(choose, given)
     _draw_caps(choose, given)
     given["offering"] |= mostly(choose, {}, *offering_blemishes(today), weight=2)
+    if action == "gift":
+        given["price"] = mostly(choose, 0, 1)
     if action == "primary":
         del given["seller"]
     if action == "redemption":

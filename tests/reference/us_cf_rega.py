@@ -57,6 +57,8 @@ def check_cf_limit(facts: Facts) -> Finding:
 def _cf_used(facts: Facts) -> Decimal:
     first = add_months(facts.today, -12)
     purchases = facts.get("buyer.cf_purchases")
+    if any(purchase.get("amount") is None for purchase in purchases):
+        leave_open("a purchase without an amount, which may be too old to matter")
     amounts = (member(p, "amount") for p in purchases if first <= as_day(member(p, "date")) <= facts.today)
     return sum((Decimal(str(amount)) for amount in amounts), Decimal(0))
 
@@ -122,11 +124,15 @@ def check_rega_cap(facts: Facts) -> Finding:
 
 
 def check_rega_limit(facts: Facts) -> Finding:
-    """Keep a non-accredited Tier 2 purchase within a tenth of income or net worth. Source: 230.251(d)(2)(i)(C)."""
+    """Keep a non-accredited Tier 2 purchase within a tenth of income or net worth. Source: 230.251(d)(2)(i)(C).
+
+    Open question: whether a figure may be asked for that could not change the answer.
+    """
     if facts.optional("buyer.accredited") is True:
         return PASS
     within = _fits(facts, lambda: facts.amount, lambda income, net_worth: max(income, net_worth) / 10)
     if within is True:
+        _leave_unneeded_figures_open(facts)
         return PASS
     if within is False and facts.flag("buyer.accredited"):
         return PASS
@@ -135,13 +141,19 @@ def check_rega_limit(facts: Facts) -> Finding:
     return deny("US_REGA_10PCT_LIMIT")
 
 
+def _leave_unneeded_figures_open(facts: Facts) -> None:
+    needed = ["buyer.accredited", "buyer.annual_income", "buyer.net_worth"]
+    if not facts.has("buyer.limit_at_least") and not all(facts.has(path) for path in needed):
+        leave_open("a figure that could not change the answer")
+
+
 def check_blue_sky(facts: Facts) -> Finding:
     """Ask that the buyer's state lets the security in, where federal law does not take that question away.
 
-    Open question: a buyer outside the US; an affiliate's shares.
+    Open question: a buyer who lives abroad or is no US person.
     """
-    if facts.optional("buyer.us_person") is False:
-        leave_open("state law for a buyer who is no US person")
+    if facts.optional("buyer.us_person") is False or facts.optional("buyer.country") not in {None, "US"}:
+        leave_open("state law for a buyer abroad")
     return PASS if facts.get("buyer.state") in facts.get("offering.blue_sky_ok_states") else deny("US_BLUE_SKY")
 
 

@@ -98,14 +98,19 @@ def _enough_is_held_long_enough(facts: Facts, *, affiliate: bool) -> bool:
     return has_enough(facts, free, doubtful, doubts[0] if doubts else None)
 
 
+def quantity_to_judge(facts: Facts) -> Decimal:
+    """Return what is asked; of a seller who holds less, all they hold, for the rest is refused for that reason."""
+    held = sum((Decimal(str(member(lot, "qty"))) for lot in facts.get("seller.lots")), Decimal(0))
+    return min(facts.number("qty"), held)
+
+
 def has_enough(facts: Facts, free: Decimal, doubtful: Decimal, doubt: Exception | None) -> bool:
-    """Compare free lots with what is asked; of a seller who holds less, with all they hold, for that is another reason.
+    """Compare free lots with what is asked.
 
     Raises:
         MissingFactError, OpenQuestionError: It is ``doubt`` that decides.
     """
-    held = sum((Decimal(str(member(lot, "qty"))) for lot in facts.get("seller.lots")), Decimal(0))
-    wanted = min(facts.number("qty"), held)
+    wanted = quantity_to_judge(facts)
     if doubt is not None and free < wanted <= free + doubtful:
         raise doubt
     return free >= wanted
@@ -152,7 +157,7 @@ def _within_volume(facts: Facts) -> bool:
 
     Open question: the day three months ago itself; debt, which may also sell a tenth of its tranche.
     """
-    asked = facts.number("qty")
+    asked = quantity_to_judge(facts)
     sales = facts.get("seller.affiliate_sales")
     since = add_months(facts.today, -3)
     days = [(as_day(member(sale, "date")), Decimal(str(member(sale, "qty")))) for sale in sales]
