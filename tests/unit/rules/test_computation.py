@@ -2,11 +2,12 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from service.rules.catalog import LIMITS, TESTS, describe_computation
+from service.rules.catalog import LIMITS, TESTS, describe_computation, list_rules
 from service.rules.computation import (
     ComputationFailedError,
     FigureMissingError,
@@ -15,7 +16,7 @@ from service.rules.computation import (
     compute_limit,
 )
 from service.rules.facts import InvalidFactsError
-from service.rules.law import CURRENT_LAW, RULES_VERSION, Law
+from service.rules.law import CURRENT_LAW, RULES_VERSION, Law, Schedule
 
 ON = date(2026, 11, 23)
 INCOME = {
@@ -31,6 +32,16 @@ WORTH = {
     "residence_debt": 400_000,
     "residence_debt_60d_ago": 250_000,
     "other_liabilities": 0,
+}
+LAST_DAYS_BEFORE = {
+    "1982-04-14": "us.ai.net_worth us.ai.insider us.ai.institution us.ai.private_bdc us.ai.entity_assets us.ai.trust "
+    "us.ai.all_owners",
+    "1988-04-18": "us.ai.income",
+    "1990-04-29": "us.qib",
+    "1990-05-01": "us.person.reg_s",
+    "1997-04-08": "us.qp.natural us.qp.family_company us.qp.trust us.qp.institution",
+    "2020-12-07": "us.ai.professional us.ai.knowledgeable_employee us.ai.family_client us.ai.other_entity "
+    "us.ai.family_office",
 }
 DATED = sorted(entry.id for entry in TESTS.values() if entry.effective_from)
 DATED_LIMITS = sorted(entry.id for entry in LIMITS.values() if entry.effective_from)
@@ -120,6 +131,33 @@ def test_a_missing_figure_is_named_if_the_answer_turns_on_it(
         assess_investor(test_id, figures, on=ON)
     assert caught.value.code == "input_missing"
     assert caught.value.detail == f"INPUT_MISSING: figures.{missing} is missing and the answer turns on it"
+
+
+@pytest.mark.parametrize(("day_before", "test_ids"), LAST_DAYS_BEFORE.items())
+def test_no_test_reaches_further_back_than_its_law(day_before: str, test_ids: str) -> None:
+    for test_id in test_ids.split():
+        with pytest.raises(NoSuchComputationError, match=f"^{test_id} was not in force on {day_before}$"):
+            assess_investor(test_id, {}, on=date.fromisoformat(day_before))
+
+
+def list_schedules() -> list[tuple[str, Schedule[Any]]]:
+    entries: list[Any] = [*TESTS.values(), *LIMITS.values(), *list_rules().values()]
+    return [
+        (f"{entry.id} {name}", value)
+        for entry in entries
+        for name, value in entry.parameters.items()
+        if isinstance(value, Schedule)
+    ]
+
+
+def test_thresholds_change_from_one_day_to_the_next() -> None:
+    schedules = list_schedules()
+    assert len(schedules) > 5
+    for name, schedule in schedules:
+        rows = [row for row in schedule.rows if row.pending is None]
+        for before, after in pairwise(rows):
+            assert before.effective_to, name
+            assert before.effective_to + timedelta(days=1) == after.effective_from, name
 
 
 @pytest.mark.parametrize("test_id", DATED)
