@@ -89,7 +89,7 @@ def _check_first_year(facts: Facts) -> Iterator[Finding]:
         raise missing
     yield AtMost(eligible)
     free_on = next(free_on for free_on, _ in days if sum(qty for day, qty in days if day <= free_on) >= wanted)
-    yield Deny("US_CF_RESALE_1Y", Remedy("wait_until", at=free_on), smaller_may_pass=eligible > 0)
+    yield Deny("US_CF_RESALE_1Y", Remedy("wait_until", at=free_on), smaller_may_pass=True)
 
 
 def _may_take_early(facts: Facts) -> bool:

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.rules import evaluate_transfer
+from service.rules.catalog import LIMITS, list_rules
 from service.rules.computation import FigureMissingError, NoSuchComputationError, compute_limit
 from service.rules.dates import add_months, first_day_outside
 from service.rules.decision import Evaluation, Reason, Remedy
-from service.rules.law import choose_law
+from service.rules.law import Schedule, choose_law
 from tests.unit.rules.support import facts_of
 
 days = st.dates(date(2019, 1, 1), date(2030, 12, 31))
@@ -20,6 +21,29 @@ days = st.dates(date(2019, 1, 1), date(2030, 12, 31))
 def reason_of(evaluation: Evaluation, code: str) -> Reason:
     (reason,) = [reason for reason in evaluation.reasons if reason.code == code]
     return reason
+
+
+US_TEXTS = [each for each in (*list_rules().values(), *LIMITS.values()) if each.id.startswith("us.")]
+SCHEDULES = {
+    f"{each.id} {name}": value
+    for each in US_TEXTS
+    for name, value in each.parameters.items()
+    if isinstance(value, Schedule)
+}
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULES))
+def test_each_row_ends_the_day_before_the_next_begins(name: str) -> None:
+    rows = [row for row in SCHEDULES[name].rows if row.pending is None]
+    for row, following in zip(rows, rows[1:], strict=False):
+        assert row.effective_to is not None
+        assert row.effective_to + timedelta(days=1) == following.effective_from
+    assert rows[-1].effective_to is None
+
+
+def test_an_unknown_issuance_is_named() -> None:
+    facts = facts_of("S-CF-51", seller__lots=[{"qty": 100, "lien": False}])
+    assert reason_of(evaluate_transfer(facts), "INPUT_MISSING").evidence["field"] == "seller.lots[0].issued_on"
 
 
 @given(days, st.sampled_from([3, 12]))
@@ -74,6 +98,8 @@ def test_a_crowdfunding_investor_waits_until_enough_purchases_are_a_year_old() -
     reason = reason_of(evaluation, "US_CF_INVESTOR_LIMIT")
     assert reason.remedy == Remedy("wait_until", at=date(2026, 3, 1))
     assert evaluation.max_quantity == 500
+    more = reason_of(evaluate_transfer({**facts, "qty": 3000}), "US_CF_INVESTOR_LIMIT")
+    assert more.remedy == Remedy("wait_until", at=date(2026, 6, 2))
     assert evaluate_transfer({**facts, "date": date(2026, 2, 28)}).outcome == "deny"
     assert evaluate_transfer({**facts, "date": date(2026, 3, 1)}).outcome == "permit"
 
@@ -140,6 +166,8 @@ def test_limits_show_their_working() -> None:
         "the lesser figure: 80,000 < 124,000 holds",
     )
     assert compute_limit("us.reg_cf", figures, on=date(2021, 3, 14)).computed == {"base": 80_000}
+    accredited = compute_limit("us.reg_cf", {"accredited": True}, on=date(2026, 6, 1))
+    assert accredited.explanation == ("accredited, and so without a limit: yes",)
     entity = compute_limit("us.reg_a_t2", {**figures, "entity": True}, on=date(2026, 6, 1))
     assert entity.explanation[-1] == "10% of the greater of revenue and net assets: 15,000.0"
     person = compute_limit("us.reg_a_t2", figures, on=date(2026, 6, 1))
