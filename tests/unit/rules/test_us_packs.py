@@ -1,6 +1,7 @@
 """What scenarios don't judge of the US packs: remedies, largest quantities, pending law, what the limits say."""
 
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -23,19 +24,21 @@ def reason_of(evaluation: Evaluation, code: str) -> Reason:
     return reason
 
 
-US_TEXTS = [each for each in (*list_rules().values(), *LIMITS.values()) if each.id.startswith("us.")]
+PARAMETERS = {rule.id: rule.parameters for rule in list_rules().values()} | {
+    limit.id: limit.parameters for limit in LIMITS.values()
+}
 SCHEDULES = {
-    f"{each.id} {name}": value
-    for each in US_TEXTS
-    for name, value in each.parameters.items()
-    if isinstance(value, Schedule)
+    f"{text_id} {name}": value
+    for text_id, parameters in PARAMETERS.items()
+    for name, value in parameters.items()
+    if text_id.startswith("us.") and isinstance(value, Schedule)
 }
 
 
 @pytest.mark.parametrize("name", sorted(SCHEDULES))
 def test_each_row_ends_the_day_before_the_next_begins(name: str) -> None:
     rows = [row for row in SCHEDULES[name].rows if row.pending is None]
-    for row, following in zip(rows, rows[1:], strict=False):
+    for row, following in pairwise(rows):
         assert row.effective_to is not None
         assert row.effective_to + timedelta(days=1) == following.effective_from
     assert rows[-1].effective_to is None
