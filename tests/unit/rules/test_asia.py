@@ -113,6 +113,7 @@ def test_who_has_not_opted_in_is_asked_to() -> None:
         ("S-SG-23", {"price": 2000}, 60),
         ("S-SG-46", {}, 100),  # what the small offer has left
         ("S-SG-47", {}, 100),
+        ("S-SG-47", {"price": 1, "qty": 100_001}, 100_000),
         ("S-SG-48", {}, 99),
         ("S-SG-47", {"state__consideration_12m": 5_000_001}, 0),
         ("S-SG-49", {}, None),
