@@ -14,6 +14,8 @@ from service.rules.computation import assess_investor, compute_limit, find_limit
 from service.rules.decision import Value
 
 QUALIFIED_INVESTOR, INVESTMENT_LIMIT = "qualified-investor", "investment-limit"
+_STATED_AS = {"LBN": "MY"}
+"""Labuan has rules of its own and is part of Malaysia."""
 
 
 class UnsuitableRuleError(InvalidInputError):
@@ -118,6 +120,16 @@ def read_review(data: bytes) -> Review:
     return Review(**json.loads(data))
 
 
+def state_category(category: str, rules_version: str) -> dict[str, str]:
+    """Return the claims by which a credential states a category."""
+    jurisdiction = category.partition(".")[0].upper()
+    return {
+        "jurisdiction": _STATED_AS.get(jurisdiction, jurisdiction),
+        "category": category,
+        "rules_version": rules_version,
+    }
+
+
 def _assess(test_id: str, figures: Mapping[str, Any], on: date) -> Review:
     test = find_test(test_id)
     if test.category is None:
@@ -135,13 +147,8 @@ def _assess(test_id: str, figures: Mapping[str, Any], on: date) -> Review:
         checklist=test.evidence,
         figures=figures,
         computed_limit=None,
-        claims=_state_category(test.category, given.rules_version) if given.qualifies else {},
+        claims=state_category(test.category, given.rules_version) if given.qualifies else {},
     )
-
-
-def _state_category(category: str, rules_version: str) -> dict[str, str]:
-    jurisdiction = category.partition(".")[0].upper()
-    return {"jurisdiction": jurisdiction, "category": category, "rules_version": rules_version}
 
 
 def _compute(limit_id: str, chosen: str, figures: Mapping[str, Any], on: date) -> Review:
