@@ -239,7 +239,7 @@ def _write_codes(counts: Counts) -> Iterator[str]:
 
 def _write_law() -> Iterator[str]:
     listed = list_all()
-    yield "## 9. Versions of the rules\n\nOlder ones stay evaluable: a bundle is replayed under the one that it names.\n"
+    yield "## 9. Versions of the rules\n\nOlder ones stay evaluable: a bundle is replayed under its own.\n"
     yield to_table(
         ("version", "adopted on", "rules", "regimes", "sha256"),
         [
