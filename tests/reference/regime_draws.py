@@ -136,7 +136,9 @@ def draw_reg_cf(choose: Choose, today: date, given: Given) -> None:
 
 
 def _draw_means(choose: Choose, *lines: int) -> dict[str, Any]:
-    means: dict[str, Any] = {"annual_income": around(choose, 0, *lines), "net_worth": around(choose, 0, *lines)}
+    line = pick(choose, *lines)
+    others = lines if flip(choose) else (line,)  # where both lie on one line, a single unit decides
+    means: dict[str, Any] = {"annual_income": around(choose, line), "net_worth": around(choose, *others)}
     if pick(choose, *range(6)) == 5:
         means["limit_at_least"] = around(choose, 2_500, 6_200, 12_400)
     return means
