@@ -257,6 +257,7 @@ LIMITS = (
         currency="EUR",
         figures={"net_worth": read_number},
         compute=_compute_warning_threshold,
+        evidence=("the investor's simulation of the ability to bear loss, at most a year old",),
         parameters={"floor": str(WARNING_FLOOR), "share_of_net_worth": str(WARNING_SHARE)},
         effective_from=APPLIES_FROM,
     ),

@@ -133,6 +133,7 @@ LIMITS = (
         },
         defaults={"accredited": False, "entity": False, "exchange_listed": False},
         compute=_compute_limit,
+        evidence=("the investor's representation of income or revenue, and of net worth or net assets",),
         parameters=INVESTOR_LIMIT.parameters,
         effective_from=IN_FORCE_FROM,
     ),

@@ -155,6 +155,7 @@ LIMITS = (
         figures={"accredited": read_flag, "annual_income": read_number, "joint": read_flag, "net_worth": read_number},
         defaults={"accredited": False},
         compute=_compute_limit,
+        evidence=("the investor's representation of income, net worth and purchases elsewhere in the last 12 months",),
         parameters=PARAMETERS,
         effective_from=IN_FORCE_FROM,
     ),
