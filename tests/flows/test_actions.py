@@ -342,3 +342,48 @@ async def test_a_mirror_that_is_too_old_decides_nothing(market: Market) -> None:
     stale = await market.decide(request)
     assert codes(stale) == ["STATE_STALE"]
     assert stale["reasons"][0]["evidence"] == {"state_age_hours": "1.001", "limit": "1"}
+
+
+@pytest.mark.parametrize(
+    ("action", "seller", "buyer", "more"),
+    [
+        ("release", "alice", "bank", {"document": DOCUMENT}),
+        ("liquidation", "bank", "bob", {"trade": NO_AFFILIATE}),
+    ],
+)
+async def test_voiding_leaves_a_lien_as_it_was(market: Market, action: str, seller: str, buyer: str, more: Any) -> None:
+    await market.admit("bank")
+    await market.open_lot("alice", 100)
+    await pledge(market, 100, recourse=True)
+    before = await lots_of(market, "alice"), await market.holders()
+    request = ask(market, action, seller, buyer, 70) | more
+    held = await market.decide(request)
+    assert held["outcome"] == "permit", codes(held)
+    too_much = await market.decide(request | {"quantity": "31"})
+    assert (codes(too_much), too_much["max_permitted_quantity"]) == (["INSUFFICIENT_BALANCE"], "30")
+    assert (await market.void(held)).status_code == 200
+    assert (await lots_of(market, "alice"), await market.holders()) == before
+    await settle(market, request)
+    left = {"liquidation": [("30", True)], "release": [("30", True), ("70", False)]}
+    assert sorted((lot["quantity"], lot["lien"] is not None) for lot in await lots_of(market, "alice")) == left[action]
+
+
+async def test_settling_checks_again_who_is_no_party_of_the_request_too(market: Market) -> None:
+    await market.admit("bank")
+    await market.open_lot("alice", 100)
+    await pledge(market, 100, recourse=True)
+    held = await market.decide(ask(market, "liquidation", "bank", "bob", 100, trade=NO_AFFILIATE))
+    await market.screen("alice", "hit")
+    refused = await market.settle(held)
+    assert (refused.status_code, refused.json()["code"]) == (409, "settlement_refused")
+    assert [each["code"] for each in refused.json()["errors"]] == ["SANCTIONS_HIT"]
+    assert await market.positions() == {"alice": "100"}
+
+
+async def test_whether_a_taker_holds_only_is_decided_when_it_gets_the_lots(market: Market) -> None:
+    await market.open_lot("alice", 100)
+    held = await market.decide(ask(market, "forced", "alice", "bob", 100))
+    assert held["obligations"] == []
+    await market.scene.accreditor.set_status(2, 1)  # 0 is the scene's own wallet, 1 is alice
+    assert (await market.settle(held)).status_code == 200
+    assert [lot["hold_only"] for lot in await lots_of(market, "bob")] == [True]
