@@ -69,15 +69,14 @@ def read_idempotency_key(request: Request) -> str | None:
     return key
 
 
-def hash_request(method: str, path: str, body: Any) -> str:
-    """Return the digest that two requests share exactly if they ask for the same."""
-    canonical = json.dumps([method, path, body], sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+async def _digest_of(context: Context, request: Request) -> str:
+    """Return the keyed digest that two requests share exactly if they ask for the same.
 
-
-async def _hash_of(request: Request) -> str:
+    Bodies hold birth dates and amounts, which would be guessed from a plain hash.
+    """
     body = await request.json() if await request.body() else None
-    return hash_request(request.method, request.url.path, body)
+    canonical = json.dumps([request.method, request.url.path, body], sort_keys=True, separators=(",", ":"), default=str)
+    return context.signer.authenticate(canonical.encode(), purpose=_SEAL).hex()
 
 
 def _render(status: int, body: str, *, replayed: bool = False) -> Response:
@@ -124,7 +123,7 @@ async def answer_once(context: Context, request: Request, caller: Caller, handle
 
 
 async def _answer_with_key(context: Context, request: Request, caller: Caller, handler: Handler, key: str) -> Response:
-    digest = await _hash_of(request)
+    digest = await _digest_of(context, request)
     database = context.database
     async with (
         database.transaction() as session,

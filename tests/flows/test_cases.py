@@ -1,6 +1,7 @@
 """The review queue from figures to credential, on both kinds of database."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -12,8 +13,8 @@ from sqlmodel import SQLModel, col, select
 from service.credentials.jose import load_key
 from service.credentials.sd_jwt import verify_sd_jwt_vc
 from service.rules import RULES_VERSION
-from service.storage.tables import AuditEntry, CredentialOffer, ReviewCase
-from tests.case_support import CLAIMS, INCOME, Desk, open_desks
+from service.storage.tables import AuditEntry, CredentialOffer, IdempotencyRecord, ReviewCase
+from tests.case_support import CLAIMS, INCOME, REVIEW, Desk, open_desks
 from tests.deployment import Deployment
 from tests.issuing_support import Wallet, issuer_path
 
@@ -64,6 +65,18 @@ async def test_from_figures_to_a_credential_without_them(deployment: Deployment,
     for place in (str(claims), await dump(deployment)):
         assert "us.ai.income" in place
         assert not [figure for figure in FIGURES if figure in place]
+
+
+async def test_figures_cannot_be_guessed_from_the_digest_of_a_request(
+    deployment: Deployment, desks: tuple[Desk, Desk]
+) -> None:
+    path, headers = f"cases/{await desks[0].open()}/review", {"Idempotency-Key": "once"}
+    answers = [await desks[0].call("POST", path, json=REVIEW, headers=headers) for _ in range(2)]
+    assert [answer.headers.get("idempotency-replayed") for answer in answers] == [None, "true"]
+    canonical = json.dumps(["POST", f"/v1/{path}", REVIEW], sort_keys=True, separators=(",", ":"))
+    async with deployment.context.database.reading() as session:
+        kept = (await session.exec(select(IdempotencyRecord))).one()
+    assert kept.request_sha256 != hashlib.sha256(canonical.encode()).hexdigest()
 
 
 async def test_the_reason_of_a_refusal_is_sealed_too(deployment: Deployment, desks: tuple[Desk, Desk]) -> None:
