@@ -3,15 +3,16 @@
 Every function expects the security's head row to be locked, or its changes to be thrown away.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import tuple_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.gate.counts import LIMITS, Category, Counts, count, read_counts, shift_counts
-from service.gate.register import Holder, list_lots, sum_position
+from service.gate.register import Holder, list_lots
 from service.gate.securities import find_security, read_security_terms
 from service.storage.tables import HolderCount, Reservation, Security
 
@@ -19,7 +20,11 @@ from service.storage.tables import HolderCount, Reservation, Security
 async def find_count(session: AsyncSession, head: Security, holder: Holder) -> HolderCount:
     """Return the row of an investor; a new one, not yet part of the session, for whom there is none."""
     key = (head.org_id, head.id, holder.org_id, holder.investor_ref)
-    return await session.get(HolderCount, key) or HolderCount(
+    return await session.get(HolderCount, key) or _begin_count(head, holder)
+
+
+def _begin_count(head: Security, holder: Holder) -> HolderCount:
+    return HolderCount(
         org_id=head.org_id, security_id=head.id, holder_org_id=holder.org_id, investor_ref=holder.investor_ref
     )
 
@@ -101,24 +106,37 @@ async def _find_other_owner_slots(session: AsyncSession, row: HolderCount, endin
 
 
 async def recount(
-    session: AsyncSession, head: Security, holders: Iterable[Holder], *, taker: Holder | None, category: Category
+    session: AsyncSession, head: Security, holders: Collection[Holder], *, acquired: Mapping[Holder, Category]
 ) -> Counts:
     """Add up the lots of investors again; return by how much the security's counters change.
 
     Args:
-        taker: The one of them who acquired, and now counts as ``category``.
+        acquired: Those of them who acquired, and what they count as from now on.
     """
+    rows = await _list_counts(session, head, holders)
+    positions = dict.fromkeys(holders, 0)
+    for lot in await list_lots(session, head, *holders) if holders else ():
+        positions[Holder(lot.holder_org_id, lot.investor_ref)] += lot.quantity
     change = Counts()
-    for holder in holders:
-        lots = await list_lots(session, head, holder)
-        row = await find_count(session, head, holder)
+    for holder, quantity in positions.items():
+        row = rows.get(holder) or _begin_count(head, holder)
         before = count(row)
-        row.quantity = sum_position(lots)
-        if holder == taker:
-            row.accredited, row.owners = category.accredited, category.owners
+        row.quantity = quantity
+        if holder in acquired:
+            row.accredited, row.owners = acquired[holder].accredited, acquired[holder].owners
         session.add(row)
         change += count(row) - before
     return change
+
+
+async def _list_counts(session: AsyncSession, head: Security, holders: Collection[Holder]) -> dict[Holder, HolderCount]:
+    key = tuple_(col(HolderCount.holder_org_id), col(HolderCount.investor_ref))
+    query = select(HolderCount).where(
+        HolderCount.org_id == head.org_id,
+        HolderCount.security_id == head.id,
+        key.in_([(holder.org_id, holder.investor_ref) for holder in holders]),
+    )
+    return {Holder(row.holder_org_id, row.investor_ref): row for row in (await session.exec(query)).all()}
 
 
 def _find_taker(reservation: Reservation) -> Holder | None:

@@ -10,12 +10,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import InvalidInputError
 from service.gate.counters import recount
-from service.gate.counts import Category, Counts, shift_counts
+from service.gate.counts import Category, shift_counts
 from service.gate.purchases import add_offeree, book_sale
 from service.gate.register import Holder, describe_lot
 from service.gate.securities import find_security, list_offering_heads, list_offerings, read_security_terms
 from service.gate.security_models import OpeningLot
-from service.gate.windows import MONTHS, counts_offerees, keeps_purchases
+from service.gate.windows import MONTHS, counts_offerees, keeps_purchases, lock_issuers
 from service.rules.dates import add_months
 from service.storage.audit import append_audit_entry
 from service.storage.ids import new_id
@@ -109,12 +109,10 @@ def _open_lot(security: Security, lot: OpeningLot, now: datetime) -> Lot:
 
 async def _count_holders(session: AsyncSession, security: Security, lots: Sequence[OpeningLot]) -> None:
     """Count the holders; the register is the registrar's word, so the issuer's caps give way to it."""
-    change = Counts()
-    for ref, lot in {lot.investor_ref: lot for lot in lots}.items():
-        holder = Holder(security.org_id, ref)
-        category = Category(accredited=lot.accredited, owners=lot.beneficial_owners)
-        change += await recount(session, security, [holder], taker=holder, category=category)
-    shift_counts(security, change, may_exceed=True)
+    acquired = {
+        Holder(security.org_id, lot.investor_ref): Category(lot.accredited, lot.beneficial_owners) for lot in lots
+    }
+    shift_counts(security, await recount(session, security, acquired, acquired=acquired), may_exceed=True)
 
 
 async def _remember_sales(
@@ -129,6 +127,7 @@ async def _remember_sales(
     terms = await read_security_terms(session, security)
     offerings = {each["id"]: each for each in await list_offerings(session, security.org_id, security.id)}
     heads = {each.id: each for each in await list_offering_heads(session, security.org_id, security.id)}
+    await lock_issuers(session, security.org_id, {each["issuer"] or terms["issuer"] for each in offerings.values()})
     for lot, row in entered:
         if lot.from_ != FROM_ISSUER:
             continue

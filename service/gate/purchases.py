@@ -132,7 +132,7 @@ async def settle_sale(session: AsyncSession, org_id: str, transfer: Transfer) ->
 async def book_sale(session: AsyncSession, purchase: Purchase) -> None:
     """Add a settled sale to its day."""
     key = (purchase.org_id, purchase.issuer, purchase.regime, purchase.currency, purchase.bought_on)
-    day = await session.get(DailySales, key, populate_existing=True) or DailySales(
+    day = await session.get(DailySales, key) or DailySales(
         org_id=purchase.org_id,
         issuer=purchase.issuer,
         regime=purchase.regime,

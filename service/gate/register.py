@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import tuple_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -20,11 +21,14 @@ class Holder:
     investor_ref: str
 
 
-async def list_lots(session: AsyncSession, security: Security, holder: Holder | None = None) -> Sequence[Lot]:
-    """Return the lots of a security, or of one holder, in the order in which they are sold: first in, first out."""
+async def list_lots(session: AsyncSession, security: Security, *holders: Holder) -> Sequence[Lot]:
+    """Return the lots of a security, or only of some holders, in the order in which they are sold: first in, first
+    out.
+    """
     query = select(Lot).where(Lot.org_id == security.org_id, Lot.security_id == security.id)
-    if holder is not None:
-        query = query.where(Lot.holder_org_id == holder.org_id, Lot.investor_ref == holder.investor_ref)
+    if holders:
+        key = tuple_(col(Lot.holder_org_id), col(Lot.investor_ref))
+        query = query.where(key.in_([(holder.org_id, holder.investor_ref) for holder in holders]))
     rows = (await session.exec(query.order_by(col(Lot.acquired_on), col(Lot.id)))).all()
     return [row for row in rows if row.quantity > 0]
 

@@ -162,7 +162,7 @@ async def settle(
         await settle_sale(session, head.org_id, transfer)
     change = await _close(session, head, reservation, ending)
     changed = {Holder(part.lot.holder_org_id, part.lot.investor_ref) for part in parts} | ({taker} if taker else set())
-    change += await recount(session, head, changed, taker=taker, category=category)
+    change += await recount(session, head, changed, acquired={taker: category} if taker else {})
     shift_counts(head, change, may_exceed=transfer.action in UNWILLED)
 
 

@@ -36,6 +36,8 @@ AGGREGATED = MappingProxyType(
     }
 )
 """Regimes whose sales count together; others count alone."""
+_LOOK_BACK = MappingProxyType({"jp.private": 3})
+"""Months over which a regime counts offerees where others count the whole offering. Source: FIEA art 2(3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,8 @@ async def read_windows(
         if list_window_facts(each["regime"])
     ]
     if decides and of_offerings:
-        await lock_windows(session, window.org_id, {each.issuer for each in of_offerings}, window.buyer)
+        await lock_issuers(session, window.org_id, {each.issuer for each in of_offerings})
+        await _lock(session, [f"buyer {window.buyer}"])  # who may buy of several issuers
     return {each.offering_id: await read_window_facts(session, each) for each in of_offerings}
 
 
@@ -116,17 +119,19 @@ async def read_window_facts(session: AsyncSession, window: Window) -> dict[str, 
     return {path: value for path, value in found.items() if value is not None}
 
 
-async def lock_windows(session: AsyncSession, org_id: str, issuers: Iterable[str], buyer: Holder) -> None:
-    """Let decisions about the same issuer, and about the same buyer, follow one another, in one fixed order.
+async def lock_issuers(session: AsyncSession, org_id: str, issuers: Iterable[str]) -> None:
+    """Let everything about the same issuer's sales follow one another: the row of one security does not do that."""
+    await _lock(session, [f"issuer {org_id} {issuer}" for issuer in sorted(issuers)])
 
-    The row of one security does not do that: an issuer may have several, and a buyer buys of several issuers. SQLite
-    has one writer anyway.
-    """
+
+async def _lock(session: AsyncSession, scopes: Iterable[str]) -> None:
+    """Wait for every scope, in this order, and keep it until the transaction ends. SQLite has one writer anyway."""
     if session.get_bind().dialect.name == "sqlite":
         return
-    for scope in (*(f"issuer {org_id} {issuer}" for issuer in sorted(issuers)), f"buyer {buyer}"):
+    connection = await session.connection()
+    for scope in scopes:
         key = int.from_bytes(hashlib.sha256(scope.encode()).digest()[:8], "big", signed=True)
-        await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
 async def _sum_own_regime(session: AsyncSession, window: Window) -> Decimal | None:
@@ -215,12 +220,19 @@ def _of_offering(window: Window) -> tuple[ColumnElement[bool], ...]:
 
 
 async def _count_offerees(session: AsyncSession, window: Window) -> int:
+    months = _LOOK_BACK.get(window.regime)
+    if months is not None:
+        return await _count_persons_since(session, window, add_months(window.on, -months))
     return len(await _list_offerees(session, window, *_of_offering(window)))
 
 
 async def _count_offerees_12m(session: AsyncSession, window: Window) -> int:
+    return await _count_persons_since(session, window, window.first)
+
+
+async def _count_persons_since(session: AsyncSession, window: Window, first: date) -> int:
     """Count persons over all offerings of the issuer under the regime: closely related offers are one."""
-    rows = await _list_offerees(session, window, col(Offeree.offered_on) >= window.first)
+    rows = await _list_offerees(session, window, col(Offeree.offered_on) >= first)
     return len({(row.offeree_org_id, row.investor_ref) for row in rows})
 
 

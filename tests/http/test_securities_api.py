@@ -7,6 +7,8 @@ import pytest
 from tests.deployment import Deployment
 from tests.gate_support import REG_D, SECURITY, Market, open_market
 
+CAPS = {"holders": None, "nonaccredited_holders": None, "beneficial_owners": None}
+
 
 @pytest.fixture
 async def market(sqlite_deployment: Deployment) -> Market:
@@ -21,7 +23,7 @@ async def test_a_change_makes_a_version_and_the_same_terms_do_not(market: Market
     assert [each.status_code for each in (made, same, changed)] == [201, 200, 200]
     assert [each.json()["version"] for each in (made, same, changed)] == [1, 1, 2]
     assert await market.read(path) == changed.json()
-    defaults = {"unit_decimals": 0, "settle_within": 60, "caps": {"holders": None}, "countries_allowed": None}
+    defaults = {"unit_decimals": 0, "settle_within": 60, "caps": CAPS, "countries_allowed": None}
     assert made.json() | defaults == made.json()
     listed = await market.read("/v1/securities?limit=1")
     assert ([each["id"] for each in listed["data"]], listed["next"]) == (["bond"], "bond")
