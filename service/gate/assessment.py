@@ -1,6 +1,5 @@
 """Read everything that a decision depends on, and evaluate it. Deciding, previewing and settling share this."""
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -13,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.errors import InvalidInputError, NotFoundError
 from service.gate.counters import CountedParties, read_counted
 from service.gate.counts import Category, Counts, Slots, claim_slots, count, read_category
-from service.gate.effects import ADDS_QUANTITY, list_parents, spread
+from service.gate.effects import ADDS_QUANTITY
 from service.gate.fact_sheet import encode_facts
 from service.gate.facts import AffiliateSale, TransferCase, build_facts, zone_of
 from service.gate.held_credentials import HeldCredential
@@ -24,6 +23,7 @@ from service.gate.party_facts import Party, read_residence
 from service.gate.register import Holder
 from service.gate.register_facts import RegisterState
 from service.gate.securities import Access, describe_security, list_offerings
+from service.gate.shares import Share, split_by_offering, take
 from service.gate.transfer_models import PartyRef, TransferRequest
 from service.gate.verdict import SEVERITY, Verdict, describe_tried, evaluate_encoded
 from service.gate.windows import Window, read_windows
@@ -297,7 +297,7 @@ def _choose_assessment(inputs: _Inputs) -> Assessment:
     """Choose the offering: for a primary sale the first open one that passes, else the one that each lot follows."""
     request = inputs.inquiry.request
     if request.action != "primary":
-        return _evaluate(inputs, _split_by_offering(inputs))
+        return _evaluate(inputs, split_by_offering(request, inputs.holdings, inputs.offerings))
     candidates = [each for each in inputs.offerings if each["state"] == "open"] or inputs.offerings[:1]
     return _choose_offering([_evaluate(inputs, [(offering, int(request.quantity), ())]) for offering in candidates])
 
@@ -312,43 +312,7 @@ def _choose_offering(tried: Sequence[Assessment]) -> Assessment:
     )
 
 
-_Share = tuple[Mapping[str, Any], int, Sequence[LotPart]]
-
-
-def _split_by_offering(inputs: _Inputs) -> list[_Share]:
-    """Split the quantity over the free lots, longest held first; what is lacking stays with the first share."""
-    if inputs.inquiry.request.action == "distribution":
-        return _split_distribution(inputs)
-    known = {each["id"]: each for each in inputs.offerings}
-    free: dict[str, list[LotPart]] = defaultdict(list)
-    shares: dict[str, int] = defaultdict(int)
-    left = int(inputs.inquiry.request.quantity)
-    for part in inputs.holdings.free:
-        if part.lot.offering_id in known:
-            free[part.lot.offering_id].append(part)
-            taken = min(part.quantity, left)
-            left -= taken
-            if taken:
-                shares[part.lot.offering_id] += taken
-    if not shares:
-        return [(inputs.offerings[0], left, ())]
-    shares[next(iter(shares))] += left
-    return [(known[offering_id], share, free[offering_id]) for offering_id, share in shares.items()]
-
-
-def _split_distribution(inputs: _Inputs) -> list[_Share]:
-    """Split the quantity over the offerings of the lots on which it is distributed."""
-    request, shares = inputs.inquiry.request, defaultdict[str, int](int)
-    parents = list_parents(inputs.holdings.taker_lots, request.offering_id)
-    for part in spread(parents, int(request.quantity)):
-        shares[part.lot.offering_id] += part.quantity
-    known = {each["id"]: each for each in inputs.offerings}
-    return [(known[offering_id], share, ()) for offering_id, share in shares.items()] or [
-        (inputs.offerings[0], int(request.quantity), ())
-    ]
-
-
-def _evaluate(inputs: _Inputs, shares: Sequence[_Share]) -> Assessment:
+def _evaluate(inputs: _Inputs, shares: Sequence[Share]) -> Assessment:
     parts = [_build_part(inputs, offering, quantity, lots) for offering, quantity, lots in shares]
     category, slots = _claim(inputs, parts[0].facts)
     return Assessment(
@@ -385,7 +349,7 @@ def _build_part(inputs: _Inputs, offering: Mapping[str, Any], quantity: int, lot
     sheet = build_facts(case)
     for path, value in inputs.assumed.items():
         sheet.put(path, value, {"kind": "assumed"})
-    return Part(offering, encode_facts(sheet.values), sheet.sources, _take(lots, quantity))
+    return Part(offering, encode_facts(sheet.values), sheet.sources, take(lots, quantity))
 
 
 def _add_other_parts(inputs: _Inputs, quantity: int) -> Sequence[AffiliateSale]:
@@ -426,16 +390,6 @@ def _claim(inputs: _Inputs, facts: Mapping[str, Any]) -> tuple[Category, Slots]:
         category = Category(owner.accredited, owner.owners)  # the same subject under another ref
     exits = facts.get("seller", {}).get("exits") is True
     return category, claim_slots(category, leaving=owner if exits else None)
-
-
-def _take(lots: Sequence[LotPart], quantity: int) -> list[LotPart]:
-    taken = []
-    for part in lots:
-        share = min(part.quantity, quantity)
-        if share:
-            taken.append(LotPart(part.lot, share))
-            quantity -= share
-    return taken
 
 
 def _is_licensed(inputs: _Inputs, regime: str) -> bool:
