@@ -159,6 +159,19 @@ def test_the_pending_law_lets_a_venture_capital_fund_have_500_owners() -> None:
     assert evaluate_transfer(facts_of("S-HOLD-02"), assumed).outcome == "deny"
 
 
+@pytest.mark.parametrize(
+    ("day", "name", "most"),
+    [
+        (date(2018, 5, 24), "2026.11.1", 10_000_000),
+        (date(2024, 9, 29), "2026.11.1", 10_000_000),
+        (date(2024, 9, 30), "2026.11.1", 12_000_000),
+        (date(2024, 9, 30), "2026.11.1+LW-US-INVEST", 50_000_000),
+    ],
+)
+def test_what_the_statement_of_a_venture_capital_fund_means(day: date, name: str, most: int) -> None:
+    assert SCHEDULES["us.3c1.owners 3c1_qvcf.capital"].on(day, choose_law(name)) == most
+
+
 def test_limits_show_their_working() -> None:
     figures = {"annual_income": 150_000, "net_worth": 80_000}
     result = compute_limit("us.reg_cf", figures, on=date(2026, 6, 1))
