@@ -117,6 +117,8 @@ def _put_transfer(sheet: FactSheet, case: TransferCase) -> None:
         sheet.put_present("doc", request.document.model_dump(include={"type", "sha256"}), asked)
     for name in _TRADE_FALSE_UNLESS_SAID:
         sheet.put(f"trade.{name}", False, {"kind": "request", "detail": "not asserted"})
+    if "liquidation_route" in request.trade.model_fields_set:
+        sheet.put("trade.liquidation_route", None, asked)  # null says that none is shown
     sheet.put_present("trade", request.trade.model_dump(exclude={"buyer", "seller"}), asked)
 
 
