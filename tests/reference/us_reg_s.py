@@ -75,7 +75,10 @@ def _raise_if_one_denies(facts: Facts, missing: MissingFactError) -> None:
 
 
 def _is_inside(facts: Facts) -> bool:
-    """Tell whether the trade falls in the distribution compliance period. Source: 230.902(f), 903(b)."""
+    """Tell whether the trade falls in the distribution compliance period. Source: 230.902(f), 903(b).
+
+    Open question: whether debt or equity must be said once the longest period is over.
+    """
     category = facts.number("offering.category")
     if category == 1:
         return False
@@ -87,6 +90,8 @@ def _is_inside(facts: Facts) -> bool:
     if category == 2:
         return False
     if facts.today > add_months(start, 12):
+        if not facts.has("offering.security"):
+            leave_open("a kind of security that could not change the answer")
         return False
     return facts.get("offering.security") == "equity" and facts.today <= _last_day_of_equity(facts, start)
 
