@@ -65,7 +65,8 @@ def evaluate_transfer(facts: Mapping[str, Any], law: Law = CURRENT_LAW) -> Evalu
 
 
 def _run_rules(regime: Regime, action: str, facts: Facts, tally: "_Tally") -> None:
-    day, parties = facts.day("date"), tuple(iterate_parties(facts))
+    day = facts.day("date")
+    parties = [(role, party, is_unwilling(role, action)) for role, party in iterate_parties(facts)]
     if not regime.is_in_force(day):
         tally.take(_USABLE, None, _fail(regime.id, "not in force on this date"), {})
     rules = _select_rules(regime.id, action, facts.law, day)
@@ -73,8 +74,8 @@ def _run_rules(regime: Regime, action: str, facts: Facts, tally: "_Tally") -> No
         if rule.check:
             _run_check(regime, rule, None, None, facts, tally)
             continue
-        for role, party in parties:
-            if rule.binds_unwilling or not is_unwilling(role, action):
+        for role, party, unwilling in parties:
+            if rule.binds_unwilling or not unwilling:
                 _run_check(regime, rule, role, party, facts, tally)
     if tally.outcome != "deny" and (regime.confidence == "L" or any(rule.confidence == "L" for rule in rules)):
         tally.take(_USABLE, None, Review("RULE_UNCONFIRMED", Remedy("none")), {})
@@ -139,7 +140,8 @@ def _run_check(
         tally.take(rule, role, Deny("INPUT_MISSING", _remedy_missing(error.path, facts), {"field": error.path}), notes)
     except Exception as error:  # a rule's defect must deny this transfer, not stop every other decision
         tally.take(rule, role, _fail(rule.id, type(error).__name__), notes)
-    tally.computed.update(notes)
+    if notes:
+        tally.computed.update(notes)
 
 
 def _fail(rule_id: str, error: str) -> Deny:

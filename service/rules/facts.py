@@ -45,13 +45,14 @@ class Facts:
         law: The law that is applied to them, for thresholds that change by date.
     """
 
-    __slots__ = ("_parts", "_prefix", "_values", "law")
+    __slots__ = ("_lists", "_parts", "_prefix", "_values", "law")
 
     def __init__(self, values: Mapping[str, Any], prefix: str = "", law: Law = CURRENT_LAW) -> None:
         self._values = values
         self._prefix = prefix
         self.law = law
         self._parts: dict[str, Facts] = {}
+        self._lists: dict[str, list[Facts]] = {}
 
     def path(self, name: str) -> str:
         """Return the full path of ``name``, for evidence."""
@@ -116,8 +117,12 @@ class Facts:
 
     def parts(self, name: str) -> list["Facts"]:
         """Return the entries of the list ``name``, each as facts."""
-        entries: list[Mapping[str, Any]] = self._read(name, list)
-        return [Facts(entry, f"{self.path(name)}[{index}]", self.law) for index, entry in enumerate(entries)]
+        parts = self._lists.get(name)
+        if parts is None:
+            entries: list[Mapping[str, Any]] = self._read(name, list)
+            parts = [Facts(entry, f"{self.path(name)}[{index}]", self.law) for index, entry in enumerate(entries)]
+            self._lists[name] = parts
+        return parts
 
     def text_or_none(self, name: str) -> str | None:
         """Read a string that may be null; absent is still missing."""
