@@ -41,7 +41,7 @@ class Counts:
 def count_scenarios(folder: Path = SCENARIOS_DIR) -> Counts:
     """Count the scenarios of a folder's files; where there is no such folder every number is 0."""
     counts = Counts()
-    for scenario in _load(folder):
+    for scenario in load_scenarios(folder):
         counts.total += 1
         if scenario.kind == "transfer":
             _count_transfer(scenario.facts, counts)
@@ -52,13 +52,14 @@ def count_scenarios(folder: Path = SCENARIOS_DIR) -> Counts:
     return counts
 
 
-def _load(folder: Path) -> Iterator[Scenario]:
+def load_scenarios(folder: Path) -> Iterator[Scenario]:
+    """Yield the scenarios of a folder's files; one that shows what a file must not hold is left out."""
     for file in sorted(folder.glob("*.yaml")):
         for raw in parse_scenario_text(file.read_text(encoding="utf-8"))["scenarios"]:
             try:
                 yield load_scenario(raw)
             except ServiceError:
-                continue  # one that shows what a scenario file must not hold
+                continue
 
 
 def _count_transfer(facts: Mapping[str, Any], counts: Counts) -> None:

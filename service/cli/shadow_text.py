@@ -16,10 +16,8 @@ def describe_setting(compared: Mapping[str, Any]) -> list[str]:
     """Return how the trades were judged, and what was assumed of them."""
     lines = [f"Judged by rules {compared['rules_version']}, each trade by the law of its date."]
     if compared["platform"]:
-        lines.append(
-            f"Facts that the file leaves out are those of {compared['platform']} today: credentials and screenings count by "
-            "their own dates, lots and counters as they stand."
-        )
+        lines.append(f"Facts that the file leaves out are those of {compared['platform']} today: credentials and")
+        lines.append("screenings count by their own dates, lots and counters as they stand.")
     elif compared["defaults"] == "scenario":
         lines.append("Assumed where the file is silent: what scenario files assume (--defaults scenario).")
     else:

@@ -15,6 +15,7 @@ from _pytest.outcomes import Failed, Skipped
 from tests.bench import rows as bench_rows
 from tests.bench.deployment import Bench, open_bench
 from tests.bench.rows import Row
+from tests.bench.rules import rules_evaluation
 from tests.postgres import find_binaries, running_postgres
 
 
@@ -80,15 +81,17 @@ async def _run(kind: str, scale: float) -> list[Row]:
 def main() -> None:
     """Parse the arguments, measure, print."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
+    parser.add_argument("--database", choices=["none", "sqlite", "postgresql", "both"], default="both")
     parser.add_argument("--scale", type=float, default=1.0, help="length of each run, 1 = about a minute a database")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    kinds = ["sqlite", "postgresql"] if options.database == "both" else [options.database]
+    kinds = {"both": ["sqlite", "postgresql"], "none": []}.get(options.database, [options.database])
     if options.database == "both" and not has_postgres():
         _say("PostgreSQL is not installed here: SQLite only")
         kinds = ["sqlite"]
-    results = {kind: asyncio.run(_run(kind, options.scale)) for kind in kinds}
+    _say("rules")
+    results = {"no database": rules_evaluation(2 * options.scale)}
+    results |= {kind: asyncio.run(_run(kind, options.scale)) for kind in kinds}
     if options.json:
         named = {kind: [asdict(row) | {"ratio": row.ratio} for row in rows] for kind, rows in results.items()}
         print(json.dumps(named, indent=2))
