@@ -127,6 +127,8 @@ def _judge_after(facts: Facts) -> Finding:
 
     Open question: domestic equity outside category 3, where the law puts all of it.
     """
+    if facts.optional("buyer.us_person") is False and facts.flag("buyer.offshore"):
+        return PASS
     if not _is_domestic_equity(facts):
         return PASS
     if facts.optional("offering.category") != 3:
