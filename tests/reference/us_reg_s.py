@@ -107,6 +107,8 @@ def _judge_inside(facts: Facts) -> Finding:
 
     Open question: exempt flow-back by another way than Rule 144A.
     """
+    if not _denials_of_904(facts) and not facts.flag("buyer.us_person"):
+        return PASS
     if facts.flag("policy.allow_exempt_flowback"):
         if any_route(lambda: rule_144a(facts)):
             return PASS
@@ -114,12 +116,16 @@ def _judge_inside(facts: Facts) -> Finding:
             leave_open("flow-back by another exemption than Rule 144A")
     if facts.flag("buyer.us_person"):
         return deny("US_REGS_DCP")
-    missing = set()
+    return deny(*_denials_of_904(facts))
+
+
+def _denials_of_904(facts: Facts) -> set[str]:
+    denials = set()
     if not facts.flag("buyer.offshore"):
-        missing.add("US_REGS_NOT_OFFSHORE")
+        denials.add("US_REGS_NOT_OFFSHORE")
     if facts.number("offering.category") == 3 and not facts.flag("buyer.regs_certified"):
-        missing.add("US_REGS_CERT_MISSING")
-    return deny(*missing) if missing else PASS
+        denials.add("US_REGS_CERT_MISSING")
+    return denials
 
 
 def _judge_after(facts: Facts) -> Finding:
