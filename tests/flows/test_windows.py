@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.deployment import Deployment
-from tests.gate_support import NON_US, Market, codes, open_market
+from tests.gate_support import NON_US, REG_D, Market, codes, open_market
 
 REG_B = {"regime": "us.506b", "general_solicitation": False}
 SOPHISTICATED = {"buyer": {"sophisticated": True}}
@@ -365,3 +365,33 @@ async def test_the_compliance_period_begins_with_the_last_sale(market: Market) -
     assert facts["offering"]["dcp_start"] == "2026-11-20"
     assert sources["offering.dcp_start"] == {"kind": "register"}
     assert (await market.read("/v1/securities/note/offerings/reg-s"))["last_issued_on"] == "2026-11-20"
+
+
+async def test_an_affiliates_sales_under_another_exemption_use_up_no_volume(market: Market) -> None:
+    await market.admit("carol")
+    await market.open_lot("alice", 100)
+    private = {"seller": {"affiliate": True}, "general_solicitation": False, "info_package": True}
+    first = await permit(market, market.sell("alice", "carol", 10, trade=private))
+    assert first["route"] == "4a7"
+    facts, _ = await facts_of(market, await market.decide(market.sell("alice", "carol", 10, trade=private)))
+    assert facts["seller"]["affiliate_sales"] == []
+    await market.put_offering("reg-d", REG_D | {"current_public_info": True})
+    second = await permit(market, market.sell("alice", "carol", 1, trade=private))
+    assert second["route"] == "rule144"
+    facts, _ = await facts_of(market, await market.decide(market.sell("alice", "carol", 1, trade=private)))
+    assert facts["seller"]["affiliate_sales"] == [{"date": "2026-11-23", "qty": "1"}]
+
+
+async def test_a_venue_records_and_sees_its_own_offers(market: Market) -> None:
+    await market.put_offering("private", {"regime": "sg.s272b"})
+    venue = Market(market.scene, await market.deployment.add_organization("venue", "platform"))
+    path = "/v1/securities/note/offerings/private/offerees"
+    assert (await offer(venue, "zoe", "private", "SG")).status_code == 404
+    granted = await market.call("PUT", f"/v1/securities/note/grants/{venue.member.org_id}", {})
+    assert granted.status_code == 201
+    assert (await offer(venue, "zoe", "private", "SG")).status_code == 201
+    assert (await offer(market, "zoe", "private", "SG")).status_code == 201
+    assert len((await market.read(path))["data"]) == 2
+    assert [each["org_id"] for each in (await venue.read(path))["data"]] == [venue.member.org_id]
+    await market.call("DELETE", f"/v1/securities/note/grants/{venue.member.org_id}")
+    assert (await offer(venue, "yan", "private", "SG")).status_code == 404
