@@ -44,6 +44,22 @@ def test_each_row_ends_the_day_before_the_next_begins(name: str) -> None:
     assert rows[-1].effective_to is None
 
 
+@pytest.mark.parametrize(
+    ("rule_id", "first_day"),
+    [
+        ("us.3c1.owners", date(1940, 11, 1)),
+        ("us.3c7.qualified_purchaser", date(1997, 4, 9)),
+        ("us.12g.holders", date(1996, 5, 9)),
+        ("us.12g.nonaccredited", date(2012, 4, 5)),
+        ("us.506d.bad_actor", date(2013, 9, 23)),
+    ],
+)
+def test_rules_begin_with_their_law(rule_id: str, first_day: date) -> None:
+    rule = list_rules()[rule_id]
+    assert rule.is_in_force(first_day)
+    assert not rule.is_in_force(first_day - timedelta(days=1))
+
+
 def test_an_unknown_issuance_is_named() -> None:
     facts = facts_of("S-CF-51", seller__lots=[{"qty": 100, "lien": False}])
     assert reason_of(evaluate_transfer(facts), "INPUT_MISSING").evidence["field"] == "seller.lots[0].issued_on"
