@@ -165,6 +165,16 @@ async def test_an_investment_limit_states_the_amount_that_the_investor_chose(des
     assert stated.items() <= claims.items()
 
 
+async def test_an_amount_that_older_law_allowed_is_not_approved(desks: tuple[Desk, Desk]) -> None:
+    case_id = await desks[0].open("investment-limit")
+    figures = {"annual_income": 110_000, "net_worth": 110_000}
+    body = {"limit": "us.reg_cf", "figures": figures, "limit_at_least": "11000", "as_of": "2022-06-01"}
+    reviewed = await desks[0].call("POST", f"cases/{case_id}/review", json=body)
+    assert reviewed.json()["review"]["computed_limit"] == "11000.0"
+    refused = await desks[1].approve(case_id, claims={})
+    assert (refused.status_code, refused.json()["code"]) == (409, "case_not_passed")
+
+
 async def test_who_has_no_limit_may_choose_any_amount(desks: tuple[Desk, Desk]) -> None:
     case_id = await desks[0].open("investment-limit")
     body = {"limit": "us.reg_cf", "figures": {"accredited": True}, "limit_at_least": "1000000"}
