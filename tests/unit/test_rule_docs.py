@@ -13,7 +13,8 @@ from service.rules.law import PENDING, RELEASES, Schedule
 from service.rules.rule import Rule
 from service.rules.worksheet import InvestorLimit, InvestorTest
 
-PAGE = Path(__file__).parents[2] / "docs" / "rules.md"
+ROOT = Path(__file__).parents[2]
+PAGE, README = ROOT / "docs" / "rules.md", ROOT / "README.md"
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +74,12 @@ def test_counts_come_from_the_files(tmp_path: Path) -> None:
     assert counts.spoke["us.506c.accredited"] == 0
     assert counts.run["us.resale"] == 0
     assert count_scenarios(tmp_path / "none").total == 0
+
+
+def test_readme_lists_every_regime_with_its_confidence() -> None:
+    table = README.read_text(encoding="utf-8").partition("| jurisdiction | rule packs |")[2].partition("\n\n")[0]
+    rows = [line.split(" | ") for line in table.splitlines() if "`" in line]
+    listed = [(re.findall(r"`([^`]+)`", row[1]), row[-1].strip(" |").split(", ")) for row in rows]
+    assert sorted(name for names, _ in listed for name in names) == sorted(REGIMES)
+    for names, confidence in listed:
+        assert confidence == sorted({REGIMES[name].confidence for name in names}), names
