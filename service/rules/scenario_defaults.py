@@ -51,7 +51,6 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "venue": {"licensed": True},
 }
 _PARTIES = ("buyer", "pledgor", "seller")
-_OWNER_DEFAULTS: Mapping[str, Any] = {"blocked": False, "identified": True}
 _LOT_DEFAULTS: Mapping[str, Any] = {"lien": False, "paid_in_full_on": None}
 _SALE_DEFAULTS: Mapping[str, Any] = {"count": 1}
 _AFFILIATES_NAMED = frozenset({"us.reg_a_t1", "us.reg_a_t2", "us.reg_cf"})
@@ -66,7 +65,7 @@ def fill_defaults(facts: Mapping[str, Any]) -> dict[str, Any]:
             filled[name] = {**defaults, **(filled.get(name) or {})}
     for name in _PARTIES:
         if filled.get(name) is not None:
-            filled[name]["owners"] = _fill_entries(filled[name]["owners"], _OWNER_DEFAULTS)
+            filled[name]["owners"] = _fill_entries(filled[name]["owners"], _find_owner_defaults(filled[name]))
     if filled.get("seller") is not None:
         filled["seller"]["affiliate_sales"] = list(filled["seller"]["affiliate_sales"] or ())
         if filled["seller"].get("lots") is not None:
@@ -74,6 +73,11 @@ def fill_defaults(facts: Mapping[str, Any]) -> dict[str, Any]:
         if filled["offering"].get("regime") in _AFFILIATES_NAMED:
             filled["seller"].setdefault("affiliate", False)
     return _fill_state(filled)
+
+
+def _find_owner_defaults(party: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what owners leave out; whether each is identified only where no ``bo_regime`` asks for it."""
+    return {"blocked": False} if party.get("bo_regime") else {"blocked": False, "identified": True}
 
 
 def _fill_state(facts: dict[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,11 @@ Source: rules.yaml, actions.S0_always, kyc_model.
 
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 
 from service.rules.decision import Remedy
-from service.rules.facts import Facts, Number
+from service.rules.facts import Facts, Number, all_hold, any_holds
+from service.rules.law import Row, Schedule
 from service.rules.rule import Deny, Finding, Note, Require, Review, Rule
 
 _CIP = "31 CFR 1023.220"
@@ -17,7 +19,12 @@ _OFAC = "31 CFR ch. V"
 _LEVELS = ("low", "substantial", "high")
 _BLOCK_AND_REPORT = Require("OBL_BLOCK_AND_REPORT_IF_US_NEXUS", on_deny=True)
 BO_REGIMES = ("US", "HK", "UK", "EU", "SG")
-_AT_LEAST_25 = frozenset({"US", "SG"})
+_LINE = 25
+_LINE_INCLUDED = Schedule(
+    Row("SG US"),
+    Row("EU SG US", date(2027, 7, 10), citation="Reg (EU) 2024/1624 art 52"),
+)
+"""Regimes that ask for whoever holds just 25 per cent; the others ask for more."""
 
 
 def _present_kyc(facts: Facts, kind: str = "present") -> Remedy:
@@ -47,15 +54,19 @@ def _check_assurance(_role: str, party: Facts, facts: Facts) -> Iterator[Finding
 
 
 def _check_beneficial_owners(_role: str, party: Facts, facts: Facts) -> Iterator[Finding]:
-    if any(_must_be_identified(party, owner) for owner in party.parts("owners") if not owner.flag("identified")):
-        yield Deny("BO_INCOMPLETE", _present_kyc(facts, "renew"), {"threshold": 25})
+    if any_holds(*(partial(_lacks_identification, facts, party, owner) for owner in party.parts("owners"))):
+        yield Deny("BO_INCOMPLETE", _present_kyc(facts, "renew"), {"threshold": _LINE})
 
 
-def _must_be_identified(party: Facts, owner: Facts) -> bool:
+def _lacks_identification(facts: Facts, party: Facts, owner: Facts) -> bool:
+    return all_hold(lambda: not owner.flag("identified"), lambda: _must_be_identified(facts, party, owner))
+
+
+def _must_be_identified(facts: Facts, party: Facts, owner: Facts) -> bool:
     pct = owner.number("pct")
-    if pct != 25:
-        return pct > 25
-    return party.text("bo_regime") in _AT_LEAST_25
+    if pct != _LINE:
+        return pct > _LINE
+    return party.text("bo_regime") in facts.in_force(_LINE_INCLUDED).split()
 
 
 def _check_sanctions(_role: str, party: Facts, _facts: Facts) -> Iterator[Finding]:
@@ -146,7 +157,7 @@ RULES = (
         confidence="H",
         basis="law",
         inputs=("*.owners", "*.bo_regime"),
-        parameters={"at_least_25": ",".join(sorted(_AT_LEAST_25)), "more_than_25": "EU,HK,UK"},
+        parameters={"line": str(_LINE), "line_included": _LINE_INCLUDED},
         check_party=_check_beneficial_owners,
     ),
     Rule(

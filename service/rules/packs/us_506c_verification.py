@@ -184,18 +184,20 @@ def _check_representation_at_sale(facts: Facts) -> Iterator[Finding]:
 
 @_for_method("min_investment")
 def _check_minimum_investment(facts: Facts) -> Iterator[Finding]:
-    threshold = _find_threshold(_read_verification(facts))
     amount = facts.number("qty") * facts.number("price")
+    threshold = _find_threshold(_read_verification(facts), amount)
     yield Note("threshold", threshold)
     if amount < threshold:
         yield Deny("US_506C_MIN_INVESTMENT", Remedy("none"), {"requested": amount})
 
 
-def _find_threshold(verification: Facts) -> Number:
+def _find_threshold(verification: Facts, amount: Number) -> Number:
     person = verification.text("person")
     if person == "natural":
         return MINIMUM_NATURAL
     if person == "entity_owner_based":
+        if amount >= MINIMUM_ENTITY and not verification.has("natural_equity_owners"):
+            return MINIMUM_ENTITY  # enough, however many owners there are
         owners = verification.number("natural_equity_owners")
         if 0 < owners < 5:
             return MINIMUM_NATURAL * owners

@@ -43,6 +43,17 @@ def _compute_share(person: Facts) -> Number:
     return SHARE * max(person.number("annual_income"), person.number("net_worth"))
 
 
+def _find_share(facts: Facts, person: Facts) -> Number:
+    """Return the share of the greater figure, or of the one that is known where that is enough for this sale."""
+    try:
+        return _compute_share(person)
+    except MissingFactError:
+        known = [person.number(name) for name in ("annual_income", "net_worth") if person.has(name)]
+        if not known or compute_amount(facts) > SHARE * max(known):
+            raise
+        return SHARE * max(known)
+
+
 def _compute_limit(figures: Facts, sheet: Worksheet) -> Number | None:
     for name, line in (("accredited", "accredited"), ("exchange_listed", "listed upon qualification")):
         if sheet.state(line, figures.flag(name)):
@@ -58,7 +69,7 @@ def _check_limit(facts: Facts) -> Iterator[Finding]:
     if is_said(buyer, "accredited") or is_said(facts.part("offering"), "exchange_listed"):
         return
     try:
-        limit = buyer.number("limit_at_least") if buyer.has("limit_at_least") else _compute_share(buyer)
+        limit = buyer.number("limit_at_least") if buyer.has("limit_at_least") else _find_share(facts, buyer)
     except MissingFactError:
         buyer.flag("accredited")  # unknown, it may be what lifts the limit
         raise

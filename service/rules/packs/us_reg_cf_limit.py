@@ -76,8 +76,8 @@ def _sum_purchases(facts: Facts) -> list[tuple[date, Number]]:
     """Return the purchases of the look-back, both its ends included, oldest first."""
     day = facts.day("date")
     first = add_months(day, -WINDOW_MONTHS)
-    bought = ((each.day("date"), each.number("amount")) for each in facts.part("buyer").parts("cf_purchases"))
-    return sorted((bought_on, amount) for bought_on, amount in bought if first <= bought_on <= day)
+    within = [each for each in facts.part("buyer").parts("cf_purchases") if first <= each.day("date") <= day]
+    return sorted((each.day("date"), each.number("amount")) for each in within)
 
 
 def _find_limit(facts: Facts, used: Number) -> Number:

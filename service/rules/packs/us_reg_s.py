@@ -50,8 +50,19 @@ def find_last_restricted_day(facts: Facts) -> date | None:
 
 
 def _is_inside_period(facts: Facts) -> bool:
-    last_day = find_last_restricted_day(facts)
+    last_day = _find_period_end(facts)
     return last_day is not None and facts.day("date") <= last_day
+
+
+def _find_period_end(facts: Facts) -> date | None:
+    """Return the last restricted day; where its kind is unknown, the last of any kind once that is over."""
+    try:
+        return find_last_restricted_day(facts)
+    except MissingFactError:
+        latest = add_months(facts.part("offering").day("dcp_start"), DCP_MONTHS_EQUITY)
+        if facts.day("date") <= latest:
+            raise
+        return latest
 
 
 def _is_restricted(facts: Facts) -> bool:
@@ -66,7 +77,8 @@ def _is_category_3(facts: Facts) -> bool:
 
 def _check_us_person(facts: Facts) -> Iterator[Finding]:
     if facts.part("buyer").flag("us_person"):
-        by_law = facts.part("offering").number("category") != 1
+        offering = facts.part("offering")
+        by_law = not offering.has("category") or offering.number("category") != 1
         yield Deny("US_REGS_US_PERSON", Remedy("none"), basis="law" if by_law else "firm_policy")
 
 
@@ -76,18 +88,16 @@ def _check_offshore(facts: Facts) -> Iterator[Finding]:
 
 
 def _check_certified(facts: Facts) -> Iterator[Finding]:
-    if _is_category_3(facts) and not facts.part("buyer").flag("regs_certified"):
+    if all_hold(lambda: not facts.part("buyer").flag("regs_certified"), lambda: _is_category_3(facts)):
         yield Deny("US_REGS_CERT_MISSING", _CERTIFY)
 
 
 def _check_legend(facts: Facts) -> Iterator[Finding]:
-    if not _is_category_3(facts):
-        return
     try:
-        inside = _is_inside_period(facts)
+        needed = all_hold(lambda: _is_category_3(facts), lambda: _is_inside_period(facts))
     except MissingFactError:
-        inside = True  # a period whose start is unknown has not been shown to be over
-    if inside:
+        needed = True  # nothing has shown that the lot may go without one
+    if needed:
         yield Require("OBL_LEGEND")
 
 
@@ -112,7 +122,7 @@ def _check_resale(facts: Facts) -> Iterator[Finding]:
     if own.is_open:
         yield from yield_open_route(own)
         return
-    last_day = find_last_restricted_day(facts)
+    last_day = _find_period_end(facts)
     if last_day is not None and facts.day("date") <= last_day:
         yield from _check_inside_period(facts, add_days(last_day, 1))
     elif not is_gift_for_nothing(facts) and (routes := _home_routes(facts)):
