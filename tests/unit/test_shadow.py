@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shlex
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from service.cli.main import app
-from service.cli.shadow_comparison import Answer, classify
+from service.cli.shadow_comparison import Answer, classify, compare
+from service.cli.shadow_trades import Trade
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "docs" / "samples" / "past-trades.csv"
@@ -209,6 +211,21 @@ def test_a_trade_counts_once_for_a_reason_and_once_for_each_reason(tmp_path: Pat
         ("VENUE_NOT_LICENSED", [2]),
         (None, [3]),
     ]
+
+
+def test_one_reason_of_two_offerings_counts_a_trade_once() -> None:
+    told = {"outcome": "settled", "trade_date": date(2026, 6, 1), "action": "secondary"}
+    reason: dict[str, Any] = {
+        "code": "HALTED",
+        "party": None,
+        "basis": "issuer_policy",
+        "citation": "c",
+        "message": "m",
+        "remedy": {},
+    }
+    answer = Answer("deny", None, None, [reason | {"evidence": {"lot": lot}} for lot in ("a", "b")])
+    [group] = compare([(Trade(2, told, {}), answer), (Trade(3, told, {}), answer)])["groups"]
+    assert (group["count"], group["rows"], group["example"]["evidence"]) == (2, [2, 3], {"lot": "a"})
 
 
 def test_report_escapes_what_the_file_says(tmp_path: Path) -> None:
