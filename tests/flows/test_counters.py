@@ -185,6 +185,33 @@ async def test_a_fund_that_grows_adds_only_what_it_did_not_count_as(market: Mark
     assert codes(await market.decide(market.buy("alice", 10, trade=larger))) == ["US_3C1_LIMIT"]
 
 
+async def test_a_fund_that_leaves_frees_all_that_it_counted_as(market: Market) -> None:
+    await market.put_security(caps={"beneficial_owners": 31})
+    await market.put_offering("reg-d", REG_D | {"ica": "3c1"})
+    await market.open_lot("carol", 100)
+    await market.open_lot("alice", 100, beneficial_owners=30)
+    fund: dict[str, Any] = {"is_fund": True, "own_owners": 31}
+    trade = NOTE["trade"] | {"buyer": fund}
+    assert codes(await market.decide(market.sell("alice", "bob", 100, trade=trade))) == ["US_3C1_LIMIT"]
+    fund["own_owners"] = 30
+    sold = await permit(market, market.sell("alice", "bob", 100, trade=trade))
+    assert (await market.settle(sold)).status_code == 200
+    assert await counted(market, "beneficial_owners") == (31, 0)
+
+
+async def test_a_seller_frees_the_place_that_the_register_gave(market: Market) -> None:
+    """Known as accredited when it acquired and not today, it frees none; the other way round, it does."""
+    await market.put_security(caps={"nonaccredited_holders": 1})
+    await market.admit("dora", purpose="us.reg_s")
+    await market.admit("emil", purpose="us.reg_s", sub="subject-emil")
+    await market.open_lot("dora", 10, accredited=True)
+    await market.open_lot("alice", 10)
+    assert codes(await market.decide(market.sell("dora", "emil", 10))) == ["US_12G_500_NONACC"]
+    sold = await permit(market, market.sell("alice", "emil", 10))
+    assert (await market.settle(sold)).status_code == 200
+    assert await counted(market, "nonaccredited_holders") == (1, 0)
+
+
 async def test_the_database_refuses_what_passes_a_cap(market: Market) -> None:
     await market.put_security(caps={"holders": 1})
     await market.open_lot("alice", 10)

@@ -83,6 +83,14 @@ async def test_a_purchaser_counts_once_and_only_while_promised_or_settled(market
     await permit(market, other | {"trade": excluded})
 
 
+async def test_a_promise_that_is_given_up_makes_room_at_once(market: Market) -> None:
+    await market.put_offering("reg-b", REG_B)
+    await open_lots(market, 34, "reg-b")
+    first = await permit(market, market.buy("alice", 1, offering_id="reg-b", trade=SOPHISTICATED))
+    await market.void(first)
+    await permit(market, market.buy("bob", 1, offering_id="reg-b", trade=SOPHISTICATED))
+
+
 async def test_a_promise_that_runs_out_makes_room(market: Market) -> None:
     await market.put_offering("reg-b", REG_B)
     await open_lots(market, 34, "reg-b")
