@@ -111,3 +111,19 @@ OBLIGATIONS: Mapping[str, str] = {
 
 MESSAGES: Mapping[str, str] = MappingProxyType({**IDENTITY, **CREDENTIAL, **MECHANICS, **CAPS, **REGIME})
 RANKS: Mapping[str, int] = MappingProxyType({code: rank for rank, code in enumerate(MESSAGES)})
+
+_SELLER = "INSUFFICIENT_BALANCE LOCKUP_CONTRACT US_CF_RESALE_1Y US_RESALE_NO_EXEMPTION US_144_VOLUME"
+_BUYER = """
+    JURISDICTION_BLOCKED RECOVERY_SUBJECT_MISMATCH US_NOT_ACCREDITED US_506B_NOT_SOPHISTICATED US_CF_INVESTOR_LIMIT
+    US_REGA_10PCT_LIMIT US_BLUE_SKY US_REGS_US_PERSON US_REGS_DCP US_REGS_NOT_OFFSHORE US_REGS_CERT_MISSING
+    US_3C7_NOT_QP HK_NOT_PI HK_PI_EVIDENCE_STALE HK_SUITABILITY_MISSING SG_AI_NOT_OPTED_IN SG_276_6M
+    MY_NOT_SOPHISTICATED EU_ECSPR_CONSENT_MISSING EU_ECSPR_TEST_STALE EU_ECSPR_SOPH_EXPIRED UK_STATEMENT_EXPIRED
+"""
+ABOUT: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(_SELLER.split(), "seller"),
+        **dict.fromkeys(_BUYER.split(), "buyer"),
+        **{code: "buyer" for code in MESSAGES if code.startswith("US_506C_")},
+    }
+)
+"""The party that a check of the whole transfer is about, where it is about one."""

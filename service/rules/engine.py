@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from service.rules.catalog import ALWAYS_RULES, REGIMES, digest_rules
-from service.rules.codes import MESSAGES, OBLIGATIONS, RANKS
+from service.rules.codes import ABOUT, MESSAGES, OBLIGATIONS, RANKS
 from service.rules.decision import Evaluation, Obligation, Outcome, Reason, Remedy, Value
 from service.rules.facts import EXACT, Facts, InvalidFactsError, MissingFactError, iterate_parties
 from service.rules.law import CURRENT_LAW, Law
@@ -242,36 +242,9 @@ def _build_reason(rule: Rule, party: str | None, finding: Deny | Review, notes: 
     )
 
 
-_SELLER_CODES = frozenset(
-    {"INSUFFICIENT_BALANCE", "LOCKUP_CONTRACT", "US_CF_RESALE_1Y", "US_RESALE_NO_EXEMPTION", "US_144_VOLUME"}
-)
-_BUYER_CODES = frozenset(
-    {
-        "JURISDICTION_BLOCKED",
-        "US_NOT_ACCREDITED",
-        "US_506B_NOT_SOPHISTICATED",
-        "US_CF_INVESTOR_LIMIT",
-        "US_REGA_10PCT_LIMIT",
-        "US_BLUE_SKY",
-        "US_REGS_US_PERSON",
-        "US_REGS_DCP",
-        "US_REGS_NOT_OFFSHORE",
-        "US_REGS_CERT_MISSING",
-        "US_3C7_NOT_QP",
-        "EU_ECSPR_CONSENT_MISSING",
-        "EU_ECSPR_TEST_STALE",
-        "EU_ECSPR_SOPH_EXPIRED",
-        "UK_STATEMENT_EXPIRED",
-        "RECOVERY_SUBJECT_MISMATCH",
-    }
-)
-
-
 def _find_party(code: str, evidence: Mapping[str, Value]) -> str | None:
     """Name the party that a check of the whole transfer is about."""
     named = str(evidence.get("field", "")).partition(".")[0]
     if named in {"buyer", "seller"}:
         return named
-    if code in _SELLER_CODES:
-        return "seller"
-    return "buyer" if code in _BUYER_CODES or code.startswith("US_506C_") else None
+    return ABOUT.get(code)

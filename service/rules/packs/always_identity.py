@@ -21,7 +21,7 @@ _BLOCK_AND_REPORT = Require("OBL_BLOCK_AND_REPORT_IF_US_NEXUS", on_deny=True)
 BO_REGIMES = ("US", "HK", "UK", "EU", "SG")
 _LINE = 25
 _LINE_INCLUDED = Schedule(
-    Row("SG US"),
+    Row("SG US", effective_to=date(2027, 7, 9)),
     Row("EU SG US", date(2027, 7, 10), citation="Reg (EU) 2024/1624 art 52"),
 )
 """Regimes that ask for whoever holds just 25 per cent; the others ask for more."""

@@ -59,8 +59,9 @@ def _find_period_end(facts: Facts) -> date | None:
     try:
         return find_last_restricted_day(facts)
     except MissingFactError:
-        latest = add_months(facts.part("offering").day("dcp_start"), DCP_MONTHS_EQUITY)
-        if facts.day("date") <= latest:
+        offering = facts.part("offering")
+        latest = add_months(offering.day("dcp_start"), DCP_MONTHS_EQUITY) if offering.has("dcp_start") else None
+        if latest is None or facts.day("date") <= latest:
             raise
         return latest
 
