@@ -14,8 +14,8 @@ class Security(SQLModel, table=True):
     """The head row of a security: what a transfer locks first. ``org_id`` is the registrar.
 
     ``issued`` follows the newest version; ``outstanding`` is the sum of all lots, ``outstanding_reserved`` what
-    unsettled primary sales will add to it. The counters are sums over ``HolderCount``; each limit is the issuer's cap, or
-    what was counted when a lower cap came or a transfer that nobody willed passed it.
+    unsettled primary sales will add to it. The counters are sums over ``HolderCount``; each limit is the issuer's cap,
+    or what was counted when a lower cap came or a transfer that nobody willed passed it.
     """
 
     __tablename__ = "security"
