@@ -117,7 +117,7 @@ def test_versions_stay_evaluable(checkout: Checkout) -> None:
     assumed = before["2027.1.1+LW-XA-BILL7"]
     assert [assumed[day] for day in ("autumn", "later", "much later")] == ["permit", "deny", "permit"]
 
-    checkout.add(PACK, r"MINIMUM = Schedule\(.*?(?=\n\)\n)", f"\n{ROW.rstrip()}")
+    checkout.add(PACK, r"MINIMUM = Schedule\(.*?(?=\n\)\n)", f"\n    {ROW.strip()},")
     checkout.release(NEXT_RELEASE)
     after = checkout.probe("2027.1.1", "2027.2.1")
     assert after["2027.1.1"] == before["2027.1.1"]
