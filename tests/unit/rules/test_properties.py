@@ -17,6 +17,7 @@ SAID_ONLY_TO_DENY = {
     ("caps", "holders"),
     ("pledgor",),  # the format's liquidations don't say whose lots the pledgee sells; the gate always does
     ("buyer", "limit_at_least"),  # the format puts it in the place of figures that may give more
+    ("buyer", "verification", "scope"),  # no scope is every issuer; whoever presents the credential must show it
     ("buyer", "verification", "contrary_knowledge"),  # a confirmation needs no statement that nothing contrary is known
 }
 ONE_OF_TWO_IS_ABSENT = {  # there the other of two that would do is named
