@@ -16,7 +16,7 @@ from service.rules.packs.us_amounts import compute_amount, yield_room
 from service.rules.packs.us_blue_sky import RESALE_CLEARED, SALE_CLEARED, is_said
 from service.rules.packs.us_control import CONTROL_RESALE
 from service.rules.rule import Finding, Regime, Rule, TransferCheck
-from service.rules.schema import read_flag, read_number
+from service.rules.schema import read_amount, read_flag, read_number
 from service.rules.worksheet import InvestorLimit, Worksheet
 
 IN_FORCE_FROM = date(2015, 6, 19)
@@ -137,7 +137,7 @@ LIMITS = (
         currency="USD",
         figures={
             "accredited": read_flag,
-            "annual_income": read_number,
+            "annual_income": read_amount,
             "entity": read_flag,
             "exchange_listed": read_flag,
             "net_worth": read_number,

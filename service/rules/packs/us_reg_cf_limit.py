@@ -14,7 +14,7 @@ from service.rules.law import Row, Schedule
 from service.rules.packs.us_amounts import compute_amount, yield_room
 from service.rules.packs.us_blue_sky import is_said
 from service.rules.rule import Finding, Rule
-from service.rules.schema import read_flag, read_number
+from service.rules.schema import read_amount, read_flag, read_number
 from service.rules.worksheet import InvestorLimit, Worksheet
 
 IN_FORCE_FROM = date(2016, 5, 16)
@@ -152,7 +152,7 @@ LIMITS = (
         source="primary",
         confidence="H",
         currency="USD",
-        figures={"accredited": read_flag, "annual_income": read_number, "joint": read_flag, "net_worth": read_number},
+        figures={"accredited": read_flag, "annual_income": read_amount, "joint": read_flag, "net_worth": read_number},
         defaults={"accredited": False},
         compute=_compute_limit,
         evidence=("the investor's representation of income, net worth and purchases elsewhere in the last 12 months",),

@@ -13,6 +13,7 @@ from service.rules.catalog import LIMITS, list_rules
 from service.rules.computation import FigureMissingError, NoSuchComputationError, compute_limit
 from service.rules.dates import add_months, first_day_outside
 from service.rules.decision import Evaluation, Reason, Remedy
+from service.rules.facts import InvalidFactsError
 from service.rules.law import Schedule, choose_law
 from tests.unit.rules.support import facts_of
 
@@ -225,6 +226,15 @@ def test_limits_show_their_working() -> None:
 def test_a_limit_without_its_figures_is_no_limit(limit_id: str, figures: dict[str, Any]) -> None:
     with pytest.raises(FigureMissingError):
         compute_limit(limit_id, figures, on=date(2026, 6, 1))
+
+
+@pytest.mark.parametrize("limit_id", ["us.reg_cf", "us.reg_a_t2"])
+def test_net_worth_may_be_negative_but_no_income_is(limit_id: str) -> None:
+    on = date(2026, 6, 1)
+    assert compute_limit(limit_id, {"annual_income": 100_000, "net_worth": -1}, on=on).limit
+    compute_limit(limit_id, {"annual_income": 0, "net_worth": 0}, on=on)
+    with pytest.raises(InvalidFactsError, match="annual_income: a number of at least 0"):
+        compute_limit(limit_id, {"annual_income": -1, "net_worth": 100_000}, on=on)
 
 
 @pytest.mark.parametrize(
