@@ -13,7 +13,10 @@ def add_months(day: date, months: int) -> date:
     """
     years, month0 = divmod(day.month - 1 + months, 12)
     year, month = day.year + years, month0 + 1
-    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
+    try:
+        return date(year, month, day.day)
+    except ValueError:
+        return date(year, month, calendar.monthrange(year, month)[1])
 
 
 def add_days(day: date, days: int) -> date:

@@ -4,11 +4,11 @@ Deny overrides review overrides permit. A rule that needs an absent fact denies 
 denies ``RULE_FAILED``; what rests on a rule of confidence L goes to review. Nothing here, or in a rule, assumes a fact.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import localcontext
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from service.rules.catalog import ALWAYS_RULES, REGIMES, digest_rules
@@ -34,6 +34,9 @@ from service.rules.rule import (
 
 _TO_ANYBODY = UNWILLED - {"recovery"}
 """Actions by which somebody may get lots whom the regime would not let buy; a recovery changes no owner."""
+_OBLIGATIONS = tuple(Obligation(code, text) for code, text in OBLIGATIONS.items())
+_Check = tuple[Rule, str | None, Callable[..., Iterator[Finding]], tuple[Any, ...]]
+"""What to run: a rule, the role of the party that it is about, its generator and the generator's arguments."""
 
 
 def evaluate_transfer(facts: Mapping[str, Any], law: Law = CURRENT_LAW) -> Evaluation:
@@ -53,7 +56,7 @@ def evaluate_transfer(facts: Mapping[str, Any], law: Law = CURRENT_LAW) -> Evalu
     """
     view = Facts(facts, law=law)
     regime, action = _choose_regime(view), _choose_action(view)
-    tally = _Tally(law)
+    tally = _Tally()
     with localcontext(EXACT):
         if view.has("date"):
             _run_rules(regime, action, view, tally)
@@ -61,24 +64,40 @@ def evaluate_transfer(facts: Mapping[str, Any], law: Law = CURRENT_LAW) -> Evalu
             tally.take(_USABLE, None, Deny("INPUT_MISSING", Remedy("none"), {"field": "date"}), {})
         if action in _TO_ANYBODY and not _may_acquire(regime, view):
             tally.obligations.add("OBL_HOLD_ONLY")
-    return tally.conclude()
+    return tally.conclude(law)
 
 
 def _run_rules(regime: Regime, action: str, facts: Facts, tally: "_Tally") -> None:
     day = facts.day("date")
-    parties = [(role, party, is_unwilling(role, action)) for role, party in iterate_parties(facts)]
     if not regime.is_in_force(day):
         tally.take(_USABLE, None, _fail(regime.id, "not in force on this date"), {})
-    rules = _select_rules(regime.id, action, facts.law, day)
+    rules, rests_on_unconfirmed = _select_rules(regime.id, action, facts.law, day)
+    for rule, role, check, arguments in _list_checks(rules, action, facts):
+        notes: dict[str, Value] = {}
+        try:
+            for finding in check(*arguments):
+                if rule.unless_eligible and regime.may_acquire(facts):
+                    break
+                tally.take(rule, role, finding, notes)
+        except Exception as error:  # a rule's defect must deny this transfer, not stop every other decision
+            tally.take(rule, role, _explain(error, rule, facts), notes)
+        if notes:
+            tally.computed.update(notes)
+    if tally.outcome != "deny" and rests_on_unconfirmed:
+        tally.take(_USABLE, None, Review("RULE_UNCONFIRMED", Remedy("none")), {})
+
+
+def _list_checks(rules: tuple[Rule, ...], action: str, facts: Facts) -> Iterator[_Check]:
+    """Yield every check to run: one of the transfer, or one per party that the rule binds."""
+    of_transfer = (facts,)
+    everybody = [(role, (role, party, facts)) for role, party in iterate_parties(facts)]
+    willing = [(role, arguments) for role, arguments in everybody if not is_unwilling(role, action)]
     for rule in rules:
         if rule.check:
-            _run_check(regime, rule, None, None, facts, tally)
-            continue
-        for role, party, unwilling in parties:
-            if rule.binds_unwilling or not unwilling:
-                _run_check(regime, rule, role, party, facts, tally)
-    if tally.outcome != "deny" and (regime.confidence == "L" or any(rule.confidence == "L" for rule in rules)):
-        tally.take(_USABLE, None, Review("RULE_UNCONFIRMED", Remedy("none")), {})
+            yield rule, None, rule.check, of_transfer
+        elif rule.check_party:
+            for role, arguments in everybody if rule.binds_unwilling else willing:
+                yield rule, role, rule.check_party, arguments
 
 
 _USABLE = Rule(
@@ -94,9 +113,15 @@ _USABLE = Rule(
 
 
 @lru_cache(maxsize=4096)  # few days matter at a time, and files of scenarios have many
-def _select_rules(regime_id: str, action: str, law: Law, day: date) -> tuple[Rule, ...]:
-    rules = (*ALWAYS_RULES, *REGIMES[regime_id].rules)
-    return tuple(rule for rule in rules if action in rule.actions and rule.is_known(law) and rule.is_in_force(day))
+def _select_rules(regime_id: str, action: str, law: Law, day: date) -> tuple[tuple[Rule, ...], bool]:
+    """Return the rules that apply, and whether what they permit rests on text that nothing primary confirms."""
+    regime = REGIMES[regime_id]
+    rules = tuple(
+        rule
+        for rule in (*ALWAYS_RULES, *regime.rules)
+        if action in rule.actions and rule.is_known(law) and rule.is_in_force(day)
+    )
+    return rules, "L" in {regime.confidence, *(rule.confidence for rule in rules)}
 
 
 def _choose_regime(facts: Facts) -> Regime:
@@ -126,22 +151,11 @@ def _may_acquire(regime: Regime, facts: Facts) -> bool:
         return False
 
 
-def _run_check(
-    regime: Regime, rule: Rule, role: str | None, party: Facts | None, facts: Facts, tally: "_Tally"
-) -> None:
-    """Tally the findings of one check; what stops it becomes a finding that denies."""
-    notes: dict[str, Value] = {}
-    try:
-        for finding in rule.start(role, party, facts):
-            if rule.unless_eligible and regime.may_acquire(facts):
-                return
-            tally.take(rule, role, finding, notes)
-    except MissingFactError as error:
-        tally.take(rule, role, Deny("INPUT_MISSING", _remedy_missing(error.path, facts), {"field": error.path}), notes)
-    except Exception as error:  # a rule's defect must deny this transfer, not stop every other decision
-        tally.take(rule, role, _fail(rule.id, type(error).__name__), notes)
-    if notes:
-        tally.computed.update(notes)
+def _explain(error: Exception, rule: Rule, facts: Facts) -> Deny:
+    """Return the reason of a check that could not be finished."""
+    if isinstance(error, MissingFactError):
+        return Deny("INPUT_MISSING", _remedy_missing(error.path, facts), {"field": error.path})
+    return _fail(rule.id, type(error).__name__)
 
 
 def _fail(rule_id: str, error: str) -> Deny:
@@ -166,7 +180,6 @@ def _remedy_missing(path: str, facts: Facts) -> Remedy:
 class _Tally:
     """Findings so far."""
 
-    law: Law
     outcome: Outcome = "permit"
     reasons: dict[tuple[object, ...], Reason] = field(default_factory=dict)
     computed: dict[str, Value] = field(default_factory=dict)
@@ -202,24 +215,30 @@ class _Tally:
         reason = _build_reason(rule, party, finding, notes)
         self.reasons.setdefault((reason.code, reason.party, reason.evidence.get("field")), reason)
 
-    def conclude(self) -> Evaluation:
+    def conclude(self, law: Law) -> Evaluation:
         """Build the answer; obligations of a transfer that doesn't happen are left out, save those that bind anyway."""
-        obligations = self.binding | (self.obligations if self.outcome == "permit" else set())
+        obligations = self.binding | self.obligations if self.outcome == "permit" else self.binding
+        version, digest = _identify(law)
         return Evaluation(
             outcome=self.outcome,
             reasons=tuple(sorted(self.reasons.values(), key=_rank)),
-            obligations=tuple(Obligation(code, text) for code, text in OBLIGATIONS.items() if code in obligations),
+            obligations=tuple([each for each in _OBLIGATIONS if each.code in obligations]) if obligations else (),
             route=self.route if self.outcome == "permit" else None,
             computed=self.computed,
             max_quantity=self._find_max_quantity(),
-            rules_version=self.law.name,
-            rules_sha256=digest_rules(self.law),
+            rules_version=version,
+            rules_sha256=digest,
         )
 
     def _find_max_quantity(self) -> int | None:
         may_pass = self.outcome == "permit" or (self.outcome == "deny" and self.fewer_may_pass and self.bounds)
         most = min(self.bounds, default=None) if may_pass else 0
         return most if most is None or most >= self.least else 0
+
+
+@cache
+def _identify(law: Law) -> tuple[str, str]:
+    return law.name, digest_rules(law)
 
 
 def _rank(reason: Reason) -> tuple[int, str, str]:

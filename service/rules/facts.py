@@ -4,7 +4,7 @@ Facts are nested mappings under the names of the scenario format: ``buyer.kyc_va
 "there is none" and is a fact only where a reader says so; elsewhere it is as good as absent.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Context, Decimal
 from typing import Any, TypeVar
@@ -43,9 +43,12 @@ class Facts:
         values: The facts at this level.
         prefix: Path of this level, empty at the top; only for naming what is missing.
         law: The law that is applied to them, for thresholds that change by date.
+
+    Attributes:
+        worked_out: What functions under :func:`once` made of these facts.
     """
 
-    __slots__ = ("_lists", "_parts", "_prefix", "_values", "law")
+    __slots__ = ("_lists", "_parts", "_prefix", "_values", "law", "worked_out")
 
     def __init__(self, values: Mapping[str, Any], prefix: str = "", law: Law = CURRENT_LAW) -> None:
         self._values = values
@@ -53,6 +56,7 @@ class Facts:
         self.law = law
         self._parts: dict[str, Facts] = {}
         self._lists: dict[str, list[Facts]] = {}
+        self.worked_out: dict[Callable[[Facts], Any], Any] = {}
 
     def path(self, name: str) -> str:
         """Return the full path of ``name``, for evidence."""
@@ -78,14 +82,18 @@ class Facts:
 
     def day(self, name: str) -> date:
         """Read a civil date."""
-        value = self._read(name, date)
+        value = self._values.get(name)
+        if type(value) is date:
+            return value
         if isinstance(value, datetime):
             raise InvalidFactsError(f"{self.path(name)} must be a civil date, not an instant")
-        return value
+        return self._read(name, date)
 
     def number(self, name: str) -> Number:
         """Read an exact number; a boolean is none, and neither is a float."""
         value = self._values.get(name)
+        if type(value) is int:
+            return value
         if value is None:
             raise MissingFactError(self.path(name))
         if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
@@ -155,16 +163,7 @@ def all_hold(*conditions: Callable[[], bool]) -> bool:
     Raises:
         MissingFactError: No condition is known to fail and one cannot be read: the first such.
     """
-    missing: MissingFactError | None = None
-    for condition in conditions:
-        try:
-            if not condition():
-                return False
-        except MissingFactError as error:
-            missing = missing or error
-    if missing:
-        raise missing
-    return True
+    return not _occurs(False, conditions)
 
 
 def any_holds(*conditions: Callable[[], bool]) -> bool:
@@ -173,7 +172,20 @@ def any_holds(*conditions: Callable[[], bool]) -> bool:
     Raises:
         MissingFactError: No condition is known to hold and one cannot be read: the first such.
     """
-    return not all_hold(*(_negate(condition) for condition in conditions))
+    return _occurs(True, conditions)
+
+
+def _occurs(wanted: bool, conditions: Iterable[Callable[[], bool]]) -> bool:
+    missing: MissingFactError | None = None
+    for condition in conditions:
+        try:
+            if condition() is wanted:
+                return True
+        except MissingFactError as error:
+            missing = missing or error
+    if missing:
+        raise missing
+    return False
 
 
 def is_known(condition: Callable[[], bool]) -> bool:
@@ -184,8 +196,20 @@ def is_known(condition: Callable[[], bool]) -> bool:
         return False
 
 
-def _negate(condition: Callable[[], bool]) -> Callable[[], bool]:
-    return lambda: not condition()
+def once(work: Callable[[Facts], _T]) -> Callable[[Facts], _T]:
+    """Decorate a function of facts that several rules ask: it works once for each view of them.
+
+    What it raises is not kept, so that each rule that asks is told.
+    """
+
+    def ask(facts: Facts) -> _T:
+        answers = facts.worked_out
+        if work not in answers:
+            answers[work] = work(facts)
+        answer: _T = answers[work]
+        return answer
+
+    return ask
 
 
 def iterate_parties(facts: Facts) -> Iterator[tuple[str, Facts]]:

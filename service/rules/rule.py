@@ -138,12 +138,6 @@ class Rule:
     binds_unwilling: bool = False
     unless_eligible: bool = False
 
-    def start(self, role: str | None, party: Facts | None, facts: Facts) -> Iterator[Finding]:
-        """Start the check: of the transfer where ``party`` is None, else of that party."""
-        if party is not None and role and self.check_party:
-            return self.check_party(role, party, facts)
-        return self.check(facts) if party is None and self.check else iter(())
-
     def is_in_force(self, day: date) -> bool:
         """Tell whether the rule's text applies on ``day``."""
         return _covers(self, day)
