@@ -20,6 +20,7 @@ _LEVELS = ("low", "substantial", "high")
 _BLOCK_AND_REPORT = Require("OBL_BLOCK_AND_REPORT_IF_US_NEXUS", on_deny=True)
 BO_REGIMES = ("US", "HK", "UK", "EU", "SG")
 _LINE = 25
+_BLOCKED_AGGREGATE = 50
 _LINE_INCLUDED = Schedule(
     Row("SG US", effective_to=date(2027, 7, 9)),
     Row("EU SG US", date(2027, 7, 10), citation="Reg (EU) 2024/1624 art 52"),
@@ -64,9 +65,9 @@ def _lacks_identification(facts: Facts, party: Facts, owner: Facts) -> bool:
 
 def _must_be_identified(facts: Facts, party: Facts, owner: Facts) -> bool:
     pct = owner.number("pct")
-    if pct != _LINE:
-        return pct > _LINE
-    return party.text("bo_regime") in facts.in_force(_LINE_INCLUDED).split()
+    if pct == _LINE:
+        return party.text("bo_regime") in facts.in_force(_LINE_INCLUDED).split()
+    return pct > _LINE
 
 
 def _check_sanctions(_role: str, party: Facts, _facts: Facts) -> Iterator[Finding]:
@@ -84,7 +85,7 @@ def _check_blocked_owners(_role: str, party: Facts, _facts: Facts) -> Iterator[F
         return
     aggregate = sum(blocked)
     yield Note("aggregate", aggregate)
-    if aggregate >= 50:
+    if aggregate >= _BLOCKED_AGGREGATE:
         yield Deny("SANCTIONS_50PCT", Remedy("none"))
         yield _BLOCK_AND_REPORT
     else:
@@ -178,7 +179,7 @@ RULES = (
         basis="law",
         inputs=("*.owners",),
         effective_from=date(2008, 2, 14),
-        parameters={"aggregate": "50"},
+        parameters={"aggregate": str(_BLOCKED_AGGREGATE)},
         check_party=_check_blocked_owners,
         binds_unwilling=True,
     ),

@@ -24,7 +24,7 @@ def _check_unissued(facts: Facts) -> Iterator[Finding]:
     unissued = int(facts.part("state").number("unissued"))
     if facts.number("qty") > unissued:
         evidence = {"remaining": unissued, "requested": facts.number("qty")}
-        yield Deny("INSUFFICIENT_BALANCE", Remedy("none"), evidence, smaller_may_pass=unissued > 0)
+        yield Deny("INSUFFICIENT_BALANCE", Remedy("none"), evidence, smaller_may_pass=True)
     yield AtMost(unissued)
 
 

@@ -1,7 +1,6 @@
 """Rule 506(c): sales to verified accredited investors, and resale of the restricted securities so sold."""
 
 from collections.abc import Iterator
-from datetime import date
 
 from service.rules.decision import Remedy
 from service.rules.facts import Facts
@@ -25,7 +24,7 @@ ACCREDITED = Rule(
     basis="law",
     inputs=("buyer.accredited",),
     actions=frozenset({"primary"}),
-    effective_from=date(2013, 9, 23),
+    effective_from=us_506c_verification.IN_FORCE_FROM,
     check=_check_accredited,
 )
 
@@ -38,7 +37,7 @@ REGIMES = (
         confidence="H",
         needs=(KYC, AML, QUALIFIED_506C),
         asks_category="us.ai.",
-        effective_from=date(2013, 9, 23),
+        effective_from=us_506c_verification.IN_FORCE_FROM,
         rules=(BAD_ACTOR, ACCREDITED, *us_506c_verification.RULES, RESTRICTED_RESALE),
         may_acquire=lambda facts: facts.part("buyer").flag("accredited"),
     ),

@@ -24,14 +24,15 @@ _REPRESENT = Remedy("represent", purpose="us.506c")
 
 SAFE_HARBOUR_ATTESTERS = frozenset({"broker_dealer", "ria_sec", "attorney", "cpa"})
 PRINCIPLES_ATTESTERS = frozenset({"ria_state", "kyc_provider", "exchange", "exchange_ats"})
+IN_FORCE_FROM = date(2013, 9, 23)
 METHODS_FROM = {
-    "third_party": date(2013, 9, 23),
-    "income_review": date(2013, 9, 23),
-    "net_worth_review": date(2013, 9, 23),
+    **dict.fromkeys(("third_party", "income_review", "net_worth_review"), IN_FORCE_FROM),
     "prior_verified": date(2021, 3, 15),
     "min_investment": date(2025, 3, 12),
 }
-_PRIOR_THREE_MONTHS = {"months": "3", "policy_days": "90"}
+PRIOR_MONTHS, POLICY_DAYS, FIVE_YEARS = 3, 90, 60
+_PRIOR_THREE_MONTHS = {"months": str(PRIOR_MONTHS), "policy_days": str(POLICY_DAYS)}
+TAX_YEARS = 2
 MINIMUM_NATURAL = 200_000
 MINIMUM_ENTITY = 1_000_000
 
@@ -76,14 +77,15 @@ def _check_contrary_knowledge(facts: Facts) -> Iterator[Finding]:
 
 def _check_age(facts: Facts, verified_on: date) -> Iterator[Finding]:
     """Yield what the three prior months leave: the text's calendar months, and policy's 90 days inside them."""
-    day, by_text = facts.day("date"), add_months(verified_on, 3)
+    day, by_text = facts.day("date"), add_months(verified_on, PRIOR_MONTHS)
     last_valid = by_text
     if facts.part("policy").text("freshness") != "rule_text_months":
-        last_valid = min(by_text, add_days(verified_on, 90))
+        last_valid = min(by_text, add_days(verified_on, POLICY_DAYS))
     yield Note("last_valid", last_valid)
-    if not verified_on <= day <= last_valid:
-        within_text = verified_on <= day <= by_text
-        yield Deny("US_506C_VERIFICATION_STALE", _RENEW, basis="firm_policy" if within_text else "law")
+    if not verified_on <= day <= by_text:
+        yield Deny("US_506C_VERIFICATION_STALE", _RENEW, basis="law")
+    elif day > last_valid:
+        yield Deny("US_506C_VERIFICATION_STALE", _RENEW, basis="firm_policy")
 
 
 @_for_method("third_party")
@@ -118,12 +120,16 @@ def _check_reviewer(facts: Facts) -> Iterator[Finding]:
 @_for_method("income_review")
 def _check_tax_years(facts: Facts) -> Iterator[Finding]:
     years, year = set(_read_verification(facts).numbers("tax_years")), facts.day("date").year
-    needed = {year - 1, year - 2}
+    needed = set(range(year - TAX_YEARS, year))
     if needed <= years:
         return
-    evidence = {"tax_years": " ".join(map(str, sorted(years))), "needed": f"{year - 2} {year - 1}"}
+    evidence = {"tax_years": _join(years), "needed": _join(needed)}
     code = "US_506C_VERIFICATION_STALE" if len(years) >= len(needed) else "US_506C_EVIDENCE_INCOMPLETE"
     yield Deny(code, _RENEW, evidence)
+
+
+def _join(years: set[int]) -> str:
+    return " ".join(map(str, sorted(years)))
 
 
 @_for_method("income_review")
@@ -152,7 +158,7 @@ def _check_liabilities_representation(facts: Facts) -> Iterator[Finding]:
 @_for_method("prior_verified")
 def _check_five_years(facts: Facts) -> Iterator[Finding]:
     verified_on = _read_verification(facts).day("verified_on")
-    last_valid = add_months(verified_on, 60)
+    last_valid = add_months(verified_on, FIVE_YEARS)
     yield Note("last_valid", last_valid)
     if not verified_on <= facts.day("date") <= last_valid:
         yield Deny("US_506C_VERIFICATION_STALE", _RENEW)
@@ -199,8 +205,8 @@ def _find_threshold(verification: Facts, amount: Number) -> Number:
         if amount >= MINIMUM_ENTITY and not verification.has("natural_equity_owners"):
             return MINIMUM_ENTITY  # enough, however many owners there are
         owners = verification.number("natural_equity_owners")
-        if 0 < owners < 5:
-            return MINIMUM_NATURAL * owners
+        if owners > 0:
+            return min(MINIMUM_NATURAL * owners, MINIMUM_ENTITY)  # five owners come to the entity's own minimum
     return MINIMUM_ENTITY
 
 
@@ -232,7 +238,7 @@ def _rule(
         basis=basis,
         inputs=("buyer.accredited", "buyer.verification.method", *(f"buyer.verification.{name}" for name in inputs)),
         actions=_PRIMARY,
-        effective_from=date(2013, 9, 23),
+        effective_from=IN_FORCE_FROM,
         parameters=parameters,
         check=check,
     )
@@ -254,13 +260,13 @@ RULES = (
     ),
     _rule("third_party.age", "(C)", _check_third_party_age, "steps_completed_on", parameters=_PRIOR_THREE_MONTHS),
     _rule("review.reviewer", "(A),(B)", _check_reviewer, "reviewed_by"),
-    _rule("income.tax_years", "(A)", _check_tax_years, "tax_years", parameters={"years": "2"}),
+    _rule("income.tax_years", "(A)", _check_tax_years, "tax_years", parameters={"years": str(TAX_YEARS)}),
     _rule("income.representation", "(A)", _check_income_representation, "current_year_representation"),
     _rule("net_worth.age", "(B)", _check_documents_age, "oldest_document_on", parameters=_PRIOR_THREE_MONTHS),
     _rule("net_worth.consumer_report", "(B)(2)", _check_consumer_report, "consumer_report"),
     _rule("net_worth.representation", "(B)", _check_liabilities_representation, "liabilities_representation"),
     _rule("scope", "", _check_scope, "scope"),
-    _rule("prior.age", "(E)", _check_five_years, "verified_on", parameters={"months": "60"}),
+    _rule("prior.age", "(E)", _check_five_years, "verified_on", parameters={"months": str(FIVE_YEARS)}),
     _rule("prior.issuer", "(E)", _check_same_issuer, "verified_by_issuer"),
     _rule("prior.representation", "(E)", _check_representation_at_sale, "representation_on"),
     _rule(
