@@ -4,18 +4,18 @@ Deny overrides review overrides permit. A rule that needs an absent fact denies 
 denies ``RULE_FAILED``; what rests on a rule of confidence L goes to review. Nothing here, or in a rule, assumes a fact.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import localcontext
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
-from service.rules.catalog import ALWAYS_RULES, REGIMES, digest_rules
+from service.rules.catalog import REGIMES, digest_rules
 from service.rules.codes import ABOUT, MESSAGES, OBLIGATIONS, RANKS
 from service.rules.decision import Evaluation, Obligation, Outcome, Reason, Remedy, Value
 from service.rules.facts import EXACT, Facts, InvalidFactsError, MissingFactError, iterate_parties
 from service.rules.law import CURRENT_LAW, Law
+from service.rules.plan import plan_checks
 from service.rules.rule import (
     ACTIONS,
     UNWILLED,
@@ -29,14 +29,11 @@ from service.rules.rule import (
     Review,
     Rule,
     Through,
-    is_unwilling,
 )
 
 _TO_ANYBODY = UNWILLED - {"recovery"}
 """Actions by which somebody may get lots whom the regime would not let buy; a recovery changes no owner."""
 _OBLIGATIONS = tuple(Obligation(code, text) for code, text in OBLIGATIONS.items())
-_Check = tuple[Rule, str | None, Callable[..., Iterator[Finding]], tuple[Any, ...]]
-"""What to run: a rule, the role of the party that it is about, its generator and the generator's arguments."""
 
 
 def evaluate_transfer(facts: Mapping[str, Any], law: Law = CURRENT_LAW) -> Evaluation:
@@ -68,14 +65,16 @@ def evaluate_transfer(facts: Mapping[str, Any], law: Law = CURRENT_LAW) -> Evalu
 
 
 def _run_rules(regime: Regime, action: str, facts: Facts, tally: "_Tally") -> None:
-    day = facts.day("date")
-    if not regime.is_in_force(day):
+    day, parties = facts.day("date"), dict(iterate_parties(facts))
+    plan = plan_checks(regime, action, tuple(parties), facts.law, day)
+    if not plan.in_force:
         tally.take(_USABLE, None, _fail(regime.id, "not in force on this date"), {})
-    rules, rests_on_unconfirmed = _select_rules(regime.id, action, facts.law, day)
-    for rule, role, check, arguments in _list_checks(rules, action, facts):
+    arguments: dict[str | None, tuple[Any, ...]] = {role: (role, party, facts) for role, party in parties.items()}
+    arguments[None] = (facts,)
+    for rule, role, check in plan.checks:
         notes: dict[str, Value] = {}
         try:
-            for finding in check(*arguments):
+            for finding in check(*arguments[role]):
                 if rule.unless_eligible and regime.may_acquire(facts):
                     break
                 tally.take(rule, role, finding, notes)
@@ -83,21 +82,8 @@ def _run_rules(regime: Regime, action: str, facts: Facts, tally: "_Tally") -> No
             tally.take(rule, role, _explain(error, rule, facts), notes)
         if notes:
             tally.computed.update(notes)
-    if tally.outcome != "deny" and rests_on_unconfirmed:
+    if tally.outcome != "deny" and plan.rests_on_unconfirmed:
         tally.take(_USABLE, None, Review("RULE_UNCONFIRMED", Remedy("none")), {})
-
-
-def _list_checks(rules: tuple[Rule, ...], action: str, facts: Facts) -> Iterator[_Check]:
-    """Yield every check to run: one of the transfer, or one per party that the rule binds."""
-    of_transfer = (facts,)
-    everybody = [(role, (role, party, facts)) for role, party in iterate_parties(facts)]
-    willing = [(role, arguments) for role, arguments in everybody if not is_unwilling(role, action)]
-    for rule in rules:
-        if rule.check:
-            yield rule, None, rule.check, of_transfer
-        elif rule.check_party:
-            for role, arguments in everybody if rule.binds_unwilling else willing:
-                yield rule, role, rule.check_party, arguments
 
 
 _USABLE = Rule(
@@ -110,18 +96,6 @@ _USABLE = Rule(
     check=lambda _facts: iter(()),
 )
 """What the engine itself finds, before and after the rules."""
-
-
-@lru_cache(maxsize=4096)  # few days matter at a time, and files of scenarios have many
-def _select_rules(regime_id: str, action: str, law: Law, day: date) -> tuple[tuple[Rule, ...], bool]:
-    """Return the rules that apply, and whether what they permit rests on text that nothing primary confirms."""
-    regime = REGIMES[regime_id]
-    rules = tuple(
-        rule
-        for rule in (*ALWAYS_RULES, *regime.rules)
-        if action in rule.actions and rule.is_known(law) and rule.is_in_force(day)
-    )
-    return rules, "L" in {regime.confidence, *(rule.confidence for rule in rules)}
 
 
 def _choose_regime(facts: Facts) -> Regime:

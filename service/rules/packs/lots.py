@@ -2,13 +2,14 @@
 
 from datetime import date
 
-from service.rules.facts import Facts, InvalidFactsError
+from service.rules.facts import Facts, InvalidFactsError, once
 
 CLOCK_AT_ACQUISITION = frozenset({"issuer", "affiliate", "pledge_nonrecourse"})
 _FREE_OF_LIENS = frozenset({"secondary", "gift", "pledge", "redemption", "conversion"})
 TACKING = frozenset({"nonaffiliate", "gift", "estate", "pledge_recourse"})
 
 
+@once
 def read_free_lots(facts: Facts) -> list[Facts]:
     """Return the seller's lots that this action may take; a lien yields only to its holder or to a document."""
     lots, action = facts.part("seller").parts("lots"), facts.text("action")
@@ -17,11 +18,13 @@ def read_free_lots(facts: Facts) -> list[Facts]:
     return [lot for lot in lots if not lot.flag("lien")] if action in _FREE_OF_LIENS else lots
 
 
+@once
 def sum_free_quantity(facts: Facts) -> int:
     """Return how many units the seller's free lots hold."""
     return sum(int(lot.number("qty")) for lot in read_free_lots(facts))
 
 
+@once
 def read_clock_start(lot: Facts) -> date:
     """Return the day on which the lot's holding period began.
 

@@ -10,7 +10,7 @@ from datetime import date
 
 from service.rules.dates import add_days, add_months
 from service.rules.decision import Basis, Remedy
-from service.rules.facts import Facts, MissingFactError, all_hold, any_holds
+from service.rules.facts import Facts, MissingFactError, all_hold, any_holds, once
 from service.rules.needs import AML, KYC_US_PERSON
 from service.rules.packs.us_control import CONTROL_ROUTES
 from service.rules.packs.us_resale import (
@@ -32,6 +32,7 @@ _PRIMARY = frozenset({"primary"})
 _CERTIFY = Remedy("represent", purpose="us.reg_s")
 
 
+@once
 def find_last_restricted_day(facts: Facts) -> date | None:
     """Return the last day of the distribution compliance period, or None where the category has none.
 
