@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from service.credentials.credential_types import RULE_ZONES
+from service.gate.approvals import count_approvers
 from service.gate.fact_sheet import FactSheet, Source
 from service.gate.lots import Holdings, LotPart, clock_start
 from service.gate.party_facts import Party, Question, is_natural, put_party
@@ -112,7 +113,7 @@ def _put_transfer(sheet: FactSheet, case: TransferCase) -> None:
     sheet.put("date", case.on, asked)
     sheet.put("qty", case.quantity, asked)
     sheet.put("price", price_per_unit(request.price.amount, case.security["unit_decimals"]), asked)
-    sheet.put("approvals", len({each.approver for each in request.approvals}), asked)
+    sheet.put("approvals", count_approvers(request), asked)
     if request.document:
         sheet.put_present("doc", request.document.model_dump(include={"type", "sha256"}), asked)
     for name in _TRADE_FALSE_UNLESS_SAID:

@@ -47,7 +47,7 @@ async def preview_transfer(
     now = _find_instant(preview, context.clock())
     async with context.database.reading() as session:
         access = await open_security(session, org_id, preview.security_id, lock=False)
-        check_request(preview, currency=access.terms["currency"])
+        check_request(preview, currency=access.terms["currency"], now=context.clock())
         with session.no_autoflush:  # what expires here is thrown away with the session
             await expire_overdue(session, access.head, now)
             inquiry = Inquiry(

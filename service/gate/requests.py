@@ -15,6 +15,10 @@ WITHOUT_SELLER = frozenset({"primary", "distribution"})
 WITHOUT_BUYER = frozenset({"redemption", "conversion"})
 
 
+CLOCK_SKEW = timedelta(minutes=1)
+"""How far ahead of ours a caller's clock may run."""
+
+
 class InvalidTransferError(InvalidInputError):
     """The request contradicts itself or the security."""
 
@@ -32,14 +36,15 @@ class TradeDateError(InvalidInputError):
     code = "trade_date_out_of_range"
 
 
-def check_request(request: TransferRequest, *, currency: str) -> None:
+def check_request(request: TransferRequest, *, currency: str, now: datetime) -> None:
     """Check what one member alone cannot show.
 
     Args:
         currency: The security's.
 
     Raises:
-        InvalidTransferError: Wrong parties for the action, no offering to convert to, or another currency.
+        InvalidTransferError: Wrong parties for the action, no offering to convert to, another currency, or an
+            approval that is still to come.
     """
     for name, lacking in (("seller", WITHOUT_SELLER), ("buyer", WITHOUT_BUYER)):
         _check_party(request, name, lacking)
@@ -53,6 +58,9 @@ def check_request(request: TransferRequest, *, currency: str) -> None:
         raise InvalidTransferError.at("offering_id", "is required: the offering whose lots are to be held")
     if request.price.currency != currency:
         raise InvalidTransferError.at("price/currency", f"must be {currency}, the currency of the security")
+    for index, approval in enumerate(request.approvals):
+        if approval.approved_at > now + CLOCK_SKEW:
+            raise InvalidTransferError.at(f"approvals/{index}/approved_at", "lies in the future")
 
 
 def _check_party(request: TransferRequest, name: str, lacking: frozenset[str]) -> None:

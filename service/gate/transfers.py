@@ -118,7 +118,7 @@ def advance_clock(head: Security, reading: datetime) -> datetime:
 async def _decide(
     session: AsyncSession, context: Context, org_id: str, request: TransferRequest, key: str, access: Access
 ) -> Transfer:
-    check_request(request, currency=access.terms["currency"])
+    check_request(request, currency=access.terms["currency"], now=context.clock())
     head = access.head
     now = advance_clock(head, context.clock())
     await expire_overdue(session, head, now)

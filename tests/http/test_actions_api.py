@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.gate.replay import replay_text
-from tests.actions_support import ACTIONS, CONTROL, DOCUMENT, NO_AFFILIATE, REG_D_CONVERTIBLE, ask
+from tests.actions_support import ACTIONS, CONTROL, DOCUMENT, NO_AFFILIATE, ONE, REG_D_CONVERTIBLE, ask
 from tests.deployment import Deployment
 from tests.gate_support import Market, codes, open_market
 
@@ -79,6 +79,11 @@ async def test_a_preview_says_what_a_decision_would_and_a_bundle_makes_it_again(
         ({"action": "gift", "price": {"amount": "0", "currency": "EUR"}}, 422, "/body/price/currency"),
         ({"action": "forced", "document": {"type": "court_order", "sha256": "9F"}}, 422, "/body/document/sha256"),
         ({"action": "forced", "approvals": [{"approver": "", "approved_at": "2026-11-23T10:00:00Z"}]}, 422, None),
+        (
+            {"action": "forced", "approvals": [ONE, ONE | {"approved_at": "2026-11-23T15:02:00Z"}]},
+            422,
+            "/body/approvals/1/approved_at",
+        ),
         ({"action": "pledge", "trade": {"recourse": "yes"}}, 422, "/body/trade/recourse"),
     ],
 )
@@ -88,6 +93,24 @@ async def test_what_contradicts_itself_is_refused(
     answer = await market.post(ask(market, "gift", "alice", "bob", 100) | change)
     assert answer.status_code == status, answer.text
     assert path is None or path in [each["path"] for each in answer.json()["errors"]]
+
+
+@pytest.mark.parametrize(
+    "second",
+    ["OFFICER-1", " officer-1", "officer\u200b-1", "\uff4fffi\u00adcer-1", "o\ufb03cer-1", " \t", "alice", "Bob"],
+)
+async def test_one_person_under_two_names_or_a_party_is_no_second_approver(market: Market, second: str) -> None:
+    approvals = [ONE, ONE | {"approver": second}]
+    denied = await market.decide(ask(market, "forced", "alice", "bob", 100, approvals=approvals))
+    assert codes(denied) == ["FORCED_DUAL_CONTROL"]
+
+
+async def test_a_pledgor_does_not_consent_to_the_release_of_its_own_lien(market: Market) -> None:
+    pledged = await market.decide(ask(market, "pledge", "alice", "bank", 100, trade=CONTROL))
+    await market.settle(pledged)
+    for approver, outcome in (("Alice", "deny"), ("  ", "deny"), ("bank", "permit")):
+        release = ask(market, "release", "alice", "bank", 100, approvals=[ONE | {"approver": approver}])
+        assert (await market.decide(release))["outcome"] == outcome, approver
 
 
 async def test_a_pledgors_sanctions_are_withheld_from_who_may_not_see_them(market: Market) -> None:
