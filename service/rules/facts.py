@@ -15,6 +15,7 @@ from service.rules.law import CURRENT_LAW, Law, Schedule
 Number = int | Decimal
 EXACT = Context(prec=200)
 """Keeps products of quantities (31 digits) and prices exact."""
+_ABSENT = object()
 _T = TypeVar("_T")
 
 
@@ -69,6 +70,14 @@ class Facts:
     def is_null(self, name: str) -> bool:
         """Tell whether ``name`` was supplied as null, which says "there is none" where the format allows it."""
         return name in self._values and self._values[name] is None
+
+    def says(self, part: str, name: str, value: object) -> bool:
+        """Tell whether the facts below ``part`` were supplied with just this value, of its type, under ``name``."""
+        below = self._values.get(part)
+        if not isinstance(below, dict):
+            return False
+        found = below.get(name, _ABSENT)
+        return type(found) is type(value) and found == value
 
     def flag(self, name: str) -> bool:
         """Read a boolean."""

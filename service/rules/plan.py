@@ -11,8 +11,10 @@ from service.rules.dates import add_days
 from service.rules.law import Law
 from service.rules.rule import Finding, Regime, Rule, is_unwilling
 
-Check = tuple[Rule, str | None, Callable[..., Iterator[Finding]]]
-"""A rule, the role of the party that it checks (None: the whole transfer), and its generator."""
+_Idle = tuple[str, str, object]
+"""Part of the facts, name in it, and the value with which a check finds nothing."""
+Check = tuple[Rule, str | None, Callable[..., Iterator[Finding]], _Idle | None]
+"""A rule, the role of the party that it checks (None: the whole transfer), its generator, and when that is idle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,15 @@ def _plan_since(regime_id: str, action: str, roles: tuple[str, ...], law: Law, d
 
 def _list_checks(rule: Rule, action: str, roles: tuple[str, ...]) -> Iterator[Check]:
     if rule.check:
-        yield rule, None, rule.check
+        yield rule, None, rule.check, _resolve_idle(rule, "")
     elif rule.check_party:
         bound = (role for role in roles if rule.binds_unwilling or not is_unwilling(role, action))
-        yield from ((rule, role, rule.check_party) for role in bound)
+        yield from ((rule, role, rule.check_party, _resolve_idle(rule, role)) for role in bound)
+
+
+def _resolve_idle(rule: Rule, role: str) -> _Idle | None:
+    if rule.idle_if is None:
+        return None
+    path, value = rule.idle_if
+    part, _, name = path.partition(".")
+    return role if part == "*" else part, name, value

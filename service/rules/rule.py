@@ -115,6 +115,7 @@ class Rule:
         pending: Id of the pending law that it belongs to.
         parameters: Thresholds, for the listing and the digest of the rule set.
         actions: Actions that it applies to.
+        idle_if: A fact, such as ``*.frozen``, and its value with which the check finds nothing; it isn't run then.
         check: The generator, called once with the transfer's facts; or
         check_party: the generator, called once per party with (role, party's facts, transfer's facts).
         binds_unwilling: Whether a party check binds a party that did not act, see ``is_unwilling``.
@@ -128,6 +129,7 @@ class Rule:
     basis: Basis
     inputs: tuple[str, ...]
     actions: frozenset[str] = frozenset(ACTIONS)
+    idle_if: tuple[str, object] | None = None
     effective_from: date | None = None
     effective_to: date | None = None
     since: str = FIRST_VERSION

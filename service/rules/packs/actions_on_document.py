@@ -84,6 +84,7 @@ RULES = (
         inputs=("buyer.hold_only",),
         actions=SALES,
         unless_eligible=True,
+        idle_if=("buyer.hold_only", False),
         check_party=_check_hold_only,
     ),
 )

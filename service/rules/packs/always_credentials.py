@@ -48,6 +48,7 @@ RULES = (
         confidence="H",
         basis="firm_policy",
         inputs=("*.credential_status",),
+        idle_if=("*.credential_status", "valid"),
         check_party=_check_status,
     ),
 )

@@ -130,6 +130,7 @@ RULES = (
         confidence="H",
         basis="law",
         inputs=("*.identified",),
+        idle_if=("*.identified", True),
         check_party=_check_identified,
     ),
     Rule(
@@ -159,6 +160,7 @@ RULES = (
         basis="law",
         inputs=("*.owners", "*.bo_regime"),
         parameters={"line": str(_LINE), "line_included": _LINE_INCLUDED},
+        idle_if=("*.owners", []),
         check_party=_check_beneficial_owners,
     ),
     Rule(
@@ -168,6 +170,7 @@ RULES = (
         confidence="H",
         basis="law",
         inputs=("*.sanctions",),
+        idle_if=("*.sanctions", "clear"),
         check_party=_check_sanctions,
         binds_unwilling=True,
     ),
@@ -180,6 +183,7 @@ RULES = (
         inputs=("*.owners",),
         effective_from=date(2008, 2, 14),
         parameters={"aggregate": str(_BLOCKED_AGGREGATE)},
+        idle_if=("*.owners", []),
         check_party=_check_blocked_owners,
         binds_unwilling=True,
     ),
@@ -200,6 +204,7 @@ RULES = (
         confidence="H",
         basis="law",
         inputs=("*.pep", "*.edd_done"),
+        idle_if=("*.pep", False),
         check_party=_check_pep,
     ),
 )

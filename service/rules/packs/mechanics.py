@@ -89,6 +89,7 @@ RULES = (
         confidence="H",
         basis="issuer_policy",
         inputs=("venue.licensed",),
+        idle_if=("venue.licensed", True),
         check=_check_venue,
     ),
     Rule(
@@ -99,6 +100,7 @@ RULES = (
         basis="issuer_policy",
         inputs=("offering.state",),
         actions=_WILLED,
+        idle_if=("offering.state", "open"),
         check=_check_halted,
     ),
     Rule(
@@ -109,6 +111,7 @@ RULES = (
         basis="issuer_policy",
         inputs=("offering.state",),
         actions=frozenset({"primary"}),
+        idle_if=("offering.state", "open"),
         check=_check_closed,
     ),
     Rule(
@@ -118,6 +121,7 @@ RULES = (
         confidence="H",
         basis="firm_policy",
         inputs=("*.frozen",),
+        idle_if=("*.frozen", False),
         check_party=_check_frozen,
     ),
     Rule(
@@ -127,6 +131,7 @@ RULES = (
         confidence="H",
         basis="firm_policy",
         inputs=("policy.max_state_age_hours", "state.age_hours"),
+        idle_if=("policy.max_state_age_hours", None),
         check=_check_state_age,
     ),
     Rule(
@@ -147,6 +152,7 @@ RULES = (
         basis="issuer_policy",
         inputs=("date", "offering.lockup_until"),
         actions=RESALES,
+        idle_if=("offering.lockup_until", None),
         check=_check_lockup,
     ),
     Rule(

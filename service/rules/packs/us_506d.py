@@ -24,6 +24,7 @@ def build_bad_actor_rule(rule_id: str, citation: str, effective_from: date) -> R
         inputs=("offering.bad_actor",),
         actions=frozenset({"primary"}),
         effective_from=effective_from,
+        idle_if=("offering.bad_actor", False),
         check=_check_bad_actor,
     )
 

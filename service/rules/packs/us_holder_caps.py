@@ -139,6 +139,7 @@ RULES = (
             "3c1_qvcf.capital": VENTURE_CAPITAL,
             "look_through_pct": str(LOOK_THROUGH_PCT),
         },
+        idle_if=("offering.ica", None),
         check=_check_beneficial_owners,
     ),
     Rule(
@@ -150,6 +151,7 @@ RULES = (
         inputs=("action", "price", "offering.ica", "buyer.qp"),
         actions=SALES,
         effective_from=date(1997, 4, 9),
+        idle_if=("offering.ica", None),
         check=_check_qualified_purchaser,
     ),
     Rule(
@@ -162,6 +164,7 @@ RULES = (
         actions=SALES,
         effective_from=date(1996, 5, 9),
         parameters={"cap": HOLDERS_OF_RECORD, "assets_above": str(ASSETS_ABOVE)},
+        idle_if=("offering.exchange_act_12g", False),
         check=_check_holders_of_record,
     ),
     Rule(
@@ -174,6 +177,7 @@ RULES = (
         actions=SALES,
         effective_from=_JOBS_ACT,
         parameters={"cap": str(NONACCREDITED_HOLDERS), "assets_above": str(ASSETS_ABOVE)},
+        idle_if=("offering.exchange_act_12g", False),
         check=_check_nonaccredited_holders,
     ),
 )
