@@ -137,8 +137,8 @@ class Facts:
         parts = self._lists.get(name)
         if parts is None:
             entries: list[Mapping[str, Any]] = self._read(name, list)
-            parts = [Facts(entry, f"{self.path(name)}[{index}]", self.law) for index, entry in enumerate(entries)]
-            self._lists[name] = parts
+            path, law = self.path(name), self.law
+            parts = self._lists[name] = [Facts(entry, f"{path}[{n}]", law) for n, entry in enumerate(entries)]
         return parts
 
     def text_or_none(self, name: str) -> str | None:

@@ -21,7 +21,7 @@ def read_free_lots(facts: Facts) -> list[Facts]:
 @once
 def sum_free_quantity(facts: Facts) -> int:
     """Return how many units the seller's free lots hold."""
-    return sum(int(lot.number("qty")) for lot in read_free_lots(facts))
+    return sum([int(lot.number("qty")) for lot in read_free_lots(facts)])
 
 
 @once

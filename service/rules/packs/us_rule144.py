@@ -6,7 +6,7 @@ Source: 17 CFR 230.144(b)-(i), as in force since 2008-02-15.
 from datetime import date
 
 from service.rules.dates import first_day_after_elapsed
-from service.rules.facts import Facts, MissingFactError, Number, all_hold
+from service.rules.facts import Facts, MissingFactError, Number, all_hold, once
 from service.rules.packs.lots import TACKING, read_clock_start, read_free_lots, sum_free_quantity
 from service.rules.packs.us_resale import Attempt, attempt_route
 from service.rules.packs.us_rule144_volume import IN_FORCE_FROM, Volume, is_debt
@@ -46,6 +46,7 @@ def _meets_control(facts: Facts, attempt: Attempt) -> bool:
     )
 
 
+@once
 def _wanted(facts: Facts) -> Number:
     """Return the quantity to find an exemption for; what the seller lacks is another rule's reason."""
     return min(facts.number("qty"), sum_free_quantity(facts))
@@ -116,16 +117,18 @@ def _note_first_date(facts: Facts, attempt: Attempt) -> None:
 
 
 def _find_day_of_quantity(facts: Facts, months: int) -> date | None:
+    boundary, start = _boundary(facts), _find_start_of_quantity(facts)
+    return start and first_day_after_elapsed(start, months, boundary=boundary)
+
+
+@once
+def _find_start_of_quantity(facts: Facts) -> date | None:
+    """Return the clock start of the last lot that the wanted quantity needs, the oldest being taken first."""
     wanted, held = _wanted(facts), 0
-    boundary = _boundary(facts)
-    days = sorted(
-        (first_day_after_elapsed(read_clock_start(lot), months, boundary=boundary), int(lot.number("qty")))
-        for lot in read_free_lots(facts)
-    )
-    for day, quantity in days:
+    for start, quantity in sorted((read_clock_start(lot), int(lot.number("qty"))) for lot in read_free_lots(facts)):
         held += quantity
         if held >= wanted:
-            return day
+            return start
     return None
 
 

@@ -4,7 +4,6 @@ Source: 17 CFR 230.144(e)(1)-(2), as in force since 2008-02-15.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -29,35 +28,37 @@ def _take_share(security: Facts) -> Number:
     return security.number("outstanding") * (SHARE_DEBT if is_debt(security) else SHARE)
 
 
-@dataclass(slots=True)
+def _list_sales(facts: Facts) -> Sequence[tuple[date, Number]]:
+    """Return the sales of the window, both ends included, oldest first."""
+    first = add_months(facts.day("date"), -WINDOW_MONTHS)
+    sales = ((sale.day("date"), sale.number("qty")) for sale in facts.part("seller").parts("affiliate_sales"))
+    return sorted((sold_on, quantity) for sold_on, quantity in sales if sold_on >= first)
+
+
 class Volume:
-    """The limit for one transfer's seller, and what the window has used of it."""
+    """The limit for one transfer's seller, and what the window has used of it.
 
-    facts: Facts
+    Attributes:
+        used: Units that the window's sales have used.
+    """
 
-    @property
-    def sales(self) -> Sequence[tuple[date, Number]]:
-        """Sales of the window, both ends included, oldest first."""
-        day = self.facts.day("date")
-        first = add_months(day, -WINDOW_MONTHS)
-        sales = ((sale.day("date"), sale.number("qty")) for sale in self.facts.part("seller").parts("affiliate_sales"))
-        return sorted((sold_on, quantity) for sold_on, quantity in sales if sold_on >= first)
+    __slots__ = ("_facts", "_sales", "used")
 
-    @property
-    def used(self) -> Number:
-        """Units that the window's sales have used."""
-        return sum((quantity for _, quantity in self.sales), 0)
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._sales = _list_sales(facts)
+        self.used: Number = sum((quantity for _, quantity in self._sales), 0)
 
     @property
     def limit(self) -> Number | None:
         """The greater of the measures, or None while one is unknown; trading volume may be null: not traded."""
-        offering = self.facts.part("offering")
+        offering = self._facts.part("offering")
         if not offering.has("outstanding") or not (offering.has("awtv") or offering.is_null("awtv")):
             return None
         return max(self._measures())
 
     def _measures(self) -> list[Number]:
-        offering, measures = self.facts.part("offering"), list[Number]()
+        offering, measures = self._facts.part("offering"), list[Number]()
         if offering.has("outstanding"):
             measures.append(_take_share(offering))
         if offering.has("awtv"):
@@ -72,7 +73,7 @@ class Volume:
         """
         if any(self.used + wanted <= measure for measure in self._measures()):
             return True
-        offering = self.facts.part("offering")
+        offering = self._facts.part("offering")
         offering.number("outstanding")
         if not offering.is_null("awtv"):
             offering.number("awtv")
@@ -81,7 +82,7 @@ class Volume:
     def find_day_for(self, wanted: Number) -> date | None:
         """Return the first day on which enough earlier sales have left the window."""
         limit, used = self.limit, self.used
-        for sold_on, quantity in self.sales:
+        for sold_on, quantity in self._sales:
             used -= quantity
             if limit is not None and used + wanted <= limit:
                 return first_day_outside(sold_on, WINDOW_MONTHS)
