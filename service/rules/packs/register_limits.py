@@ -54,6 +54,8 @@ def _check_nonaccredited_cap(facts: Facts) -> Iterator[Finding]:
     yield Note("after", after)
     if after > limit:
         buyer.flag("accredited")  # unknown, it may be what takes the buyer out of the count
+        if count_leaving(facts):
+            facts.part("seller").flag("accredited")  # unknown, it may be what frees a place
         yield Deny("US_12G_500_NONACC", Remedy("none"), {"limit": limit})
 
 

@@ -49,9 +49,12 @@ def _find_share(facts: Facts, person: Facts) -> Number:
         return _compute_share(person)
     except MissingFactError:
         known = [person.number(name) for name in ("annual_income", "net_worth") if person.has(name)]
-        if not known or compute_amount(facts) > SHARE * max(known):
+        if not known:
             raise
-        return SHARE * max(known)
+        (figure,) = known  # the other one is missing
+        if compute_amount(facts) > SHARE * figure:
+            raise
+        return SHARE * figure
 
 
 def _compute_limit(figures: Facts, sheet: Worksheet) -> Number | None:

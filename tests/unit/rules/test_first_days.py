@@ -12,6 +12,7 @@ from service.rules.catalog import ALWAYS_RULES, LIMITS, REGIMES, TESTS, list_rul
 from service.rules.law import Schedule
 from service.rules.packs import us_4a7, us_144a, us_506c_verification
 from service.rules.rule import Regime, Rule
+from service.rules.worksheet import InvestorLimit, InvestorTest
 
 FIRST_DAYS = {
     "us.3c1.owners": date(1940, 11, 1),
@@ -43,10 +44,14 @@ FIRST_DAYS = {
 """By id, or by the beginning of the ids; the longest counts."""
 RULES = {**{rule.id: rule for rule in ALWAYS_RULES}, **{k: v for k, v in list_rules().items() if k.startswith("us.")}}
 TEXTS: list[Rule | Regime] = [*RULES.values(), *(each for each in REGIMES.values() if each.id.startswith("us."))]
+COMPUTATIONS: list[InvestorTest | InvestorLimit] = [*TESTS.values(), *LIMITS.values()]
+_PARAMETERS = {entry.id: entry.parameters for entry in COMPUTATIONS} | {
+    rule.id: rule.parameters for rule in list_rules().values()
+}
 SCHEDULES = {
-    f"{entry.id} {name}": value
-    for entry in (*list_rules().values(), *TESTS.values(), *LIMITS.values())
-    for name, value in entry.parameters.items()
+    f"{entry_id} {name}": value
+    for entry_id, parameters in _PARAMETERS.items()
+    for name, value in parameters.items()
     if isinstance(value, Schedule)
 }
 
@@ -66,8 +71,7 @@ def test_texts_begin_with_their_law(text: Rule | Regime) -> None:
 
 
 def test_computations_begin_with_their_law() -> None:
-    computations = {each.id: each.effective_from for each in (*TESTS.values(), *LIMITS.values())}
-    of_us = {name: day for name, day in computations.items() if name.startswith("us.")}
+    of_us = {each.id: each.effective_from for each in COMPUTATIONS if each.id.startswith("us.")}
     assert of_us == {name: find_first_day(name) for name in of_us}
 
 
@@ -76,12 +80,12 @@ def test_the_count_of_a_whole_offering_ends_when_the_window_begins() -> None:
 
 
 def test_routes_and_methods_begin_with_their_law() -> None:
-    assert (us_144a.IN_FORCE_FROM, us_4a7.IN_FORCE_FROM) == (date(1990, 4, 30), date(2015, 12, 4))
-    assert us_506c_verification.METHODS_FROM == {
+    assert (date(1990, 4, 30), date(2015, 12, 4)) == (us_144a.IN_FORCE_FROM, us_4a7.IN_FORCE_FROM)
+    assert {
         **dict.fromkeys(("third_party", "income_review", "net_worth_review"), date(2013, 9, 23)),
         "prior_verified": date(2021, 3, 15),
         "min_investment": date(2025, 3, 12),
-    }
+    } == us_506c_verification.METHODS_FROM
 
 
 @pytest.mark.parametrize("name", sorted(SCHEDULES))

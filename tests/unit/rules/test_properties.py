@@ -15,6 +15,8 @@ SAID_ONLY_TO_DENY = {
     ("state", "unissued"),
     ("caps",),
     ("caps", "holders"),
+    ("caps", "nonaccredited_holders"),
+    ("caps", "beneficial_owners"),
     ("pledgor",),  # the format's liquidations don't say whose lots the pledgee sells; the gate always does
     ("buyer", "limit_at_least"),  # the format puts it in the place of figures that may give more
     ("buyer", "verification", "scope"),  # no scope is every issuer; whoever presents the credential must show it
