@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from service.rules import evaluate_transfer
-from service.rules.catalog import REGIMES, TESTS
+from service.rules.catalog import REGIMES, TESTS, list_rules
 from service.rules.computation import FigureMissingError, NoSuchComputationError, assess_investor
 from service.rules.decision import Reason, Remedy
 from service.rules.facts import InvalidFactsError
@@ -144,6 +144,31 @@ def test_a_minimum_amount_is_also_the_fewest_units(scenario_id: str, changes: di
     assert evaluate_transfer({**facts, "state": unissued}).max_quantity == fewest
     unissued = {**unissued, "unissued": fewest - 1}
     assert evaluate_transfer({**facts, "state": unissued}).max_quantity == 0
+
+
+@pytest.mark.parametrize(
+    ("rule_id", "first", "citation"),
+    [
+        ("hk.pi.status", date(2003, 4, 1), "Cap. 571 s103(3)(k); Cap. 32 Sch 17 para 1"),
+        ("hk.pi.evidence", date(2003, 4, 1), "Cap. 571D ss4-8"),
+        ("hk.pi.suitability", date(2016, 3, 25), "SFC Code of Conduct 5.2, 15.3A, 15.4"),
+        ("hk.50_persons.limit", date(2004, 12, 3), "Cap. 32 Sch 17 para 2"),
+        ("hk.small_offer.limit", date(2004, 12, 3), "Cap. 32 Sch 17 para 3"),
+        ("hk.min_500k.limit", date(2004, 12, 3), "Cap. 32 Sch 17 para 4"),
+    ],
+)
+def test_a_rule_of_hong_kong_says_where_it_stands_and_since_when(rule_id: str, first: date, citation: str) -> None:
+    rule = list_rules()[rule_id]
+    assert (rule.effective_from, rule.citation) == (first, citation)
+
+
+def test_a_regime_of_schedule_17_cites_its_own_paragraph() -> None:
+    cited = {name: REGIMES[f"hk.{name}"].citation for name in ("50_persons", "small_offer", "min_500k")}
+    assert cited == {
+        "50_persons": "Cap. 32 Sch 17 para 2",
+        "small_offer": "Cap. 32 Sch 17 para 3",
+        "min_500k": "Cap. 32 Sch 17 para 4",
+    }
 
 
 def test_a_lot_of_unknown_age_is_not_counted() -> None:

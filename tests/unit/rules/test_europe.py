@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from service.rules import evaluate_transfer
-from service.rules.catalog import REGIMES, TESTS
+from service.rules.catalog import REGIMES, TESTS, list_rules
 from service.rules.computation import FigureMissingError, NoSuchComputationError, assess_investor, compute_limit
 from service.rules.dates import add_days
 from service.rules.decision import Reason, Remedy
@@ -191,6 +191,10 @@ def test_the_regulation_reaches_thirty_states() -> None:
 def test_every_state_of_the_area_has_its_count(country: str) -> None:
     facts = facts_of("S-EU-12", buyer__country=country, state={"offerees_by_ms": {country: 149}})
     assert [reason.code for reason in evaluate_transfer(facts).reasons] == ["EU_150_PERSONS"]
+
+
+def test_the_time_of_reflection_is_listed() -> None:
+    assert list_rules()["eu.ecspr.reflection"].parameters == {"calendar_days": "4"}
 
 
 def test_the_german_register_cites_its_own_law() -> None:
