@@ -68,7 +68,8 @@ def yield_group(attempts: Sequence[Attempt]) -> Iterator[Finding]:
         MissingFactError: No route is open and one turns on an absent fact.
     """
     for attempt in attempts:
-        yield from (Note(name, value) for name, value in attempt.notes.items())
+        for name, value in attempt.notes.items():
+            yield Note(name, value)
     if attempts[-1].is_open:
         yield from yield_open_route(attempts[-1])
         return
@@ -90,7 +91,8 @@ def raise_missing(attempts: Sequence[Attempt]) -> None:
 def yield_open_route(attempt: Attempt) -> Iterator[Finding]:
     """Yield the route, its obligations and its bound."""
     yield Through(attempt.route)
-    yield from (Require(code) for code in attempt.obligations)
+    for code in attempt.obligations:
+        yield Require(code)
     if attempt.at_most is not None:
         yield AtMost(attempt.at_most)
 
@@ -103,10 +105,9 @@ def _yield_reason(attempts: Sequence[Attempt]) -> Iterator[Finding]:
         "US_144_VOLUME" if over_volume else "US_RESALE_NO_EXEMPTION",
         Remedy("wait_until", at=opens_on) if opens_on else Remedy("none"),
         {"routes_tried": " ".join(attempt.route for attempt in attempts)},
-        smaller_may_pass=at_most > 0,
+        smaller_may_pass=True,
     )
-    if at_most > 0:
-        yield AtMost(at_most)
+    yield AtMost(at_most)
 
 
 def is_gift_for_nothing(facts: Facts) -> bool:

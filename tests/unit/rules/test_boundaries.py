@@ -1,0 +1,116 @@
+"""Values that decide nothing alone and so no scenario judges: evidence, remedies, bounds of messages, declared data."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from service.rules import evaluate_transfer
+from service.rules.catalog import CATEGORIES, list_rules
+from service.rules.categories import CategoryFacts
+from service.rules.computation import NoSuchComputationError, compute_limit, find_limit, find_test
+from service.rules.decision import Remedy
+from service.rules.purposes import PURPOSES
+from service.rules.scenario import judge_raw
+from tests.unit.rules.support import facts_of
+
+
+@pytest.mark.parametrize(
+    ("scenario_id", "remedy"),
+    [
+        ("S-PTY-01", Remedy("present", purpose="us.506c")),
+        ("S-PTY-05", Remedy("renew", purpose="us.506c")),
+        ("S-PTY-25", Remedy("renew", purpose="us.506c")),
+        ("S-PTY-28", Remedy("renew", purpose="us.506c")),
+        ("S-PTY-31", Remedy("renew", purpose="us.506c")),
+        ("S-PTY-34", Remedy("present", purpose="us.506c")),
+        ("S-PTY-37", Remedy("present", purpose="us.506c")),
+        ("S-PTY-40", Remedy("present", purpose="us.506c")),
+        ("S-PTY-43", Remedy("present", purpose="us.506c")),
+        ("S-PTY-46", Remedy("none")),
+        ("S-506C-56", Remedy("present", purpose="us.506c")),
+        ("S-506C-58", Remedy("none")),
+        ("S-506C-64", Remedy("none")),
+    ],
+)
+def test_the_remedy_is_what_would_help(scenario_id: str, remedy: Remedy) -> None:
+    assert evaluate_transfer(facts_of(scenario_id)).reasons[0].remedy == remedy
+
+
+@pytest.mark.parametrize(
+    ("scenario_id", "evidence"),
+    [
+        ("S-506C-85", {"tax_years": "2022 2023 2024", "needed": "2024 2025"}),
+        ("S-506C-84", {"consumer_report": False}),
+        ("S-506C-51", {"verified_by_issuer": "ISS-2"}),
+        ("S-506C-53", {"scope": "ISS-2"}),
+        ("S-PTY-56", {"screen_age_hours": -1, "limit": 24}),
+    ],
+)
+def test_evidence_says_what_was_found_and_what_was_asked_for(scenario_id: str, evidence: dict[str, Any]) -> None:
+    found = evaluate_transfer(facts_of(scenario_id)).reasons[0].evidence
+    assert {name: found[name] for name in evidence} == evidence
+
+
+def test_the_staff_letter_is_cited_as_itself() -> None:
+    rules = list_rules()
+    for name in ("amount", "representation", "financing"):
+        rule = rules[f"us.506c.minimum.{name}"]
+        assert rule.citation.startswith("SEC staff no-action letter")
+        assert rule.source == "primary"
+    assert rules["us.506c.prior.age"].citation == "17 CFR 230.506(c)(2)(ii)(E)"
+    assert rules["us.506c.prior.age"].source == "secondary"
+
+
+def test_control_securities_have_no_holding_period() -> None:
+    restricted, control = (list_rules()[name].parameters for name in ("us.resale", "us.control_resale"))
+    assert {name for name in restricted if "holding" in name}
+    assert set(control) == {name for name in restricted if "holding" not in name}
+
+
+KINDS = CategoryFacts(("xx.a.", "xx.b."), value_fact="kind", values={"xx.a.": "plain", "xx.a.special": "special"})
+
+
+def test_a_category_gives_the_value_of_its_longest_beginning() -> None:
+    assert (KINDS.name_value("xx.a.special.1"), KINDS.name_value("xx.a.other")) == ("special", "plain")
+    assert KINDS.name_value("xx.b.other") is None
+    assert KINDS.covers("xx.b.other")
+    assert not KINDS.covers("xx.c.other")
+    assert KINDS.jurisdiction == "xx"
+
+
+def test_only_a_us_credential_says_how_it_was_verified() -> None:
+    assert not KINDS.verification
+    assert {kind.jurisdiction for kind in CATEGORIES if kind.verification} == {"us"}
+
+
+def test_actions_that_are_no_sale_are_purposes_of_their_own() -> None:
+    assert {"pledge", "release", "redemption", "forced", "inheritance", "recovery"} < set(PURPOSES)
+    assert not {"primary", "secondary", "liquidation", "gift"} & set(PURPOSES)
+
+
+@pytest.mark.parametrize("find", [find_test, find_limit])
+def test_a_message_quotes_64_characters_of_an_id(find: Any) -> None:
+    with pytest.raises(NoSuchComputationError, match=rf"'{'x' * 64}'$"):
+        find("x" * 100)
+    with pytest.raises(NoSuchComputationError, match="'us-none'"):
+        find("us-none")
+
+
+def test_a_scenario_is_told_64_characters_of_an_id() -> None:
+    raw = {"id": "X", "kind": "limit", "given": {"regime": "x" * 100}, "expect": {}}
+    assert judge_raw(raw, "?").mismatches == (f"unknown limit {'x' * 64!r} at given.regime",)
+
+
+def test_the_working_names_the_share_and_whose_figures() -> None:
+    day = date(2026, 6, 1)
+    volume = {"outstanding": 1000, "awtv": None}
+    lines = {
+        kind: compute_limit("us.rule144.volume", {**volume, "security": kind}, on=day).explanation[0]
+        for kind in ("debt", "equity")
+    }
+    assert lines["debt"].startswith("10 per cent of")
+    assert lines["equity"].startswith("1 per cent of")
+    figures = {"annual_income": 50_000, "net_worth": 60_000}
+    assert "annual income and net worth" in compute_limit("us.reg_a_t2", figures, on=day).explanation[-1]
+    assert "revenue and net assets" in compute_limit("us.reg_a_t2", {**figures, "entity": True}, on=day).explanation[-1]
