@@ -111,6 +111,9 @@ def test_who_has_not_opted_in_is_asked_to() -> None:
         ("S-SG-23", {"price": 2000, "buyer__principal": True}, 100),  # S$200,000 for everything
         ("S-SG-23", {"price": 1999, "buyer__principal": True}, 60),
         ("S-SG-23", {"price": 2000}, 60),
+        ("S-SG-24", {"price": 2000, "qty": 99, "buyer__principal": True}, 100),  # only everything is S$200,000
+        ("S-SG-01", {"price": 1000, "qty": 1, "buyer__principal": True}, 500),
+        ("S-SG-01", {"price": 1000, "qty": 1, "buyer__principal": False}, 0),
         ("S-SG-46", {}, 100),  # what the small offer has left
         ("S-SG-47", {}, 100),
         ("S-SG-47", {"price": 1, "qty": 100_001}, 100_000),

@@ -123,6 +123,11 @@ def test_what_is_missing_is_named_once(scenario_id: str, field: str) -> None:
     assert (reason.code, reason.evidence["field"]) == ("INPUT_MISSING", field)
 
 
+@pytest.mark.parametrize("state", [None, {"offerees": 3}])
+def test_whether_a_buyer_is_qualified_is_asked_before_the_count_of_others(state: dict[str, int] | None) -> None:
+    assert only_reason("S-UK-42", state=state).evidence["field"] == "buyer.uk_qi"
+
+
 @pytest.mark.parametrize("scenario_id", ["S-EU-54", "S-EU-74", "S-EU-83", "S-UK-02", "S-OTH-61", "S-EU-69"])
 def test_reasons_about_the_buyer_name_the_buyer(scenario_id: str) -> None:
     assert only_reason(scenario_id).party == "buyer"
