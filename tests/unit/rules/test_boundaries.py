@@ -11,8 +11,9 @@ from service.rules.categories import CategoryFacts
 from service.rules.computation import NoSuchComputationError, compute_limit, find_limit, find_test
 from service.rules.decision import Remedy
 from service.rules.purposes import PURPOSES
-from service.rules.scenario import judge_raw
+from service.rules.scenario import judge_raw, load_scenario
 from tests.unit.rules.support import facts_of
+from tests.unit.rules.test_scenarios import RAW
 
 
 @pytest.mark.parametrize(
@@ -114,3 +115,14 @@ def test_the_working_names_the_share_and_whose_figures() -> None:
     figures = {"annual_income": 50_000, "net_worth": 60_000}
     assert "annual income and net worth" in compute_limit("us.reg_a_t2", figures, on=day).explanation[-1]
     assert "revenue and net assets" in compute_limit("us.reg_a_t2", {**figures, "entity": True}, on=day).explanation[-1]
+
+
+def test_own_scenarios_name_every_reason() -> None:
+    """The format only asks that the expected reasons be given; ours are all there are."""
+    wrong = []
+    for raw in RAW:
+        if raw["kind"] == "transfer" and "reasons" in raw["expect"]:
+            given = {reason.code for reason in evaluate_transfer(load_scenario(raw).facts).reasons}
+            if given != set(raw["expect"]["reasons"]):
+                wrong.append((raw["id"], given))
+    assert wrong == []
