@@ -56,13 +56,19 @@ def shadow(
         if report:
             write_report(report, compared, file=file.name, written_at=datetime.now(UTC))
     except (ServiceError, OSError, UnicodeDecodeError) as error:
-        typer.echo(error.detail if isinstance(error, ServiceError) else f"{file}: cannot be read or written", err=True)
+        typer.echo(_describe(error, file), err=True)
         raise typer.Exit(2) from None
     if as_json:
         print_json(compared)
     else:
         print_comparison(compared)
     raise typer.Exit(0 if compared["agreed"] == compared["trades"] else 1)
+
+
+def _describe(error: Exception, file: Path) -> str:
+    if isinstance(error, ServiceError):
+        return error.detail
+    return f"{file}: {'not UTF-8' if isinstance(error, UnicodeDecodeError) else 'cannot be read or written'}"
 
 
 def _split_fact(text: str) -> tuple[str, str]:

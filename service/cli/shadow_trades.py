@@ -7,6 +7,7 @@ it. Lists are written as JSON, as in ``[{"qty": 100, "acquired_on": "2026-01-05"
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -107,8 +108,8 @@ def _choose_readers(columns: Sequence[str], needed: Sequence[str]) -> list[Cell]
         if name not in columns:
             hint = " (columns are separated by commas)" if len(columns) == 1 and ";" in columns[0] else ""
             raise TradeFileError(f"column {name} is missing{hint}")
-    if repeated := sorted({name for name in columns if columns.count(name) > 1}):
-        raise TradeFileError(f"column {repeated[0]!r} occurs twice")
+    if repeated := sorted(name for name, count in Counter(columns).items() if count > 1):
+        raise TradeFileError(f"column {repeated[0][:80]!r} occurs twice")
     return [_choose_reader(name) for name in columns]
 
 

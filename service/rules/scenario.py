@@ -60,7 +60,7 @@ def judge_text(text: str) -> Iterator[Judgement]:
     document = parse_scenario_text(text)
     if not isinstance(document, dict) or not isinstance(document.get("scenarios"), list):
         raise ScenarioFileError("a scenario file is an object with a list of scenarios")
-    if document.get("schema_version") != SCHEMA_VERSION:
+    if document.get("schema_version") != SCHEMA_VERSION or document["schema_version"] is True:
         raise ScenarioFileError(f"schema_version must be {SCHEMA_VERSION}")
     if unknown := set(document) - {"schema_version", "scenarios"}:
         raise ScenarioFileError(f"{min(unknown)}: unknown field")

@@ -9,16 +9,17 @@ from decimal import Decimal
 from typing import Any
 
 from service.rules.computation import Assessment, LimitResult
-from service.rules.decision import Evaluation, Value
+from service.rules.decision import Evaluation, Reason, Value
 from service.rules.schema import is_decimal, read_number
 
 
 def compare_evaluation(expect: Mapping[str, Any], given: Evaluation) -> Iterator[str]:
     """Yield every mismatch of a transfer's answer."""
     codes = [reason.code for reason in given.reasons]
+    told = [_tell(reason) for reason in given.reasons]
     if "decision" in expect and given.outcome != expect["decision"]:
-        yield f"decision is {given.outcome} {codes}, expected {expect['decision']}"
-    yield from _compare_reasons(expect.get("reasons"), codes)
+        yield f"decision is {given.outcome} {told}, expected {expect['decision']}"
+    yield from _compare_reasons(expect.get("reasons"), codes, told)
     if given.outcome == "permit" and codes:
         yield f"a permit has reasons {codes}"
     obligations = sorted(obligation.code for obligation in given.obligations)
@@ -43,11 +44,16 @@ def compare_limit(expect: Mapping[str, Any], given: LimitResult) -> Iterator[str
     yield from _compare_computed(expect, given.computed)
 
 
-def _compare_reasons(expected: list[str] | None, given: list[str]) -> Iterator[str]:
+def _tell(reason: Reason) -> str:
+    """Return the code of a reason, with the fact that it misses."""
+    return f"{reason.code} {reason.evidence['field']}" if reason.code == "INPUT_MISSING" else reason.code
+
+
+def _compare_reasons(expected: list[str] | None, given: list[str], told: list[str]) -> Iterator[str]:
     if not expected:
         return
     if absent := [code for code in expected if code not in given]:
-        yield f"reasons {absent} are not among {given}"
+        yield f"reasons {absent} are not among {told}"
     elif given[0] != expected[0]:
         yield f"first reason is {given[0]}, expected {expected[0]}"
 

@@ -14,12 +14,11 @@ from typing import Any
 import yaml
 
 from service.errors import MalformedError
-from service.rules.schema import BadLiteral
+from service.rules.schema import BadLiteral, is_day
 
 _INT = re.compile(r"[+-]?[0-9]{1,4000}")
 _DECIMAL = re.compile(r"[+-]?[0-9]+\.[0-9]*|[+-]?\.[0-9]+")
 _INEXACT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+|[+-]?\.?inf(inity)?|\.?nan", re.IGNORECASE)
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _WORDS: dict[str, bool | None] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
@@ -49,9 +48,19 @@ def parse_scenario_text(text: str) -> Any:
 
 def _parse_json(text: str) -> Any:
     try:
-        return json.loads(text, parse_float=_parse_decimal, parse_constant=BadLiteral, object_pairs_hook=_build_unique)
+        return json.loads(
+            text,
+            parse_int=_parse_int,
+            parse_float=_parse_decimal,
+            parse_constant=BadLiteral,
+            object_pairs_hook=_build_unique,
+        )
     except json.JSONDecodeError:
         return _parse_yaml(text)  # YAML's flow style starts with a brace as well
+
+
+def _parse_int(literal: str) -> int | BadLiteral:
+    return int(literal) if _INT.fullmatch(literal) else BadLiteral(literal)
 
 
 def _parse_decimal(literal: str) -> Decimal | BadLiteral:
@@ -81,7 +90,7 @@ def _parse_plain(text: str) -> Any:
         return text
     if _INT.fullmatch(text):
         return int(text)
-    if _DATE.fullmatch(text):
+    if is_day(text):
         return date.fromisoformat(text)
     if _DECIMAL.fullmatch(text):
         return Decimal(text)

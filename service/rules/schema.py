@@ -19,6 +19,8 @@ Shape: TypeAlias = "Reader | dict[str, Shape] | tuple[Shape]"
 
 MAX_UNIT_DECIMALS = 18
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,60}(\.[0-9]{1,60})?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_COUNTRY = re.compile(r"[A-Z]{2}")
 
 
 class BadLiteral(str):
@@ -30,6 +32,14 @@ class BadLiteral(str):
 def is_decimal(text: str) -> bool:
     """Tell whether a string is the plain text of a decimal."""
     return not isinstance(text, BadLiteral) and _DECIMAL.fullmatch(text) is not None
+
+
+def is_day(text: str) -> bool:
+    """Tell whether a string is the text of a civil date; weeks and days that do not exist are none."""
+    try:
+        return _DAY.fullmatch(text) is not None and bool(date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def read_number(value: Any, path: str) -> int | Decimal:
@@ -81,15 +91,27 @@ def read_string(value: Any, path: str) -> str:
     raise InvalidFactsError(f"{path}: a string is needed")
 
 
+def read_country(value: Any, path: str) -> str:
+    """Read a code of ISO 3166-1; one written otherwise would match no list of countries, and so pass it."""
+    if not _COUNTRY.fullmatch(read_string(value, path)):
+        raise InvalidFactsError(f"{path}: a country of two capital letters (ISO 3166-1) is needed")
+    return str(value)
+
+
+def read_percent(value: Any, path: str) -> int | Decimal:
+    """Read a part of a whole, in per cent."""
+    number = read_amount(value, path)
+    if number > 100:
+        raise InvalidFactsError(f"{path}: at most 100 is needed")
+    return number
+
+
 def read_day(value: Any, path: str) -> date:
     """Read a civil date."""
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
-    if isinstance(value, str) and len(value) == 10:
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            pass
+    if isinstance(value, str) and is_day(value):
+        return date.fromisoformat(value)
     raise InvalidFactsError(f"{path}: a civil date YYYY-MM-DD is needed")
 
 

@@ -12,7 +12,7 @@ from service.rules.facts import Facts, InvalidFactsError, Number, all_hold, any_
 from service.rules.law import Row, Schedule
 from service.rules.packs.hk_professional import EVIDENCE_MONTHS, NO_SUITABILITY
 from service.rules.rule import Confidence
-from service.rules.schema import read_amount, read_day, read_flag, read_quantity, read_string
+from service.rules.schema import read_amount, read_day, read_flag, read_string, read_whole
 from service.rules.worksheet import InvestorTest, Worksheet
 
 PORTFOLIO = 8_000_000
@@ -55,7 +55,12 @@ def _find_part(figures: Facts) -> Number:
     if held == 0:
         return 0
     share = figures.number_or_none("joint_other_share")
-    return held / Decimal(figures.number("joint_other_holders")) if share is None else held * share
+    if share is not None:
+        return held * share
+    holders = Decimal(figures.number("joint_other_holders"))
+    if holders == 0:
+        raise InvalidFactsError(f"{figures.path('joint_other_holders')}: an account has holders")
+    return held / holders
 
 
 def _judge_corporate(figures: Facts, sheet: Worksheet) -> bool:
@@ -120,7 +125,7 @@ TESTS = (
             "joint_with_associate": read_amount,
             "joint_other": read_amount,
             "joint_other_share": _read_share,
-            "joint_other_holders": read_quantity,
+            "joint_other_holders": read_whole,
             "own_corporation": read_amount,
         },
         defaults={"own_corporation": 0},

@@ -60,6 +60,12 @@ def test_a_good_file_passes_as_yaml_and_json() -> None:
         ("price: 1000", "price: -1", "given.price:"),
         ("'2026-05-01'", "'2026-5-1'", "given.date:"),
         ("'2026-05-01'", "'2026-02-30'", "given.date:"),
+        ("'2026-05-01'", "2026-02-30", "given.date:"),
+        ("'2026-05-01'", "'2026-W10-1'", "given.date:"),
+        ("issuer: I}", "issuer: I, countries_blocked: [kp]}", "given.offering.countries_blocked[0]:"),
+        ("accredited: false", "accredited: false, country: kp", "given.buyer.country:"),
+        ("accredited: false", "accredited: false, country: PRK", "given.buyer.country:"),
+        ("accredited: false", "accredited: false, owners: [{pct: 100.01}]", "given.buyer.owners[0].pct:"),
         ("sanctions: clear", "sanctions: fine", "given.buyer.sanctions:"),
         ("accredited: false", "accredited: 0", "given.buyer.accredited:"),
         ("accredited: false", "accredited: no", "given.buyer.accredited:"),
@@ -106,6 +112,7 @@ WORTH = (
     "given: {test: us.ai.net_worth, total_assets: 2500000.50, residence_fmv: 0, "
     "residence_debt: 0, other_liabilities: 0}"
 )
+HK = "given: {test: hk.pi.individual, sole: 8000000, joint_with_associate: 0, joint_other_holders: 0, joint_other: 0}"
 CF = "given: {regime: us.reg_cf, annual_income: 50001, net_worth: 0}"
 FREE = "given: {regime: us.reg_cf, accredited: true}"
 
@@ -137,6 +144,14 @@ FREE = "given: {regime: us.reg_cf, accredited: true}"
         ("limit", CF, "{limit: null}", "limit is 2500.05, expected null"),
         ("limit", CF, "{}", None),
         ("limit", CF, "{limit: true}", "expect.limit: an exact decimal number"),
+        ("qualify", HK, "{qualifies: true, computed: {counted: 8000000}}", None),
+        ("qualify", HK.replace("8000000", "7999999"), "{qualifies: false}", None),
+        (
+            "qualify",
+            HK.replace("8000000", "7999999").replace("other: 0", "other: 1, joint_other_share: null"),
+            "{}",
+            "given.joint_other_holders:",
+        ),
         ("limit", FREE, "{limit: null}", None),
         ("limit", FREE, "{}", None),
         ("limit", FREE, "{limit: 5000}", "limit is null, expected 5000"),
@@ -155,6 +170,18 @@ def test_the_day_of_the_release_stands_for_a_day_that_is_not_said() -> None:
     for given, limit in ((old, 11000), (old.replace(", as_of: 2022-06-01", ""), 5500)):
         text = f"schema_version: 1\nscenarios: [{{id: X, kind: limit, {given}, expect: {{limit: {limit}}}}}]"
         assert mismatches_of(text) == ()
+
+
+def test_a_mismatch_names_the_missing_fact() -> None:
+    text = BASE.replace("accredited: false", "accredited: null")
+    assert mismatches_of(text)[0] == "reasons ['US_NOT_ACCREDITED'] are not among ['INPUT_MISSING buyer.accredited']"
+    decision = mismatches_of(text.replace("decision: deny", "decision: permit"))[0]
+    assert decision == "decision is deny ['INPUT_MISSING buyer.accredited'], expected permit"
+
+
+def test_a_json_integer_too_long_to_be_one_fails_with_its_path() -> None:
+    text = json.dumps(parse_scenario_text(BASE)).replace('"qty": 10', '"qty": ' + "1" * 5000)
+    assert mismatches_of(text)[0].startswith("given.qty:")
 
 
 def test_first_expected_reason_must_come_first() -> None:
@@ -202,6 +229,7 @@ def test_json_decimals_are_exact() -> None:
         "",
         "[]",
         "schema_version: 2\nscenarios: []",
+        "schema_version: true\nscenarios: []",
         "schema_version: 1",
         "schema_version: 1\nscenarios: []\nmore: 1",
         "a: 1\na: 2",
