@@ -15,7 +15,6 @@ from service.rules.law import CURRENT_LAW, Law, Schedule
 Number = int | Decimal
 EXACT = Context(prec=200)
 """Keeps products of quantities (31 digits) and prices exact."""
-_ABSENT = object()
 _T = TypeVar("_T")
 
 
@@ -73,11 +72,11 @@ class Facts:
 
     def says(self, part: str, name: str, value: object) -> bool:
         """Tell whether the facts below ``part`` were supplied with just this value, of its type, under ``name``."""
-        below = self._values.get(part)
-        if not isinstance(below, dict):
+        try:
+            found = self._values[part][name]
+        except (KeyError, TypeError):
             return False
-        found = below.get(name, _ABSENT)
-        return type(found) is type(value) and found == value
+        return found is value or (found == value and type(found) is type(value))
 
     def flag(self, name: str) -> bool:
         """Read a boolean."""

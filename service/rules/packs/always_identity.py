@@ -150,6 +150,7 @@ RULES = (
         basis="firm_policy",
         inputs=("*.kyc_valid_until", "*.kyc_loa"),
         parameters={"minimum": "substantial"},
+        idle_if=("*.kyc_loa", "substantial"),
         check_party=_check_assurance,
     ),
     Rule(
