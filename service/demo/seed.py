@@ -88,7 +88,7 @@ async def _ensure_trust(
     entries = {
         "harbour-identity": _trust(kyc, ["kyc", "aml-screening"], "kyc_provider"),
         "harbour-identity-accreditation": _trust(kyc, ["qualified-investor"], "kyc_provider"),
-        "ledger-oak": _trust(accreditor, ["qualified-investor"], "us_cpa"),
+        "ledger-oak": _trust(accreditor, ["qualified-investor", "investment-limit"], "us_cpa"),
     }
     for entry_id, terms in entries.items():
         if await session.get(TrustedIssuer, (platform.id, entry_id)) is None:

@@ -107,6 +107,10 @@ async def add_offeree(session: AsyncSession, offeree: Offeree) -> Offeree | None
     known = await session.get(Offeree, key)
     if known is None:
         session.add(offeree)
+    else:  # offered again: what looks back for months begins anew, and who no longer is left out counts
+        known.offered_on = max(known.offered_on, offeree.offered_on)
+        known.qualified = known.qualified and offeree.qualified
+        session.add(known)
     return known
 
 

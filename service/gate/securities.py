@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import ConflictError, InvalidInputError, NotFoundError
 from service.gate.counts import set_limits
+from service.gate.fixed_terms import check_offering_terms, check_security_terms
 from service.gate.security_models import GrantTerms, OfferingTerms, SecurityTerms, dump_terms
 from service.rules import REGIMES
 from service.storage.audit import append_audit_entry
@@ -106,14 +107,17 @@ async def put_security(
 
     Raises:
         IssuedQuantityTooSmallError: Lots and promises already exceed the new issued quantity.
+        TermsFixedError: See ``fixed_terms``.
     """
     document = dump_terms(terms)
     head = await session.get(Security, (org_id, security_id), with_for_update=True)
     created = head is None
     if head is None:
         head = Security(org_id=org_id, id=security_id, version=0, issued=0)
-    elif await read_security_terms(session, head) == document:
+    elif (known := await read_security_terms(session, head)) == document:
         return Saved(describe_security(head, document), created=False)
+    else:
+        await check_security_terms(session, head, known, document)
     head.version += 1
     head.issued = int(terms.issued_quantity)
     if head.outstanding + head.outstanding_reserved > head.issued:
@@ -161,7 +165,7 @@ async def put_offering(
 
     Raises:
         NotFoundError: The caller has no such security.
-        RegimeUnsupportedError: See ``code``.
+        RegimeUnsupportedError, TermsFixedError: See ``code``.
     """
     if terms.regime not in REGIMES:
         raise RegimeUnsupportedError(
@@ -175,8 +179,12 @@ async def put_offering(
     if head is None:
         position = len(await list_offering_heads(session, org_id, security_id))
         head = Offering(org_id=org_id, security_id=security_id, id=offering_id, version=0, position=position)
-    elif (await _read_offering_terms(session, head)) == document:
+    elif (known := await _read_offering_terms(session, head)) == document:
         return Saved(describe_offering(head, document), created=False)
+    else:
+        issuer = {"issuer": (await read_security_terms(session, security))["issuer"]}
+        before, after = (terms | ({} if terms["issuer"] else issuer) for terms in (known, document))
+        await check_offering_terms(session, security, offering_id, before, after)
     head.version += 1
     session.add(head)
     session.add(

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.errors import NotFoundError
+from service.errors import InvalidInputError, NotFoundError
 from service.rules.needs import CredentialNeed
 from service.rules.purposes import Purpose, list_purposes
 from service.storage.audit import append_audit_entry
@@ -19,6 +19,9 @@ from service.verifier.purposes import list_missing_claims
 from service.verifier.standing import lock_investor
 from service.verifier.statuses import STATUS_NAMES
 from service.web.instants import format_instant, format_optional
+
+CLOCK_SKEW = timedelta(minutes=1)
+"""How far ahead of ours a platform's clock may run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,11 @@ async def put_investor(
         ref: Its name for the investor.
         changes: ``screening`` (JSON or None) and ``frozen``, each only if it was sent.
         now: Time of the change.
+
+    Raises:
+        InvalidInputError: The screening is dated in the future.
     """
+    _check_screening(changes.get("screening"), now)
     is_new = await session.get(Investor, (org_id, ref)) is None
     row = await lock_investor(session, org_id, ref, now)
     if "screening" in changes:
@@ -59,6 +66,12 @@ async def put_investor(
         recorded_at=now,
     )
     return row, is_new
+
+
+def _check_screening(screening: Mapping[str, Any] | None, now: datetime) -> None:
+    if screening and datetime.fromisoformat(screening["screened_at"]) > now + CLOCK_SKEW:
+        finding = {"path": "/body/screening/screened_at", "detail": "lies in the future"}
+        raise InvalidInputError("A screening cannot be later than now.", errors=[finding])
 
 
 def describe_investor(row: Investor) -> dict[str, Any]:

@@ -255,6 +255,23 @@ async def test_an_offer_is_recorded_once(market: Market) -> None:
     assert [(each["investor_ref"], each["country"]) for each in listed["data"]] == [("zoe", "SG")]
 
 
+async def test_an_offer_made_again_counts_from_its_latest_day(market: Market) -> None:
+    await market.put_offering("private", {"regime": "sg.s272b"})
+    await open_lots(market, 50, "private", country="SG", acquired_on="2025-11-22")
+    await permit(market, market.buy("alice", 1, offering_id="private"))
+    for number in range(50):
+        again = await offer(market, f"h{number}", "private", "SG")
+        assert (again.status_code, again.json()["offered_on"]) == (200, "2026-11-23")
+    assert codes(await market.decide(market.buy("bob", 1, offering_id="private"))) == ["SG_50_OFFEREES"]
+
+
+async def test_who_was_left_out_counts_when_offered_to_as_somebody_else(market: Market) -> None:
+    await market.put_offering("eu", {"regime": "eu.pr_150"})
+    counted = [(await offer(market, "zoe", "eu", "DE", qualified=said)).json()["qualified"] for said in (True, False)]
+    assert counted == [True, False]
+    assert (await offer(market, "zoe", "eu", "DE", qualified=True)).json()["code"] == "offeree_known"
+
+
 async def test_the_day_of_an_offer_is_the_zones(market: Market) -> None:
     await market.put_offering("private", {"regime": "sg.s272b"})
     market.deployment.clock.advance(hours=2)  # 17:00 in UTC is past midnight in Singapore

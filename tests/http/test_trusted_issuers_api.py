@@ -120,6 +120,7 @@ async def test_an_investor_is_put_and_changed_by_parts(platform: Platform) -> No
         {"screening": {"result": "clear", "screened_at": "2026-11-23T14:00:00"}},
         {"screening": {"result": "clear", "screened_at": "2026-11-23"}},
         {"screening": {"result": "clear"}},
+        {"screening": {"result": "clear", "screened_at": "2026-11-23T15:02:00Z"}},
         {"name": "Canary"},
     ],
 )
