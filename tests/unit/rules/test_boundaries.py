@@ -10,9 +10,10 @@ from service.rules.catalog import CATEGORIES, list_rules
 from service.rules.categories import CategoryFacts
 from service.rules.computation import NoSuchComputationError, compute_limit, find_limit, find_test
 from service.rules.decision import Remedy
+from service.rules.facts import InvalidFactsError
 from service.rules.purposes import PURPOSES
 from service.rules.scenario import judge_raw, load_scenario
-from tests.unit.rules.support import facts_of
+from tests.unit.rules.support import facts_of, without
 from tests.unit.rules.test_scenarios import RAW
 
 
@@ -126,3 +127,57 @@ def test_own_scenarios_name_every_reason() -> None:
             if given != set(raw["expect"]["reasons"]):
                 wrong.append((raw["id"], given))
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("scenario_id", "path", "remedy"),
+    [
+        ("S-506C-01", ("buyer", "sanctions"), Remedy("present", purpose="us.506c")),
+        ("S-PTY-04", ("seller", "sanctions"), Remedy("present", purpose="us.506c")),
+        ("S-REGS-01", ("buyer", "offshore"), Remedy("represent", purpose="us.reg_s")),
+        ("S-PTY-04", ("seller", "affiliate"), Remedy("represent", purpose="us.506c")),
+        ("S-PTY-04", ("seller", "lots"), Remedy("none")),
+        ("S-PTY-04", ("seller",), Remedy("none")),
+        ("S-REGISTER-05", ("state",), Remedy("none")),
+        ("S-PTY-04", ("date",), Remedy("none")),
+        ("S-PTY-04", ("qty",), Remedy("none")),
+    ],
+)
+def test_a_missing_fact_is_asked_of_whom_it_can_come_from(
+    scenario_id: str, path: tuple[str, ...], remedy: Remedy
+) -> None:
+    reasons = evaluate_transfer(without(facts_of(scenario_id), path)).reasons
+    named = {reason.evidence["field"]: reason.remedy for reason in reasons if reason.code == "INPUT_MISSING"}
+    assert named[".".join(path)] == remedy
+
+
+@pytest.mark.parametrize(("held", "most"), [(1, 1), (2, 2), (0, 0)])
+def test_a_single_unit_is_the_least_that_may_pass(held: int, most: int) -> None:
+    lots = [{**facts_of("S-PTY-07")["seller"]["lots"][0], "qty": held}]
+    assert evaluate_transfer(facts_of("S-PTY-07", seller__lots=lots)).max_quantity == most
+
+
+def test_review_and_refusal_leave_no_quantity_and_no_route() -> None:
+    reviewed, refused = (evaluate_transfer(facts_of(each)) for each in ("S-PTY-16", "S-PTY-05"))
+    assert (reviewed.outcome, reviewed.max_quantity, reviewed.route) == ("review", 0, None)
+    assert (refused.outcome, refused.max_quantity, refused.route) == ("deny", 0, None)
+
+
+def test_an_unknown_regime_or_action_can_not_be_evaluated() -> None:
+    for changes, detail in (
+        ({"offering__regime": "us.none"}, "unknown regime at offering.regime"),
+        ({"offering__regime": None}, "offering.regime is missing"),
+        ({"action": "steal"}, "unknown action at action"),
+        ({"action": None}, "action is missing"),
+    ):
+        with pytest.raises(InvalidFactsError) as error:
+            evaluate_transfer(facts_of("S-PTY-04", **changes))
+        assert error.value.detail == detail
+
+
+@pytest.mark.parametrize(("category", "basis"), [(1, "firm_policy"), (2, "law"), (3, "law"), (None, "law")])
+def test_only_outside_a_distribution_compliance_period_is_it_policy_to_refuse_us_persons(
+    category: int | None, basis: str
+) -> None:
+    reasons = evaluate_transfer(facts_of("S-REGS-05", offering__category=category)).reasons
+    assert [reason.basis for reason in reasons if reason.code == "US_REGS_US_PERSON"] == [basis]
