@@ -26,6 +26,7 @@ ONE_OF_TWO_IS_ABSENT = {  # there the other of two that would do is named
     *("S-ALW-66", "S-506C-49", "S-REGS-31", "S-RA-63", "S-RA-64", "S-RA-65"),
     *("S-REGS-28", "S-RESALE-09", "S-RESALE-31", "S-PLG-18"),
     *("S-LBN-11", "S-SG-19", "S-SG-51", "S-HK-49"),
+    *("S-HK-66", "S-HK-67", "S-HK-68", "S-HK-69"),
     *("S-EU-17", "S-EU-65", "S-UK-41"),
     *("S-506B-28", "S-HOLD-21", "S-HOLD-28", "S-HOLD-36", "S-CF-30", "S-CF-58", "S-CF-99", "S-CF-106", "S-CF-107"),
     *("S-RA-10", "S-RA-28", "S-RA-40", "S-RA-43", "S-RA-44", "S-RA-47", "S-RA-48"),
