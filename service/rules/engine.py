@@ -140,8 +140,10 @@ def _fail(rule_id: str, error: str) -> Deny:
 
 _REPRESENTED = (
     *("offshore", "regs_certified", "affiliate", "represent", "contrary_knowledge"),
-    *("third_party_financed", "consent"),
+    *("third_party_financed", "consent", "suitability_done", "knowledge_test_on", "sophisticated", "sg_opt_in"),
+    *("principal", "family_relation", "first_time", "uk_statement", "is_fund", "own_owners", "cf_purchases"),
 )
+"""What the caller says of a party; anything else of a party comes from a credential."""
 
 
 def _remedy_missing(path: str, facts: Facts) -> Remedy:
@@ -222,8 +224,9 @@ def _rank(reason: Reason) -> tuple[int, str, str]:
 
 
 def _build_reason(rule: Rule, party: str | None, finding: Deny | Review, notes: dict[str, Value]) -> Reason:
-    evidence, basis = dict(notes), rule.basis
+    evidence, basis, message = dict(notes), rule.basis, MESSAGES[finding.code]
     if isinstance(finding, Deny):
+        message = finding.message or message
         evidence.update(finding.evidence)
         basis = finding.basis or ("firm_policy" if finding.code in {"INPUT_MISSING", "RULE_FAILED"} else rule.basis)
     return Reason(
@@ -231,7 +234,7 @@ def _build_reason(rule: Rule, party: str | None, finding: Deny | Review, notes: 
         party=party or _find_party(finding.code, evidence),
         basis=basis,
         citation=rule.citation,
-        message=MESSAGES[finding.code],
+        message=message,
         evidence=evidence,
         remedy=finding.remedy,
     )

@@ -38,6 +38,7 @@ class Deny:
     Attributes:
         basis: Overrides the rule's basis where this failure is policy though the rule is law, or the other way.
         smaller_may_pass: The same transfer of fewer units would not fail here.
+        message: Says what the code's own sentence doesn't, where a code stands for more than one failure.
     """
 
     code: str
@@ -45,6 +46,7 @@ class Deny:
     evidence: Mapping[str, Value] = field(default_factory=dict)
     basis: Basis | None = None
     smaller_may_pass: bool = False
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,11 +32,12 @@ EEA = frozenset(
     }
 )
 """Member States of the European Economic Area, for which the Regulation is relevant."""
+_NOT_QUALIFIED = "The buyer is not a qualified investor; this offer is open to no others."
 
 
 def _check_qualified(facts: Facts) -> Iterator[Finding]:
     if not facts.part("buyer").flag("eu_qi"):
-        yield Deny("EU_150_PERSONS", Remedy("present", purpose="eu.pr_qi"), {"limit": 0})
+        yield Deny("EU_150_PERSONS", Remedy("present", purpose="eu.pr_qi"), {"limit": 0}, message=_NOT_QUALIFIED)
 
 
 def _check_persons(facts: Facts) -> Iterator[Finding]:

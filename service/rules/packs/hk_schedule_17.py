@@ -20,13 +20,16 @@ TOTAL = 5_000_000
 MINIMUM = 500_000
 """HK$; Parts 2 and 3 of the schedule."""
 _PRESENT = Remedy("present", purpose="hk.pi_only")
+_PERSONS_REACHED = "The offer was made to 50 persons, and the buyer is not a professional investor."
+_TOTAL_REACHED = "The small offer's total would be exceeded, and the buyer is not a professional investor."
+_BELOW_MINIMUM = "The payment is below the minimum, and the buyer is not a professional investor."
 
 
 def _check_persons(facts: Facts) -> Iterator[Finding]:
     if facts.has("state") and facts.part("state").has("offerees_12m"):
         yield Note("after", _count_after(facts))
     if not any_holds(lambda: _count_after(facts) <= PERSONS, lambda: is_professional(facts)):
-        yield Deny("HK_NOT_PI", _PRESENT, {"limit": PERSONS})
+        yield Deny("HK_NOT_PI", _PRESENT, {"limit": PERSONS}, message=_PERSONS_REACHED)
 
 
 def _count_after(facts: Facts) -> Number:
@@ -39,7 +42,7 @@ def _check_total(facts: Facts) -> Iterator[Finding]:
     if not any_holds(lambda: read_consideration(facts) <= _find_remaining(facts), lambda: is_professional(facts)):
         at_most = count_units_within(_find_remaining(facts), facts.number("price"))
         evidence = {"limit": TOTAL, "requested": read_consideration(facts)}
-        yield Deny("HK_NOT_PI", _PRESENT, evidence, smaller_may_pass=bool(at_most))
+        yield Deny("HK_NOT_PI", _PRESENT, evidence, smaller_may_pass=bool(at_most), message=_TOTAL_REACHED)
     if not is_known(lambda: is_professional(facts)):
         at_most = count_units_within(_find_remaining(facts), facts.number("price"))
         if at_most is not None:
@@ -52,7 +55,8 @@ def _find_remaining(facts: Facts) -> Number:
 
 def _check_minimum(facts: Facts) -> Iterator[Finding]:
     if not any_holds(lambda: read_consideration(facts) >= MINIMUM, lambda: is_professional(facts)):
-        yield Deny("HK_NOT_PI", _PRESENT, {"threshold": MINIMUM, "requested": read_consideration(facts)})
+        evidence = {"threshold": MINIMUM, "requested": read_consideration(facts)}
+        yield Deny("HK_NOT_PI", _PRESENT, evidence, message=_BELOW_MINIMUM)
     elif not is_known(lambda: is_professional(facts)):
         yield AtLeast(count_units_reaching(MINIMUM, facts.number("price")))
 

@@ -99,6 +99,9 @@ def is_sophisticated(way: Way) -> Way:
     return Way(is_open, (*way.reads, "buyer.sophisticated"), _name_condition(way, "if_sophisticated"))
 
 
+_NO_WAY = "None of the ways in which this offer may be made is open to the buyer."
+
+
 def build_regime(
     regime_id: str,
     title: str,
@@ -117,7 +120,7 @@ def build_regime(
 
     def check(facts: Facts) -> Iterator[Finding]:
         if not has_way(facts):
-            yield Deny(code, Remedy("present", purpose=regime_id))
+            yield Deny(code, Remedy("present", purpose=regime_id), message=_NO_WAY)
 
     return Regime(
         id=regime_id,

@@ -15,6 +15,7 @@ from service.rules.packs.sg_resale import build_resale_rule, may_acquire
 from service.rules.rule import AtMost, Deny, Finding, Note, Regime, Rule
 
 LIMIT = 5_000_000
+_TOTAL_REACHED = "The small offer's total would be exceeded; beyond it only eligible classes may buy."
 
 
 def _find_remaining(facts: Facts) -> Number:
@@ -27,9 +28,8 @@ def _check_total(facts: Facts) -> Iterator[Finding]:
     if not any_holds(lambda: read_consideration(facts) <= _find_remaining(facts), lambda: is_eligible(facts)):
         at_most = count_units_within(_find_remaining(facts), facts.number("price"))
         evidence = {"limit": LIMIT, "requested": read_consideration(facts)}
-        # Beyond the small offer only those may buy who opt in: that is what the code says.
         remedy = Remedy("represent", purpose="sg.s275")
-        yield Deny("SG_AI_NOT_OPTED_IN", remedy, evidence, smaller_may_pass=bool(at_most))
+        yield Deny("SG_AI_NOT_OPTED_IN", remedy, evidence, smaller_may_pass=bool(at_most), message=_TOTAL_REACHED)
     yield from _bound(facts)
 
 

@@ -20,13 +20,14 @@ from service.rules.packs.sg_eligible import (
 from service.rules.packs.sg_resale import build_resale_rule, may_acquire
 from service.rules.rule import AtLeast, Deny, Finding, Regime, Rule
 
+_NOT_ELIGIBLE = "The buyer has not opted in as accredited, is of no other eligible class, and pays too little."
+
 
 def _check_primary(facts: Facts) -> Iterator[Finding]:
     if not is_eligible(facts):
-        # Whoever has not opted in is retail: the code stands for both.
         purpose = facts.part("offering").text("regime")
         evidence: dict[str, Value] = {"sg_class": facts.part("buyer").text("sg_class"), "threshold": LARGE_AMOUNT}
-        yield Deny("SG_AI_NOT_OPTED_IN", Remedy("represent", purpose=purpose), evidence)
+        yield Deny("SG_AI_NOT_OPTED_IN", Remedy("represent", purpose=purpose), evidence, message=_NOT_ELIGIBLE)
     elif not is_known(lambda: is_eligible_class(facts)):
         yield AtLeast(count_units_reaching(LARGE_AMOUNT, facts.number("price")))
 

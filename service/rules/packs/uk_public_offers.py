@@ -21,10 +21,12 @@ PERSONS_BELOW = 150
 SMALL_OFFER = 5_000_000
 MINIMUM_PER_INVESTOR = 50_000
 
+_NOT_QUALIFIED = "The buyer is not a qualified investor; this offer is open to no others."
+
 
 def _check_qualified(facts: Facts) -> Iterator[Finding]:
     if not facts.part("buyer").flag("uk_qi"):
-        yield Deny("UK_150_PERSONS", Remedy("present", purpose="uk.poatr_qi"), {"limit": 0})
+        yield Deny("UK_150_PERSONS", Remedy("present", purpose="uk.poatr_qi"), {"limit": 0}, message=_NOT_QUALIFIED)
 
 
 def _check_persons(facts: Facts) -> Iterator[Finding]:

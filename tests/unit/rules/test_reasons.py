@@ -10,7 +10,7 @@ from service.rules import evaluate_transfer
 from service.rules.codes import MESSAGES, RANKS
 from service.rules.decision import Reason, Remedy
 from service.rules.facts import InvalidFactsError
-from tests.unit.rules.support import facts_of
+from tests.unit.rules.support import ALL, facts_of
 
 
 def only_reason(facts: dict[str, Any]) -> Reason:
@@ -75,6 +75,22 @@ def test_sanctions_reasons_name_no_remedy(scenario_id: str) -> None:
 def test_missing_representation_is_asked_of_the_person() -> None:
     assert only_reason(facts_of("S-REGS-03")).remedy == Remedy("represent", purpose="us.reg_s")
     assert only_reason(facts_of("S-506C-34")).remedy == Remedy("represent", purpose="us.506c")
+
+
+@pytest.mark.parametrize(
+    ("scenario_id", "fact", "remedy"),
+    [
+        ("S-HK-01", "suitability_done", "represent"),
+        ("S-SG-09", "sg_opt_in", "represent"),
+        ("S-HK-01", "hk_pi_evidence_on", "present"),
+        ("S-HK-01", "hk_pi", "present"),
+    ],
+)
+def test_what_only_the_caller_can_say_is_not_asked_of_a_wallet(scenario_id: str, fact: str, remedy: str) -> None:
+    facts = facts_of(scenario_id)
+    del facts["buyer"][fact]
+    (reason,) = (each for each in evaluate_transfer(facts).reasons if each.evidence.get("field") == f"buyer.{fact}")
+    assert reason.remedy.kind == remedy
 
 
 def test_missing_fact_is_named_with_the_rule_that_needs_it() -> None:
@@ -152,3 +168,25 @@ def test_a_date_before_the_law_is_never_permitted() -> None:
 def test_unknown_regime_or_action_cannot_be_evaluated(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidFactsError):
         evaluate_transfer(facts_of("S-506C-01", **changes))
+
+
+@pytest.mark.parametrize(
+    ("regime", "said"),
+    [
+        ("eu.pr_qi", "no others"),
+        ("uk.poatr_qi", "no others"),
+        ("hk.50_persons", "50 persons"),
+        ("hk.small_offer", "total"),
+        ("hk.min_500k", "below the minimum"),
+        ("sg.s272a", "total"),
+        ("jp.private", "None of the ways"),
+    ],
+)
+def test_a_code_that_stands_for_several_failures_says_which_it_was(regime: str, said: str) -> None:
+    answers = [evaluate_transfer(facts) for facts in ALL.values() if facts["offering"]["regime"] == regime]
+    codes = {"EU_150_PERSONS", "UK_150_PERSONS", "HK_NOT_PI", "SG_AI_NOT_OPTED_IN", "JURISDICTION_BLOCKED"}
+    reasons = [
+        reason for answer in answers for reason in answer.reasons if reason.code in codes and reason.basis == "law"
+    ]
+    assert any(said in reason.message for reason in reasons)
+    assert all(reason.message != MESSAGES[reason.code] for reason in reasons if regime != "sg.s272a")
