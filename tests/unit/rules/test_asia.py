@@ -239,6 +239,13 @@ def test_a_share_is_at_most_the_whole() -> None:
         assess_investor("hk.pi.individual", figures, on=TODAY)
 
 
+def test_an_account_with_something_in_it_has_holders() -> None:
+    figures = {"sole": 0, "joint_with_associate": 0, "joint_other": 8_000_000, "joint_other_share": None}
+    assert assess_investor("hk.pi.individual", {**figures, "joint_other_holders": 1}, on=TODAY).qualifies
+    with pytest.raises(InvalidFactsError, match="joint_other_holders: an account has holders"):
+        assess_investor("hk.pi.individual", {**figures, "joint_other_holders": 0}, on=TODAY)
+
+
 @pytest.mark.parametrize(
     ("test_id", "figures", "first"),
     [
