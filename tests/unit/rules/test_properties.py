@@ -24,7 +24,7 @@ SAID_ONLY_TO_DENY = {
 }
 ONE_OF_TWO_IS_ABSENT = {  # there the other of two that would do is named
     *("S-ALW-66", "S-506C-49", "S-REGS-50", "S-RA-63", "S-RA-64", "S-RA-65"),
-    *("S-REGS-47", "S-RESALE-09", "S-RESALE-31", "S-PLG-18"),
+    *("S-REGS-28", "S-REGS-47", "S-RESALE-09", "S-RESALE-31", "S-PLG-18"),
     *("S-LBN-11", "S-SG-19", "S-SG-51", "S-HK-49"),
     *("S-HK-66", "S-HK-67", "S-HK-68", "S-HK-69"),
     *("S-EU-17", "S-EU-65", "S-UK-41"),
