@@ -170,7 +170,12 @@ def read_object(value: Any, shape: Mapping[str, Shape], path: str) -> dict[str, 
         below = shape.get(name) or shape.get("*")
         if below is None:
             raise InvalidFactsError(f"{path}.{name}: unknown field")
-        read[name] = read_shape(entry, below, f"{path}.{name}")
+        if entry is None:
+            read[name] = None
+        elif isinstance(below, (dict, tuple)):
+            read[name] = read_shape(entry, below, f"{path}.{name}")
+        else:
+            read[name] = below(entry, f"{path}.{name}")
     return read
 
 
