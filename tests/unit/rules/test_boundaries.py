@@ -64,6 +64,11 @@ def test_the_staff_letter_is_cited_as_itself() -> None:
     assert rules["us.506c.prior.age"].source == "secondary"
 
 
+def test_only_the_resale_rule_of_regulation_s_is_less_certain() -> None:
+    certain = {rule.id: rule.confidence for rule in list_rules().values() if rule.id.startswith("us.reg_s.")}
+    assert {rule_id for rule_id, confidence in certain.items() if confidence != "H"} == {"us.reg_s.resale"}
+
+
 def test_control_securities_have_no_holding_period() -> None:
     restricted, control = (list_rules()[name].parameters for name in ("us.resale", "us.control_resale"))
     assert {name for name in restricted if "holding" in name}
@@ -147,8 +152,10 @@ def test_a_missing_fact_is_asked_of_whom_it_can_come_from(
     scenario_id: str, path: tuple[str, ...], remedy: Remedy
 ) -> None:
     reasons = evaluate_transfer(without(facts_of(scenario_id), path)).reasons
-    named = {reason.evidence["field"]: reason.remedy for reason in reasons if reason.code == "INPUT_MISSING"}
-    assert named[".".join(path)] == remedy
+    named = {reason.evidence["field"]: reason for reason in reasons if reason.code == "INPUT_MISSING"}
+    reason = named[".".join(path)]
+    assert reason.remedy == remedy
+    assert reason.party == (path[0] if path[0] in {"buyer", "seller"} else None)
 
 
 @pytest.mark.parametrize(("held", "most"), [(1, 1), (2, 2), (0, 0)])
