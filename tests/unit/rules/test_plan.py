@@ -55,7 +55,8 @@ def test_idle_checks_would_find_nothing(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("rule", [rule for rule in list_rules().values() if rule.idle_if], ids=lambda rule: rule.id)
 def test_idle_rule_reads_what_makes_it_idle(rule: Rule) -> None:
-    assert rule.idle_if and rule.idle_if[0] in rule.inputs
+    assert rule.idle_if
+    assert rule.idle_if[0] in rule.inputs
 
 
 @pytest.mark.parametrize("value", [0, "", "false", [], None])
