@@ -71,9 +71,7 @@ def _run_rules(regime: Regime, action: str, facts: Facts, tally: "_Tally") -> No
         tally.take(_USABLE, None, _fail(regime.id, "not in force on this date"), {})
     arguments: dict[str | None, tuple[Any, ...]] = {role: (role, party, facts) for role, party in parties.items()}
     arguments[None] = (facts,)
-    for rule, role, check, idle in plan.checks:
-        if idle and facts.says(*idle):
-            continue
+    for rule, role, check in plan.choose_checks(facts):
         notes: dict[str, Value] = {}
         try:
             for finding in check(*arguments[role]):

@@ -70,13 +70,13 @@ class Facts:
         """Tell whether ``name`` was supplied as null, which says "there is none" where the format allows it."""
         return name in self._values and self._values[name] is None
 
-    def says(self, part: str, name: str, value: object) -> bool:
-        """Tell whether the facts below ``part`` were supplied with just this value, of its type, under ``name``."""
+    def say(self, part: str, names: tuple[str, ...], values: tuple[object, ...]) -> bool:
+        """Tell whether the facts below ``part`` were supplied with just these values, of these types, by ``names``."""
         try:
-            found = self._values[part][name]
-        except (KeyError, TypeError):
+            found = tuple(map(self._values[part].__getitem__, names))
+        except (AttributeError, KeyError, TypeError):
             return False
-        return found is value or (found == value and type(found) is type(value))
+        return found == values and [*map(type, found)] == [*map(type, values)]
 
     def flag(self, name: str) -> bool:
         """Read a boolean."""
@@ -128,7 +128,10 @@ class Facts:
         """Return the facts below ``name``."""
         part = self._parts.get(name)
         if part is None:
-            part = self._parts[name] = Facts(self._read(name, dict), self.path(name), self.law)
+            below = self._values.get(name)
+            if type(below) is not dict:
+                below = self._read(name, dict)
+            part = self._parts[name] = Facts(below, self.path(name), self.law)
         return part
 
     def parts(self, name: str) -> list["Facts"]:
