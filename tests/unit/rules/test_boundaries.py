@@ -188,3 +188,9 @@ def test_only_outside_a_distribution_compliance_period_is_it_policy_to_refuse_us
 ) -> None:
     reasons = evaluate_transfer(facts_of("S-REGS-05", offering__category=category)).reasons
     assert [reason.basis for reason in reasons if reason.code == "US_REGS_US_PERSON"] == [basis]
+
+
+def test_where_no_route_says_how_much_nothing_may_pass() -> None:
+    facts = facts_of("S-RESALE-62")
+    assert facts["offering"]["shell"]
+    assert evaluate_transfer(facts).max_quantity == 0
