@@ -81,7 +81,7 @@ class Facts:
     def flag(self, name: str) -> bool:
         """Read a boolean."""
         value = self._values.get(name)
-        return value if value is True or value is False else self._read(name, bool)
+        return value if type(value) is bool else self._read(name, bool)
 
     def text(self, name: str) -> str:
         """Read a string."""

@@ -194,3 +194,10 @@ def test_where_no_route_says_how_much_nothing_may_pass() -> None:
     facts = facts_of("S-RESALE-62")
     assert facts["offering"]["shell"]
     assert evaluate_transfer(facts).max_quantity == 0
+
+
+def test_waiting_for_today_is_no_remedy() -> None:
+    facts = facts_of("S-RESALE-64")
+    lots = [{**facts["seller"]["lots"][0], "acquired_on": date(2007, 2, 14)}]
+    (reason,) = evaluate_transfer(facts_of("S-RESALE-64", seller__lots=lots)).reasons
+    assert reason.remedy == Remedy("none")
