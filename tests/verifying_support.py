@@ -172,7 +172,7 @@ class Wallet:
     def present(self, request: dict[str, Any], **changes: Any) -> dict[str, list[str]]:
         """Build ``vp_token``; ``changes`` replace arguments of the key binding."""
         held = [_describe(number, compact) for number, compact in enumerate(self.held)]
-        matches = match_query(parse_dcql_query(request["dcql_query"]), held)
+        matches = match_query(parse_dcql_query(request["dcql_query"]), held, include_optional=True)
         hashes = [hash_transaction_data(entry) for entry in request.get("transaction_data", [])]
         values: dict[str, Any] = {
             "audience": request["client_id"],

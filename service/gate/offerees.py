@@ -16,6 +16,7 @@ from service.gate.party_facts import Question, put_party
 from service.gate.purchases import add_offeree, describe_offeree, is_left_out
 from service.gate.securities import Access, Saved, get_offering, open_security
 from service.gate.security_models import OffereeEntry
+from service.gate.values import key_of_name
 from service.storage.audit import append_audit_entry
 from service.storage.tables import Offeree, Organization
 from service.web.context import Context
@@ -59,7 +60,7 @@ async def record_offeree(
         offering_id=offering_id,
         offeree_org_id=org_id,
         investor_ref=entry.investor_ref,
-        issuer=offering["issuer"] or access.terms["issuer"],
+        issuer=key_of_name(offering["issuer"] or access.terms["issuer"]),
         regime=offering["regime"],
         country=entry.country,
         qualified=qualified,

@@ -15,6 +15,7 @@ from service.gate.purchases import add_offeree, book_sale
 from service.gate.register import Holder, describe_lot
 from service.gate.securities import find_security, list_offering_heads, list_offerings, read_security_terms
 from service.gate.security_models import OpeningLot
+from service.gate.values import key_of_name
 from service.gate.windows import MONTHS, counts_offerees, keeps_purchases, lock_issuers
 from service.rules.dates import add_months
 from service.storage.audit import append_audit_entry
@@ -127,7 +128,9 @@ async def _remember_sales(
     terms = await read_security_terms(session, security)
     offerings = {each["id"]: each for each in await list_offerings(session, security.org_id, security.id)}
     heads = {each.id: each for each in await list_offering_heads(session, security.org_id, security.id)}
-    await lock_issuers(session, security.org_id, {each["issuer"] or terms["issuer"] for each in offerings.values()})
+    await lock_issuers(
+        session, security.org_id, {key_of_name(each["issuer"] or terms["issuer"]) for each in offerings.values()}
+    )
     for lot, row in entered:
         if lot.from_ != FROM_ISSUER:
             continue
@@ -135,7 +138,7 @@ async def _remember_sales(
         head.last_issued_on = max(head.last_issued_on or lot.acquired_on, lot.acquired_on)
         session.add(head)
         offering = offerings[lot.offering_id]
-        seller = Seller(offering["issuer"] or terms["issuer"], offering["regime"], terms["currency"])
+        seller = Seller(key_of_name(offering["issuer"] or terms["issuer"]), offering["regime"], terms["currency"])
         if counts_offerees(seller.regime):
             await add_offeree(session, _describe_offeree(row, lot, seller, now))
         if keeps_purchases(seller.regime) and lot.acquired_on >= add_months(today, -MONTHS - 1):

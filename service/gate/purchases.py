@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.gate.values import key_of_name
 from service.gate.windows import counts_offerees, keeps_purchases
 from service.storage.tables import DailySales, Offeree, Offering, Purchase, Security, Transfer
 
@@ -33,8 +34,8 @@ class Sale:
 
     @property
     def issuer(self) -> str:
-        """The issuer's name, under which its sales are added up."""
-        return str(self.facts["offering"]["issuer"])
+        """The key under which the issuer's sales are added up."""
+        return key_of_name(self.facts["offering"]["issuer"])
 
     @property
     def is_left_out(self) -> bool:

@@ -1,6 +1,7 @@
 """Value types of the gate's request bodies."""
 
 import re
+import unicodedata
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from typing import Annotated, Any, Literal
@@ -95,3 +96,8 @@ def price_per_unit(amount: str, unit_decimals: int) -> Decimal:
     sign, digits, exponent = Decimal(amount).as_tuple()
     assert isinstance(exponent, int)  # the pattern lets no NaN or infinity through
     return Decimal((sign, digits, exponent - unit_decimals))
+
+
+def key_of_name(name: str) -> str:
+    """Return what two spellings of one issuer's name share: case, width and space don't tell issuers apart."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())

@@ -20,6 +20,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.gate.register import Holder
+from service.gate.values import key_of_name
 from service.rules import REGIMES
 from service.rules.dates import add_months
 from service.rules.packs.us_506b import WINDOW_DAYS
@@ -103,7 +104,9 @@ async def read_windows(
         decides: The answer will be acted on, so nobody else may decide about the same limits meanwhile.
     """
     of_offerings = [
-        replace(window, offering_id=each["id"], issuer=each["issuer"] or window.issuer, regime=each["regime"])
+        replace(
+            window, offering_id=each["id"], issuer=key_of_name(each["issuer"] or window.issuer), regime=each["regime"]
+        )
         for each in offerings
         if list_window_facts(each["regime"])
     ]

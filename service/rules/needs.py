@@ -6,7 +6,7 @@ claims of a credential differ with its subject and its method, and one alternati
 Source: api.md sections 3 and 4; design.md section 2.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,15 +16,22 @@ class CredentialNeed:
     Attributes:
         credential_type: Name of a credential type, such as ``kyc``.
         alternatives: Sets of claim names, best first; each is enough.
+        required: Without it the purpose cannot be served; one that is not required may open a way, or widen one.
     """
 
     credential_type: str
     alternatives: tuple[tuple[str, ...], ...]
+    required: bool = True
 
     @property
     def claims(self) -> tuple[str, ...]:
         """Every claim of any alternative, in order."""
         return tuple(dict.fromkeys(claim for claims in self.alternatives for claim in claims))
+
+
+def ask_if_held(need: CredentialNeed) -> CredentialNeed:
+    """Return a need that is not required."""
+    return replace(need, required=False)
 
 
 def vary(base: str, *variants: str) -> tuple[tuple[str, ...], ...]:

@@ -15,7 +15,7 @@ from service.rules.rule import ACTIONS
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """A regime or action and the credentials that it asks a party for, exactly one of each."""
+    """A regime or action and the credentials that it asks a party for, at most one of each."""
 
     id: str
     title: str
@@ -43,6 +43,7 @@ def describe_purpose(purpose: Purpose) -> dict[str, Any]:
         "id": purpose.id,
         "title": purpose.title,
         "credentials": [
-            {"credential_type": need.credential_type, "claims": list(need.claims)} for need in purpose.needs
+            {"credential_type": need.credential_type, "claims": list(need.claims), "required": need.required}
+            for need in purpose.needs
         ],
     }

@@ -48,6 +48,7 @@ _VERIFICATION: dict[str, Shape] = {
 }
 _PARTY: dict[str, Shape] = {
     "accredited": read_flag,
+    "affiliate": read_flag,
     "bo_regime": one_of(*BO_REGIMES),
     "citizenship": read_string,
     "country": read_country,
@@ -63,6 +64,7 @@ _PARTY: dict[str, Shape] = {
     "offshore": read_flag,
     "owners": ({"blocked": read_flag, "identified": read_flag, "pct": read_percent},),
     "pep": read_flag,
+    "principal": read_flag,
     "qib": read_flag,
     "qp": read_flag,
     "regs_certified": read_flag,
@@ -91,7 +93,6 @@ _BUYER: dict[str, Shape] = {
     "net_worth": read_number,
     "own_owners": read_whole,
     "pct_voting_after": read_amount,
-    "principal": read_flag,
     "sg_class": read_string,
     "sg_opt_in": read_flag,
     "sophisticated": read_flag,
@@ -104,7 +105,6 @@ _BUYER: dict[str, Shape] = {
 }
 _SELLER: dict[str, Shape] = {
     **_PARTY,
-    "affiliate": read_flag,
     "affiliate_sales": ({"date": read_day, "qty": read_amount},),
     "exits": read_flag,
     "lots": (

@@ -182,8 +182,9 @@ def _list_facts(held: HeldCredential) -> list[dict[str, Any]]:
 
 
 def _describe_coverage(purpose: Purpose, newest: Mapping[str, HeldCredential]) -> dict[str, Any]:
-    missing = [entry for need in purpose.needs if (entry := _find_gap(need, newest)) is not None]
-    until = None if missing else min(newest[need.credential_type].row.expires_at for need in purpose.needs)
+    required = [need for need in purpose.needs if need.required]
+    missing = [entry for need in required if (entry := _find_gap(need, newest)) is not None]
+    until = None if missing else min(newest[need.credential_type].row.expires_at for need in required)
     return {
         "purpose": purpose.id,
         "covered": not missing,

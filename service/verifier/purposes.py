@@ -9,7 +9,7 @@ from service.rules.needs import CredentialNeed
 from service.rules.purposes import PURPOSES, Purpose
 
 # Ids that people read in vp_token and in checks.
-_QUERY_IDS = {"kyc": "kyc", "aml-screening": "aml", "qualified-investor": "qualified_investor"}
+_SHORT_IDS = {"aml-screening": "aml"}
 
 
 class PurposeUnknownError(InvalidInputError):
@@ -33,14 +33,26 @@ def find_purpose(purpose_id: str) -> Purpose:
 def build_query(purpose: Purpose) -> dict[str, Any]:
     """Return what a purpose needs as a query: one credential of each type, its alternatives as claim sets.
 
-    Source: OpenID4VP 1.0, sections 6.1 and 6.4.1.
+    Source: OpenID4VP 1.0, sections 6.1, 6.2 and 6.4.
     """
-    return {"credentials": [_build_credential_query(need) for need in purpose.needs]}
+    query: dict[str, Any] = {"credentials": [_build_credential_query(need) for need in purpose.needs]}
+    required = [_name_query(need) for need in purpose.needs if need.required]
+    optional = [_name_query(need) for need in purpose.needs if not need.required]
+    if optional:
+        query["credential_sets"] = [
+            {"options": [required]},
+            *({"options": [[query_id]], "required": False} for query_id in optional),
+        ]
+    return query
+
+
+def _name_query(need: CredentialNeed) -> str:
+    return _SHORT_IDS.get(need.credential_type, need.credential_type.replace("-", "_"))
 
 
 def _build_credential_query(need: CredentialNeed) -> dict[str, Any]:
     return {
-        "id": _QUERY_IDS.get(need.credential_type, need.credential_type.replace("-", "_")),
+        "id": _name_query(need),
         "format": "dc+sd-jwt",
         "meta": {"vct_values": [vct_of(need.credential_type)]},
         "claims": [{"id": name, "path": [name]} for name in need.claims],

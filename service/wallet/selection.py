@@ -67,11 +67,15 @@ def select_credentials(
     by_id = {item.id: item for item in preferred}
     offered = [_as_held(item) for item in preferred]
     try:
-        found = match_query(query, offered)
+        found = match_query(query, offered, include_optional=True)
+        kid = _choose_key(found, by_id, history, client_id)
+        if kid is None and query.credential_sets is not None:
+            # What was only asked for if held must not spoil the answer by another holder's key.
+            found = match_query(query, offered)
+            kid = _choose_key(found, by_id, history, client_id)
     except QueryUnsatisfiedError as error:
         missing = [{"detail": text} for item in query.credentials if (text := _describe_gap(item, offered))]
         raise NothingFitsError("This wallet doesn't hold what the request needs.", errors=missing) from error
-    kid = _choose_key(found, by_id, history, client_id)
     return [_select(query_id, matches, by_id, kid) for query_id, matches in found.items()]
 
 

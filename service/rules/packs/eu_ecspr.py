@@ -12,7 +12,7 @@ from decimal import Decimal
 from service.rules.dates import add_months
 from service.rules.decision import Remedy
 from service.rules.facts import Facts, Number, all_hold, any_holds
-from service.rules.needs import AML, KYC
+from service.rules.needs import AML, INVESTMENT_LIMIT, KYC, QUALIFIED, ask_if_held
 from service.rules.packs.consideration import count_units_within, read_consideration
 from service.rules.packs.criteria import meets_enough
 from service.rules.packs.offer_limits import yield_cap
@@ -117,7 +117,7 @@ REGIMES = (
         citation=f"{_REG} art 1(2)(c)",
         source="secondary",
         confidence="H",
-        needs=(KYC, AML),
+        needs=(KYC, AML, ask_if_held(QUALIFIED), ask_if_held(INVESTMENT_LIMIT)),
         effective_from=APPLIES_FROM,
         rules=(
             _rule(

@@ -12,7 +12,7 @@ from datetime import date
 from service.rules.decision import Remedy, Value
 from service.rules.facts import Facts, MissingFactError, Number, any_holds
 from service.rules.law import Row, Schedule
-from service.rules.needs import AML, KYC, QUALIFIED, CredentialNeed
+from service.rules.needs import AML, KYC, QUALIFIED, CredentialNeed, ask_if_held
 from service.rules.packs.offer_limits import yield_cap, yield_minimum
 from service.rules.rule import Deny, Finding, Note, Regime, Rule, TransferCheck
 
@@ -90,7 +90,7 @@ def _regime(name: str, title: str, rule: Rule, may_acquire: Callable[[Facts], bo
         rules=(rule,),
         may_acquire=may_acquire,
         needs=(KYC, AML, *needs),
-        asks_category="eu.qi" if needs else None,
+        asks_category="eu.qi" if QUALIFIED in needs else None,
         effective_from=rule.effective_from,
     )
 
@@ -137,9 +137,12 @@ def _is_open_to_all(_facts: Facts) -> bool:
     return True
 
 
+_IF_HELD = ask_if_held(QUALIFIED)
 REGIMES = (
     _regime("pr_qi", "Offer to qualified investors", _QUALIFIED, _is_qualified, QUALIFIED),
-    _regime("pr_150", "Offer to fewer than 150 persons per Member State", _PERSONS, _is_open_to_all),
+    _regime(
+        "pr_150", "Offer to fewer than 150 persons per Member State", _PERSONS, _is_open_to_all, ask_if_held(QUALIFIED)
+    ),
     _regime("pr_small", "Small offer", _SMALL_OFFER, _is_open_to_all),
     _regime("pr_100k", "Offer at EUR 100,000 per investor", _MINIMUM, _is_open_to_all),
 )

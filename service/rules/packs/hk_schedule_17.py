@@ -10,7 +10,7 @@ from datetime import date
 
 from service.rules.decision import Remedy
 from service.rules.facts import Facts, Number, any_holds, is_known
-from service.rules.needs import AML, KYC
+from service.rules.needs import AML, KYC, QUALIFIED, ask_if_held
 from service.rules.packs.consideration import count_units_reaching, count_units_within, read_consideration
 from service.rules.packs.hk_professional import SUITABILITY, is_professional
 from service.rules.rule import AtLeast, AtMost, Deny, Finding, Note, Regime, Rule, Source, TransferCheck
@@ -68,7 +68,7 @@ def _regime(name: str, title: str, paragraph: int, source: Source, rule: Rule) -
         citation=f"Cap. 32 Sch 17 para {paragraph}",
         source=source,
         confidence="H",
-        needs=(KYC, AML),
+        needs=(KYC, AML, ask_if_held(QUALIFIED)),
         effective_from=_IN_FORCE,
         rules=(rule, SUITABILITY),
         may_acquire=lambda _facts: True,  # nothing in paras 2 to 4 follows the securities into other hands

@@ -9,7 +9,7 @@ from datetime import date
 
 from service.rules.decision import Remedy
 from service.rules.facts import Facts, all_hold, any_holds
-from service.rules.needs import AML, KYC
+from service.rules.needs import AML, KYC, QUALIFIED, ask_if_held
 from service.rules.packs.consideration import read_consideration
 from service.rules.rule import Confidence, Deny, Finding, Regime, Rule, Source
 
@@ -143,6 +143,6 @@ def build_regime(
             ),
         ),
         may_acquire=has_way,
-        needs=(KYC, AML),
+        needs=(KYC, AML, ask_if_held(QUALIFIED)),
         effective_from=effective_from,
     )

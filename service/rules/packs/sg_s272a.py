@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from service.rules.decision import Remedy
 from service.rules.facts import Facts, Number, any_holds, is_known
-from service.rules.needs import AML, KYC
+from service.rules.needs import AML, KYC, QUALIFIED, ask_if_held
 from service.rules.packs.consideration import count_units_within, read_consideration
 from service.rules.packs.sg_eligible import IN_FORCE_FROM, INPUTS, OPT_IN_NEEDED, is_eligible
 from service.rules.packs.sg_resale import build_resale_rule, may_acquire
@@ -47,7 +47,7 @@ REGIMES = (
         citation="SFA s272A",
         source="primary",
         confidence="H",
-        needs=(KYC, AML),
+        needs=(KYC, AML, ask_if_held(QUALIFIED)),
         effective_from=IN_FORCE_FROM,
         rules=(
             Rule(

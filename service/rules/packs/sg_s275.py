@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from service.rules.decision import Remedy, Value
 from service.rules.facts import Facts, is_known
-from service.rules.needs import AML, KYC, QUALIFIED
+from service.rules.needs import AML, KYC, QUALIFIED, ask_if_held
 from service.rules.packs.consideration import count_units_reaching
 from service.rules.packs.sg_eligible import (
     IN_FORCE_FROM,
@@ -52,7 +52,7 @@ def _regime(section: int, title: str) -> Regime:
         citation=f"SFA ss{section}, 276",
         source="primary",
         confidence="H",
-        needs=(KYC, AML, QUALIFIED),
+        needs=(KYC, AML, ask_if_held(QUALIFIED)),
         effective_from=IN_FORCE_FROM,
         rules=(primary, build_resale_rule(regime_id, "SFA s276(1), (2)")),
         may_acquire=may_acquire,

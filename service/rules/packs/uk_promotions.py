@@ -11,7 +11,7 @@ from datetime import date
 from service.rules.dates import add_days, add_months
 from service.rules.decision import Remedy
 from service.rules.facts import Facts
-from service.rules.needs import AML, KYC, QUALIFIED
+from service.rules.needs import AML, KYC, QUALIFIED, ask_if_held
 from service.rules.rule import Deny, Finding, Note, Regime, Rule
 
 ORDER_FROM = date(2005, 7, 1)
@@ -68,7 +68,7 @@ def _regime(article: str, title: str, kind: str, category: str) -> Regime:
         confidence="H",
         rules=(rule,),
         may_acquire=lambda facts: _has_statement(facts, kind),
-        needs=(KYC, AML, QUALIFIED),
+        needs=(KYC, AML, ask_if_held(QUALIFIED)),
         asks_category=category,
         effective_from=ORDER_FROM,
     )

@@ -12,7 +12,7 @@ from datetime import date
 
 from service.rules.decision import Remedy
 from service.rules.facts import Facts, Number, any_holds
-from service.rules.needs import AML, KYC, QUALIFIED, CredentialNeed
+from service.rules.needs import AML, KYC, QUALIFIED, CredentialNeed, ask_if_held
 from service.rules.packs.offer_limits import yield_cap, yield_minimum
 from service.rules.rule import Deny, Finding, Note, Regime, Rule, TransferCheck
 
@@ -85,7 +85,7 @@ def _regime(name: str, title: str, rule: Rule, may_acquire: Callable[[Facts], bo
         rules=(rule,),
         may_acquire=may_acquire,
         needs=(KYC, AML, *needs),
-        asks_category="uk.qi" if needs else None,
+        asks_category="uk.qi" if QUALIFIED in needs else None,
         effective_from=IN_FORCE_FROM,
     )
 
@@ -107,9 +107,16 @@ _SMALL_OFFER = _rule(
 )
 _MINIMUM = _rule("poatr_50k", "Sch 1 Pt 1", _check_minimum, "qty price", minimum=str(MINIMUM_PER_INVESTOR))
 
+_IF_HELD = ask_if_held(QUALIFIED)
 REGIMES = (
     _regime("poatr_qi", "Offer to qualified investors", _QUALIFIED, _is_qualified, QUALIFIED),
-    _regime("poatr_150", "Offer to fewer than 150 persons in the United Kingdom", _PERSONS, _is_open_to_all),
+    _regime(
+        "poatr_150",
+        "Offer to fewer than 150 persons in the United Kingdom",
+        _PERSONS,
+        _is_open_to_all,
+        ask_if_held(QUALIFIED),
+    ),
     _regime("poatr_small", "Offer of at most GBP 5 million", _SMALL_OFFER, _is_open_to_all),
     _regime("poatr_50k", "Offer at GBP 50,000 per investor", _MINIMUM, _is_open_to_all),
 )

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from service.rules.dates import add_days
 from service.rules.decision import Remedy
 from service.rules.facts import Facts, any_holds
-from service.rules.needs import AML, KYC, QUALIFIED
+from service.rules.needs import AML, KYC, QUALIFIED, ask_if_held
 from service.rules.packs.us_506d import BAD_ACTOR
 from service.rules.packs.us_restricted import RESTRICTED_RESALE
 from service.rules.rule import Deny, Finding, Note, Regime, Rule, TransferCheck
@@ -118,7 +118,7 @@ REGIMES = (
         citation="17 CFR 230.506(b)",
         source="secondary",
         confidence="H",
-        needs=(KYC, AML, QUALIFIED),
+        needs=(KYC, AML, ask_if_held(QUALIFIED)),
         effective_from=_IN_FORCE_FROM,
         rules=(
             BAD_ACTOR,

@@ -10,7 +10,7 @@ from decimal import Decimal
 from service.rules.decision import Remedy
 from service.rules.facts import Facts, MissingFactError, Number
 from service.rules.law import Row, Schedule
-from service.rules.needs import AML, INVESTMENT_LIMIT, KYC, CredentialNeed
+from service.rules.needs import AML, INVESTMENT_LIMIT, KYC, QUALIFIED, CredentialNeed, ask_if_held
 from service.rules.packs.us_506d import build_bad_actor_rule
 from service.rules.packs.us_amounts import compute_amount, yield_room
 from service.rules.packs.us_blue_sky import RESALE_CLEARED, SALE_CLEARED, is_said
@@ -128,7 +128,7 @@ def _regime(tier: int, needs: tuple[CredentialNeed, ...], *sales: Rule) -> Regim
 REGIMES = (
     _regime(1, (KYC, AML), TIER_1_LIMIT, SALE_CLEARED),
     # The issuer's cap comes first: of values that both compute, the investor's are kept.
-    _regime(2, (KYC, AML, INVESTMENT_LIMIT), TIER_2_LIMIT, INVESTOR_LIMIT),
+    _regime(2, (KYC, AML, ask_if_held(INVESTMENT_LIMIT), ask_if_held(QUALIFIED)), TIER_2_LIMIT, INVESTOR_LIMIT),
 )
 LIMITS = (
     InvestorLimit(

@@ -10,7 +10,7 @@ from service.rules.dates import first_day_after_elapsed
 from service.rules.decision import Remedy
 from service.rules.facts import Facts, MissingFactError, any_holds
 from service.rules.law import Row, Schedule
-from service.rules.needs import AML, INVESTMENT_LIMIT, KYC
+from service.rules.needs import AML, INVESTMENT_LIMIT, KYC, QUALIFIED, ask_if_held
 from service.rules.packs.lots import read_free_lots, sum_free_quantity
 from service.rules.packs.us_506d import build_bad_actor_rule
 from service.rules.packs.us_amounts import yield_room
@@ -139,7 +139,7 @@ REGIMES = (
         citation="17 CFR part 227",
         source="primary",
         confidence="H",
-        needs=(KYC, AML, INVESTMENT_LIMIT),
+        needs=(KYC, AML, ask_if_held(INVESTMENT_LIMIT), ask_if_held(QUALIFIED)),
         effective_from=IN_FORCE_FROM,
         rules=(
             build_bad_actor_rule("us.reg_cf.bad_actor", "17 CFR 227.503", IN_FORCE_FROM),
