@@ -52,11 +52,18 @@ def commit_to_record(nonce: bytes, record: Mapping[str, Any]) -> bytes:
         nonce: 32 random bytes, of this record alone. Its fixed length keeps nonce and record apart.
         record: From ``build_log_record``.
 
+    Raises:
+        CommitmentError: A nonce of another length, or a record without a canonical form.
+
     Source: RFC 8785 for the canonical form.
     """
     if len(nonce) != NONCE_SIZE:
         raise CommitmentError("The nonce has another length.")
-    return hashlib.sha256(nonce + rfc8785.dumps(dict(record))).digest()
+    try:
+        canonical = rfc8785.dumps(dict(record))
+    except rfc8785.CanonicalizationError:
+        raise CommitmentError("The record has no canonical form.") from None
+    return hashlib.sha256(nonce + canonical).digest()
 
 
 def verify_commitment(nonce: bytes, record: Mapping[str, Any], *, expected_commitment: bytes) -> None:
@@ -65,9 +72,5 @@ def verify_commitment(nonce: bytes, record: Mapping[str, Any], *, expected_commi
     Raises:
         CommitmentError: They do not.
     """
-    try:
-        commitment = commit_to_record(nonce, record)
-    except rfc8785.CanonicalizationError:
-        raise CommitmentError("The record has no canonical form.") from None
-    if not hmac.compare_digest(commitment, expected_commitment):
+    if not hmac.compare_digest(commit_to_record(nonce, record), expected_commitment):
         raise CommitmentError("The record is not what was committed to.")

@@ -13,14 +13,16 @@ from service.web.openapi import answers_media
 
 CHECKPOINT_TYPE = "text/plain; charset=utf-8"
 TILE_TYPE = "application/octet-stream"
-IMMUTABLE = "public, max-age=31536000, immutable"
+ANYONE = {"Access-Control-Allow-Origin": "*"}
+FRESH = ANYONE | {"Cache-Control": "no-cache"}
+IMMUTABLE = ANYONE | {"Cache-Control": "public, max-age=31536000, immutable"}
 router = APIRouter(tags=["log"])
 
 
 @router.get("/.well-known/goodstanding-log")
 async def get_log(context: ContextDep, response: Response) -> dict[str, Any]:
     """Return the log's address and verifier keys: the one that signs now, and all that signed."""
-    response.headers["Cache-Control"] = "no-cache"
+    response.headers.update(FRESH)
     async with context.database.reading() as session:
         return await describe_log(session, context.base_url, context.clock())
 
@@ -32,7 +34,7 @@ async def get_checkpoint(context: ContextDep) -> Response:
         newest = await read_newest_checkpoint(session, published=True)
     if newest is None:
         raise NotFoundError
-    return Response(newest.note, media_type=CHECKPOINT_TYPE, headers={"Cache-Control": "no-cache"})
+    return Response(newest.note, media_type=CHECKPOINT_TYPE, headers=FRESH)
 
 
 @router.get(f"{LOG_PATH}/tile/{{tile_path:path}}", responses=answers_media(TILE_TYPE))
@@ -50,4 +52,4 @@ async def get_tile(
     cut = None if data is None else cut_tile(tile, data, width)
     if cut is None:
         raise NotFoundError
-    return Response(cut, media_type=TILE_TYPE, headers={"Cache-Control": IMMUTABLE})
+    return Response(cut, media_type=TILE_TYPE, headers=IMMUTABLE)

@@ -11,7 +11,7 @@ from service.storage.types import Instant
 class AuditEntry(SQLModel, table=True):
     """One event, written in the transaction that it records. Never updated, but once: with its place in the log.
 
-    ``commitment`` is what the log shows; ``nonce`` opens it, and may be destroyed.
+    ``commitment`` is what the log shows; ``nonce`` opens it.
     """
 
     __tablename__ = "audit_entry"
@@ -33,5 +33,5 @@ class AuditEntry(SQLModel, table=True):
     record: str
     record_sha256: str
     commitment: bytes
-    nonce: bytes | None
+    nonce: bytes
     idx: int | None = Field(default=None, unique=True, sa_type=BigInteger)

@@ -6,6 +6,7 @@ Revises: 0003
 
 import json
 import secrets
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -46,7 +47,8 @@ def upgrade() -> None:
         batch.add_column(sa.Column("idx", sa.BigInteger(), nullable=True))
     _commit_to_entries()
     with op.batch_alter_table("audit_entry") as batch:
-        batch.alter_column("commitment", existing_type=sa.LargeBinary(), nullable=False)
+        for name in ("commitment", "nonce"):
+            batch.alter_column(name, existing_type=sa.LargeBinary(), nullable=False)
         batch.create_unique_constraint("audit_entry_idx_key", ["idx"])
     op.create_index(
         "ix_audit_entry_waiting",
@@ -76,7 +78,7 @@ def _commit_to_entries() -> None:
         connection.execute(change, [_commit(row) for row in rows])
 
 
-def _commit(row: sa.Row) -> dict[str, str | bytes]:
+def _commit(row: sa.Row[Any]) -> dict[str, str | bytes]:
     nonce = secrets.token_bytes(NONCE_SIZE)
     record = build_log_record(
         org_id=row.org_id,
