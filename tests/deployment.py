@@ -88,7 +88,7 @@ class Deployment:
         return {"Authorization": f"Bearer {known[0]}"}
 
 
-def _prepare_keystore(data_dir: Path) -> None:
+def prepare_keystore(data_dir: Path) -> None:
     """Give the deployment a keystore whose slow key derivation this process has done before; keys are its own."""
     global _keystore_header
     directory = data_dir / "keys"
@@ -105,7 +105,7 @@ def _prepare_keystore(data_dir: Path) -> None:
 @asynccontextmanager
 async def running_deployment(database_url: str, data_dir: Path, **settings: Any) -> AsyncIterator[Deployment]:
     """Open a deployment on a migrated database."""
-    _prepare_keystore(data_dir)
+    prepare_keystore(data_dir)
     settings.setdefault("key_passphrase", PASSPHRASE)
     values = Settings(base_url=BASE_URL, data_dir=data_dir, database_url=database_url, _env_file=None, **settings)
     clock = TestClock()

@@ -117,7 +117,7 @@ async def _read_entries(source: LogSource, size: int, tiles: dict[TileId, bytes]
 
 def _check_upper_levels(tiles: dict[TileId, bytes], problems: list[str]) -> None:
     for tile, data in tiles.items():
-        for place in range(0, len(data) // HASH_SIZE if tile.level else 0):
+        for place in range(len(data) // HASH_SIZE if tile.level else 0):
             below = tiles.get(TileId(tile.level - 1, tile.index * TILE_WIDTH + place), b"")
             expected = data[place * HASH_SIZE : (place + 1) * HASH_SIZE]
             if len(below) != TILE_WIDTH * HASH_SIZE or hash_tile(below) != expected:
