@@ -15,7 +15,7 @@ TILE_HEIGHT = 8
 HIGHEST_LEVEL = 63
 ENTRIES = -1  # stands for the level of the bundles of entries, which the paths call "entries"
 LARGEST_ENTRY = 0xFFFF
-_INDEX = re.compile(r"(?:x[0-9]{3}/){0,6}[0-9]{3}")
+_INDEX = re.compile(r"(?:x[0-9]{3}/){0,5}[0-9]{3}")  # below 2^63
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,2}")
 
 

@@ -31,7 +31,7 @@ from service.log.sequencer import (
     read_published,
 )
 from service.storage.audit import append_audit_entry
-from service.storage.log import hash_log_spans, read_newest_checkpoint
+from service.storage.log import LogDamagedError, hash_log_spans, read_newest_checkpoint
 from service.storage.tables import LogCheckpoint
 from service.web.context import Context
 from tests.deployment import PASSPHRASE, START
@@ -213,6 +213,15 @@ async def test_tiles_that_were_changed_are_not_signed_over(context: Context) -> 
     await flip(context, "log_tile", "data", "level = 0")
     await record(context, "b")
     with pytest.raises(LogForkedError, match="tiles"):
+        await advance_log(context)
+
+
+async def test_a_missing_tile_is_not_built_upon(context: Context) -> None:
+    await record(context, "a")
+    await advance_log(context)
+    await execute(context, "DELETE FROM log_tile WHERE level = 0")
+    await record(context, "b")
+    with pytest.raises(LogDamagedError):
         await advance_log(context)
 
 
