@@ -34,7 +34,8 @@ from service.storage.audit import append_audit_entry
 from service.storage.log import LogDamagedError, hash_log_spans, read_newest_checkpoint
 from service.storage.tables import LogCheckpoint
 from service.web.context import Context
-from tests.deployment import PASSPHRASE, START
+from tests.deployment import PASSPHRASE, START, Deployment
+from tests.gate_support import open_market
 from tests.log_support import checkpoints, log_keys, open_log_context, places, record, verify_stored
 
 
@@ -303,3 +304,33 @@ async def test_the_file_is_a_signed_note_for_its_owner_only(context: Context) ->
     path = context.data_dir / PUBLISHED_FILE
     assert path.stat().st_mode & 0o777 == 0o600
     assert len(parse_note(path.read_bytes()).signatures) == 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("UPDATE transfer SET outcome = 'permit'", "is not what was logged"),
+        ("UPDATE transfer SET payload = replace(payload, 'deny', 'permit')", "is not what was logged"),
+        ("UPDATE transfer SET bundle = bundle || ' '", "is not what was logged"),
+        ("DELETE FROM transfer", "is missing"),
+        ("UPDATE audit_entry SET subject_id = 'trf_other' WHERE kind = 'transfer.decided'", "was never recorded"),
+    ],
+)
+async def test_an_edited_or_deleted_decision_is_found(deployment: Deployment, statement: str, problem: str) -> None:
+    market = await open_market(deployment)
+    decision = await market.decide(market.buy("nobody"))
+    assert decision["outcome"] == "deny"
+    context = deployment.context
+    async with asyncio.timeout(20):
+        while (await market.read(f"/v1/transfers/{decision['id']}"))["log"]["state"] == "pending":
+            await asyncio.sleep(0.05)
+    assert await find_problems(context) == []
+    await execute(context, statement)
+    found = await find_problems(context)
+    assert any(problem in each for each in found), found
+
+
+async def find_problems(context: Context) -> list[str]:
+    report = await verify_stored(context)
+    async with context.database.reading() as session:
+        return report.problems + await check_records(session, report.entries)
