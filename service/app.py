@@ -52,10 +52,7 @@ async def refresh_status_lists_forever(context: Context, *, every_s: float = REF
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     await check_schema(context.database)
-    background = [
-        asyncio.create_task(refresh_status_lists_forever(context)),
-        asyncio.create_task(run_sequencer(context)),
-    ]
+    background = [asyncio.create_task(run(context)) for run in app.state.background]
     yield
     for task in background:
         task.cancel()
@@ -64,12 +61,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await context.database.close()
 
 
-def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock) -> FastAPI:
+def create_app(
+    settings: Settings, *, clock: Callable[[], datetime] = read_clock, with_sequencer: bool = True
+) -> FastAPI:
     """Build the application.
 
     Args:
         settings: From ``load_settings``.
         clock: Tests pass their own.
+        with_sequencer: Let this process extend the transparency log too.
     """
     chain = (RequestIdMiddleware, WalletCorsMiddleware, HeadMiddleware, NulMiddleware, BodyLimitMiddleware)
     middleware = [Middleware(each) for each in chain]
@@ -88,6 +88,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock
         exception_handlers={Exception: answer_unexpected},
     )
     app.state.context = build_context(settings, clock=clock)
+    app.state.background = [refresh_status_lists_forever, *([run_sequencer] if with_sequencer else [])]
     app.state.token_cache = TokenCache()
     app.state.throttle = AuthenticationThrottle()
     install_problem_handlers(app)

@@ -1,9 +1,11 @@
 """A deployment's context without its HTTP side and without a sequencer of its own: tests advance the log themselves."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlmodel import col, select
 
@@ -18,6 +20,9 @@ from service.storage.audit import append_audit_entry
 from service.storage.tables import AuditEntry, LogCheckpoint
 from service.web.context import Context
 from tests.deployment import BASE_URL, PASSPHRASE, START, TestClock, prepare_keystore
+from tests.gate_support import Market
+
+PATIENCE_S = 20
 
 
 @asynccontextmanager
@@ -66,3 +71,14 @@ async def verify_stored(context: Context, saved: Checkpoint | None = None) -> Lo
     keys = await log_keys(context)
     async with context.database.reading() as session:
         return await verify_log(StoredLog(session), expected_keys=keys, saved=saved)
+
+
+async def read_when_included(market: Market, decision: dict[str, Any]) -> dict[str, Any]:
+    """Poll a decision until the published log has it."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            found: dict[str, Any] = await market.read(f"/v1/transfers/{decision['id']}")
+            if found["log"]["state"] == "included":
+                return found
+            assert found["log"] == {"state": "pending", "index": None}
+            await asyncio.sleep(0.05)

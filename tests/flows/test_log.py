@@ -36,7 +36,14 @@ from service.storage.tables import LogCheckpoint
 from service.web.context import Context
 from tests.deployment import PASSPHRASE, START, Deployment
 from tests.gate_support import open_market
-from tests.log_support import checkpoints, log_keys, open_log_context, places, record, verify_stored
+from tests.log_support import (
+    checkpoints,
+    log_keys,
+    open_log_context,
+    places,
+    record,
+    verify_stored,
+)
 
 
 @pytest.fixture
@@ -321,9 +328,7 @@ async def test_an_edited_or_deleted_decision_is_found(deployment: Deployment, st
     decision = await market.decide(market.buy("nobody"))
     assert decision["outcome"] == "deny"
     context = deployment.context
-    async with asyncio.timeout(20):
-        while (await market.read(f"/v1/transfers/{decision['id']}"))["log"]["state"] == "pending":
-            await asyncio.sleep(0.05)
+    await advance_log(context)
     assert await find_problems(context) == []
     await execute(context, statement)
     found = await find_problems(context)

@@ -7,9 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.responses import Response
 
+from service.cli.log import LogSourceUnclearError, LogStateError, verify
 from service.credentials.signed_note import VerifierKey, format_vkey
+from service.fetch import Fetcher
+from service.log.sources import LogUnreachableError, RemoteLog, fetch_verifier_key
 from tests.flows.test_cli import Commands, Here, free_port, here, serving
+from tests.loopback import Party
+from tests.loopback import serving as serving_app
 
 __all__ = ["here"]
 
@@ -62,15 +68,27 @@ def test_a_database_older_than_what_was_published_is_found(served: Commands) -> 
     assert "checkpoint: 99999 entries were published." in problems
 
 
-def test_what_cannot_be_checked_is_said_in_one_line(served: Commands, here: Here, tmp_path: Path) -> None:
-    log = f"http://localhost:{served.port}"
-    assert "--database" in here.refuse(served, "log", "verify", "--database", "--url", log)
+def test_a_log_that_does_not_answer_cannot_be_checked(served: Commands, here: Here) -> None:
     assert "did not answer" in here.refuse(served, "log", "verify")
-    (tmp_path / "state").write_text("[]")
-    assert "damaged" in here.refuse(served, "log", "verify", "--state", str(tmp_path / "state"))
 
 
-def test_an_address_without_a_log_cannot_be_checked(served: Commands, here: Here) -> None:
-    with serving(served):
-        line = here.refuse(served, "log", "verify", "--url", f"http://localhost:{served.port}/v1")
-    assert "names no key" in line
+def test_what_cannot_be_checked_is_named(served: Commands, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in served.settings().items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(LogSourceUnclearError):
+        verify(database=True, url="http://localhost/log")
+    for damaged in ("[]", "{", '{"database": 1}', '{"database": {"checkpoint": "x"}}'):
+        (tmp_path / "state").write_text(damaged)
+        with pytest.raises(LogStateError):
+            verify(database=True, state=tmp_path / "state")
+
+
+async def test_an_address_without_a_log_cannot_be_checked() -> None:
+    fetcher, nothing = Fetcher(allow_loopback=True), Party()
+    with serving_app(lambda _base_url: nothing) as base_url:
+        with pytest.raises(LogUnreachableError, match="names no key"):
+            await fetch_verifier_key(fetcher, f"{base_url}/log")
+        nothing.routes["/log/checkpoint"] = Response(status_code=500)
+        with pytest.raises(LogUnreachableError, match="answers 500"):
+            await RemoteLog(fetcher, f"{base_url}/log").read_checkpoint()
+    await fetcher.close()

@@ -1,6 +1,7 @@
 """The log over HTTP: what everybody may read, and the receipts of decisions for their owners."""
 
-import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,15 +21,15 @@ from service.errors import VerificationError
 from service.keys.files import replace_private_file
 from service.log.sequencer import PUBLISHED_FILE
 from service.log.verification import verify_log
-from tests.deployment import Deployment
+from tests.deployment import Deployment, running_deployment
 from tests.gate_support import Market, open_market
-
-PATIENCE_S = 20
+from tests.log_support import read_when_included
 
 
 @pytest.fixture
-async def market(sqlite_deployment: Deployment) -> Market:
-    return await open_market(sqlite_deployment)
+async def market(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Market]:
+    async with running_deployment(sqlite_url, tmp_path, with_sequencer=True) as deployment:
+        yield await open_market(deployment)
 
 
 class PublicLog:
@@ -56,16 +57,6 @@ async def read_keys(deployment: Deployment) -> list[VerifierKey]:
     assert described["url"] == "http://localhost:8000/log"
     assert described["vkey"] == described["vkeys"][0]
     return [parse_vkey(each) for each in described["vkeys"]]
-
-
-async def read_when_included(market: Market, decision: dict[str, Any]) -> dict[str, Any]:
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            found: dict[str, Any] = await market.read(f"/v1/transfers/{decision['id']}")
-            if found["log"]["state"] == "included":
-                return found
-            assert found["log"] == {"state": "pending", "index": None}
-            await asyncio.sleep(0.05)
 
 
 async def get_receipt(market: Market, **buy: Any) -> dict[str, Any]:
