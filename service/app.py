@@ -13,6 +13,8 @@ from service import __version__
 from service.composition import build_context, read_clock
 from service.gate.api import router as gate_router
 from service.issuer.api import router as issuer_router
+from service.log.api import router as log_router
+from service.log.sequencer import run_sequencer
 from service.organizations.api import router as organizations_router
 from service.organizations.throttle import AuthenticationThrottle
 from service.settings import Settings
@@ -50,20 +52,24 @@ async def refresh_status_lists_forever(context: Context, *, every_s: float = REF
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     await check_schema(context.database)
-    refreshing = asyncio.create_task(refresh_status_lists_forever(context))
+    background = [asyncio.create_task(run(context)) for run in app.state.background]
     yield
-    refreshing.cancel()
-    await asyncio.wait([refreshing])
+    for task in background:
+        task.cancel()
+    await asyncio.wait(background)
     await context.fetcher.close()
     await context.database.close()
 
 
-def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock) -> FastAPI:
+def create_app(
+    settings: Settings, *, clock: Callable[[], datetime] = read_clock, with_sequencer: bool = True
+) -> FastAPI:
     """Build the application.
 
     Args:
         settings: From ``load_settings``.
         clock: Tests pass their own.
+        with_sequencer: Let this process extend the transparency log too.
     """
     chain = (RequestIdMiddleware, WalletCorsMiddleware, HeadMiddleware, NulMiddleware, BodyLimitMiddleware)
     middleware = [Middleware(each) for each in chain]
@@ -82,10 +88,12 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = read_clock
         exception_handlers={Exception: answer_unexpected},
     )
     app.state.context = build_context(settings, clock=clock)
+    app.state.background = [refresh_status_lists_forever, *([run_sequencer] if with_sequencer else [])]
     app.state.token_cache = TokenCache()
     app.state.throttle = AuthenticationThrottle()
     install_problem_handlers(app)
     install_openapi(app)
-    for router in (docs_router, probes_router, organizations_router, issuer_router, verifier_router, gate_router):
+    parties = (organizations_router, issuer_router, verifier_router, gate_router, log_router)
+    for router in (docs_router, probes_router, *parties):
         app.include_router(router)
     return app

@@ -35,4 +35,5 @@ def build_context(settings: Settings, *, clock: Callable[[], datetime] = read_cl
         signer=build_signer(settings),
         fetcher=Fetcher(settings.fetch_allow),
         clock=clock,
+        data_dir=settings.data_dir,
     )

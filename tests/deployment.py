@@ -88,7 +88,7 @@ class Deployment:
         return {"Authorization": f"Bearer {known[0]}"}
 
 
-def _prepare_keystore(data_dir: Path) -> None:
+def prepare_keystore(data_dir: Path) -> None:
     """Give the deployment a keystore whose slow key derivation this process has done before; keys are its own."""
     global _keystore_header
     directory = data_dir / "keys"
@@ -103,13 +103,15 @@ def _prepare_keystore(data_dir: Path) -> None:
 
 
 @asynccontextmanager
-async def running_deployment(database_url: str, data_dir: Path, **settings: Any) -> AsyncIterator[Deployment]:
-    """Open a deployment on a migrated database."""
-    _prepare_keystore(data_dir)
+async def running_deployment(
+    database_url: str, data_dir: Path, *, with_sequencer: bool = False, **settings: Any
+) -> AsyncIterator[Deployment]:
+    """Open a deployment on a migrated database; without the sequencer, nothing changes but by requests."""
+    prepare_keystore(data_dir)
     settings.setdefault("key_passphrase", PASSPHRASE)
     values = Settings(base_url=BASE_URL, data_dir=data_dir, database_url=database_url, _env_file=None, **settings)
     clock = TestClock()
-    app = create_app(values, clock=clock)
+    app = create_app(values, clock=clock, with_sequencer=with_sequencer)
     context: Context = app.state.context
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     async with (

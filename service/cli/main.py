@@ -18,6 +18,7 @@ COMMANDS = {
     "keys": ("service.cli.keys", "app", "Signing keys of organisations, and of the deployment itself."),
     "wallet": ("service.cli.wallet", "app", "Keep credentials and show them: a holder on the command line."),
     "rules": ("service.cli.rules", "app", "Rules with their citations, and the scenario files that test them."),
+    "log": ("service.cli.log", "app", "Check the transparency log."),
     "replay": ("service.cli.replay", "replay", "Re-evaluate a decision bundle offline."),
     "shadow": ("service.cli.shadow", "shadow", "Compare a venue's past trades with the rules; nothing is recorded."),
     "did": ("service.cli.did", "app", "Decentralized identifiers."),

@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.gate.securities import put_offering, put_security
 from service.gate.security_models import OfferingTerms, SecurityTerms
 from service.keys.files import replace_private_file
+from service.log.identity import describe_log
 from service.organizations.clients import authenticate_client, create_client
 from service.organizations.organizations import (
     NewOrganization,
@@ -108,7 +109,12 @@ async def _seed_in_one_transaction(context: Context, kept: Mapping[str, Any]) ->
             described[name] = {"org_id": row.id, **{key: public[key] for key in wanted if public.get(key)}, **client}
         await _ensure_trust(session, context, rows["platform"], rows)
         described["platform"]["securities"] = {"demo": await _ensure_security(session, context, rows["platform"])}
-    return {"base_url": context.base_url, "organizations": described}
+        log = await describe_log(session, context.base_url, context.clock())
+    return {
+        "base_url": context.base_url,
+        "organizations": described,
+        "log": {name: log[name] for name in ("url", "vkey")},
+    }
 
 
 def _read_kept(file: Path) -> dict[str, Any]:

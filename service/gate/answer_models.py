@@ -160,6 +160,13 @@ class ReservationAnswer(AnswerModel):
     expires_at: datetime
 
 
+class LogState(AnswerModel):
+    """Whether the published log covers the decision, and where."""
+
+    state: Literal["pending", "included"]
+    index: int | None
+
+
 class PreviewAnswer(AnswerModel):
     """What would be decided. ``route`` is there if a rule named one, the largest quantity if there is only one."""
 
@@ -193,7 +200,7 @@ class PreviewAnswer(AnswerModel):
     notice: str
     decision_hash: str | None
     decision: str | None
-    log: dict[str, Any] | None
+    log: LogState | None
 
 
 class DecisionAnswer(PreviewAnswer):
@@ -202,6 +209,28 @@ class DecisionAnswer(PreviewAnswer):
     id: str
     decision_hash: str
     decision: str
+
+
+class LogRecord(AnswerModel):
+    """What the log entry's salted hash is about; `record` is what happened."""
+
+    version: int
+    org_id: str
+    id: str
+    kind: str
+    subject_id: str
+    recorded_at: datetime
+    record: dict[str, Any]
+
+
+class ReceiptAnswer(AnswerModel):
+    """Proof that a record is in the log. The leaf is SHA-256 over the nonce and the record's RFC 8785 form."""
+
+    record: LogRecord
+    nonce: str
+    index: int
+    inclusion_proof: list[str]
+    checkpoint: str
 
 
 class DecisionsAnswer(AnswerModel):

@@ -120,9 +120,9 @@ def sign_decision(payload: Mapping[str, Any], *, key: SigningKey, signer: Signer
     return SignedDecision(canonical.decode(), hash_canonical(payload), jws)
 
 
-def build_answer(signed: SignedDecision, *, reservation_state: str | None) -> dict[str, Any]:
-    """Build the answer from what was signed."""
+def build_answer(signed: SignedDecision, *, reservation_state: str | None, log: Mapping[str, Any]) -> dict[str, Any]:
+    """Build the answer from what was signed, what became of the reservation, and the decision's place in the log."""
     answer: dict[str, Any] = json.loads(signed.payload)
     if answer["reservation"] is not None:
         answer["reservation"] = {"state": reservation_state, **answer["reservation"]}
-    return answer | {"decision_hash": signed.decision_hash, "decision": signed.jws, "log": None}
+    return answer | {"decision_hash": signed.decision_hash, "decision": signed.jws, "log": dict(log)}

@@ -23,6 +23,7 @@ from service.gate.decisions import (
     sign_decision,
 )
 from service.gate.purchases import Sale, promise_sale
+from service.gate.receipts import DECIDED, PENDING
 from service.gate.redaction import redact
 from service.gate.requests import bind_request, check_request, dump_request, hash_request, resolve_trade_date
 from service.gate.reservations import expire_overdue, hold
@@ -228,7 +229,7 @@ async def _record(inquiry: Inquiry, assessment: Assessment, key: str) -> Transfe
     append_audit_entry(
         inquiry.session,
         org_id=transfer.org_id,
-        kind="transfer.decided",
+        kind=DECIDED,
         subject_id=transfer.id,
         record={
             "decision_hash": transfer.decision_hash,
@@ -252,4 +253,4 @@ def read_signed(transfer: Transfer, *, sees_all: bool) -> SignedDecision:
 
 def answer_first(transfer: Transfer, *, sees_all: bool) -> dict[str, Any]:
     """Build the answer to the request that made a decision, which a repeated request gets again."""
-    return build_answer(read_signed(transfer, sees_all=sees_all), reservation_state="held")
+    return build_answer(read_signed(transfer, sees_all=sees_all), reservation_state="held", log=PENDING)

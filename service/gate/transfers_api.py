@@ -6,11 +6,13 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import ForbiddenError, MalformedError, ServiceError
-from service.gate.answer_models import BundleAnswer, DecisionAnswer, DecisionsAnswer, PreviewAnswer
+from service.gate.answer_models import BundleAnswer, DecisionAnswer, DecisionsAnswer, PreviewAnswer, ReceiptAnswer
 from service.gate.decisions import build_answer
 from service.gate.previews import preview_transfer
+from service.gate.receipts import build_receipt, read_log_state
 from service.gate.settlement import find_transfer, read_reservation_state, settle_transfer, void_transfer
 from service.gate.transfer_models import (
     BatchItem,
@@ -46,6 +48,12 @@ class BundleRestrictedError(ForbiddenError):
     """The bundle holds what only callers with the compliance scope may see."""
 
     code = "bundle_restricted"
+
+
+class ReceiptRestrictedError(ForbiddenError):
+    """The receipt opens a record that only callers with the compliance scope may see."""
+
+    code = "receipt_restricted"
 
 
 def _sees_all(caller: Caller) -> bool:
@@ -94,14 +102,14 @@ async def post_settlement(
     ended = await settle_transfer(
         context, caller.org_id, transfer_id, reference=body.reference, sees_all=_sees_all(caller)
     )
-    return _describe(ended.transfer, ended.ending.state, caller)
+    return await _describe_ended(context, ended.transfer, ended.ending.state, caller)
 
 
 @router.post("/transfers/{transfer_id}/void", responses=answers(DecisionAnswer))
 async def post_voiding(transfer_id: str, body: Voiding, context: ContextDep, caller: GateCaller) -> dict[str, Any]:
     """Give a reservation up, exactly once."""
     ended = await void_transfer(context, caller.org_id, transfer_id, reason=body.reason)
-    return _describe(ended.transfer, ended.ending.state, caller)
+    return await _describe_ended(context, ended.transfer, ended.ending.state, caller)
 
 
 @router.get("/transfers/{transfer_id}", responses=answers(DecisionAnswer))
@@ -110,7 +118,7 @@ async def get_transfer(transfer_id: str, context: ContextDep, caller: Reader) ->
     async with context.database.reading() as session:
         transfer = await find_transfer(session, caller.org_id, transfer_id)
         state = await read_reservation_state(session, transfer, now=context.clock())
-    return _describe(transfer, state, caller)
+        return await _describe(session, transfer, state, caller)
 
 
 @router.get("/transfers/{transfer_id}/bundle", responses=answers(BundleAnswer))
@@ -124,5 +132,21 @@ async def get_bundle(transfer_id: str, context: ContextDep, caller: Reader) -> d
     return bundle
 
 
-def _describe(transfer: Transfer, state: str | None, caller: Caller) -> dict[str, Any]:
-    return build_answer(read_signed(transfer, sees_all=_sees_all(caller)), reservation_state=state)
+@router.get("/transfers/{transfer_id}/receipt", responses=answers(ReceiptAnswer))
+async def get_receipt(transfer_id: str, context: ContextDep, caller: Reader) -> dict[str, Any]:
+    """Return the record that was logged for the decision, and the proof that the log holds it."""
+    async with context.database.reading() as session:
+        transfer = await find_transfer(session, caller.org_id, transfer_id)
+        if transfer.outward_payload is not None and not _sees_all(caller):
+            raise ReceiptRestrictedError("This receipt needs the scope compliance.")
+        return await build_receipt(session, transfer)
+
+
+async def _describe_ended(context: Context, transfer: Transfer, state: str | None, caller: Caller) -> dict[str, Any]:
+    async with context.database.reading() as session:
+        return await _describe(session, transfer, state, caller)
+
+
+async def _describe(session: AsyncSession, transfer: Transfer, state: str | None, caller: Caller) -> dict[str, Any]:
+    signed = read_signed(transfer, sees_all=_sees_all(caller))
+    return build_answer(signed, reservation_state=state, log=await read_log_state(session, transfer))

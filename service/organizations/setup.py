@@ -10,6 +10,7 @@ from service.web import signing
 
 
 async def create_system_keys(session: AsyncSession, signer: Signer, now: datetime) -> None:
-    """Make the key that signs access tokens, unless there is one."""
-    if not await signing.list_published_keys(session, SYSTEM_ORG_ID, [signing.ACCESS], now):
-        await signing.create_signing_key(session, signer, org_id=SYSTEM_ORG_ID, purpose=signing.ACCESS, now=now)
+    """Make the keys that sign access tokens and the log, unless they are there."""
+    for purpose in (signing.ACCESS, signing.LOG):
+        if not await signing.list_published_keys(session, SYSTEM_ORG_ID, [purpose], now):
+            await signing.create_signing_key(session, signer, org_id=SYSTEM_ORG_ID, purpose=purpose, now=now)

@@ -1,6 +1,8 @@
 """Write the audit record, in the transaction of what it records."""
 
 import hashlib
+import json
+import secrets
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import rfc8785
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.credentials.commitment import NONCE_SIZE, build_log_record, commit_to_record
 from service.storage.ids import new_id
 from service.storage.tables import AuditEntry
 
@@ -15,7 +18,7 @@ from service.storage.tables import AuditEntry
 def append_audit_entry(
     session: AsyncSession, *, org_id: str, kind: str, subject_id: str, record: Mapping[str, Any], recorded_at: datetime
 ) -> AuditEntry:
-    """Add one entry to the session; it is durable when the caller's transaction commits.
+    """Add one entry to the session; it is durable when the caller's transaction commits, and logged soon after.
 
     Args:
         org_id: Owner of the record.
@@ -25,14 +28,32 @@ def append_audit_entry(
         recorded_at: Aware UTC.
     """
     canonical = rfc8785.dumps(dict(record))
+    entry_id, nonce = new_id("aud"), secrets.token_bytes(NONCE_SIZE)
+    logged = build_log_record(
+        org_id=org_id, entry_id=entry_id, kind=kind, subject_id=subject_id, recorded_at=recorded_at, record=record
+    )
     entry = AuditEntry(
         org_id=org_id,
-        id=new_id("aud"),
+        id=entry_id,
         kind=kind,
         subject_id=subject_id,
         recorded_at=recorded_at,
         record=canonical.decode(),
         record_sha256=hashlib.sha256(canonical).hexdigest(),
+        commitment=commit_to_record(nonce, logged),
+        nonce=nonce,
     )
     session.add(entry)
     return entry
+
+
+def read_log_record(entry: AuditEntry) -> dict[str, Any]:
+    """Return the whole record that the entry's commitment is about."""
+    return build_log_record(
+        org_id=entry.org_id,
+        entry_id=entry.id,
+        kind=entry.kind,
+        subject_id=entry.subject_id,
+        recorded_at=entry.recorded_at,
+        record=json.loads(entry.record),
+    )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from service.fetch import Fetcher
 from service.keys import Signer
@@ -11,10 +12,11 @@ from service.storage.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Shared, immutable; ``clock`` returns the present instant, aware UTC."""
+    """Shared, immutable; ``clock`` returns the present instant, aware UTC; ``data_dir`` is there."""
 
     base_url: str
     database: Database
     signer: Signer
     fetcher: Fetcher
     clock: Callable[[], datetime]
+    data_dir: Path

@@ -1,6 +1,7 @@
 """Probes and metrics for operators."""
 
 import asyncio
+from datetime import datetime, timedelta
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
@@ -8,10 +9,12 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from service.errors import UnavailableError
 from service.settings import read_metrics_folder
+from service.storage.log import LogProgress, read_log_progress
 from service.web.dependencies import ContextDep
 from service.web.openapi import answers_media
 
 DATABASE_TIMEOUT_S = 2.0
+LOG_PATIENCE = timedelta(seconds=5)
 router = APIRouter(tags=["operations"])
 
 
@@ -29,13 +32,21 @@ async def livez() -> dict[str, str]:
 
 @router.get("/readyz")
 async def readyz(context: ContextDep) -> dict[str, str]:
-    """Tell whether requests can be served: the database answers within two seconds."""
+    """Tell whether requests can be served: the database answers within two seconds, and the log keeps up."""
     try:
-        async with asyncio.timeout(DATABASE_TIMEOUT_S):
-            await context.database.ping()
+        async with asyncio.timeout(DATABASE_TIMEOUT_S), context.database.reading() as session:
+            progress = await read_log_progress(session)
     except Exception as error:  # whatever keeps the database from answering, we are not ready
         raise NotReadyError("The database does not answer.") from error
+    if _is_stalled(progress, context.clock()):
+        raise NotReadyError("Audit entries wait, and no checkpoint of the log was signed for too long.")
     return {"status": "ok"}
+
+
+def _is_stalled(progress: LogProgress, now: datetime) -> bool:
+    if progress.waiting_since is None:
+        return False
+    return now - max(progress.waiting_since, progress.signed_at or progress.waiting_since) > LOG_PATIENCE
 
 
 @router.get("/metrics", responses=answers_media(CONTENT_TYPE_LATEST.partition(";")[0]))

@@ -28,7 +28,7 @@ async def test_a_verified_accredited_investor_may_buy(market: Market) -> None:
     assert decision["versions"]["security"] == 1
     assert decision["projections"]["erc1404"] == 0
     assert decision["projections"]["sep8"] == "success"
-    assert decision["log"] is None
+    assert decision["log"] == {"state": "pending", "index": None}
     settled = await market.settle(decision)
     assert settled.json()["reservation"]["state"] == "settled"
     assert await market.positions() == {"alice": "100"}

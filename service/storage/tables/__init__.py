@@ -28,6 +28,7 @@ from service.storage.tables.issuing import (
     StatusList,
     Subject,
 )
+from service.storage.tables.log import LogCheckpoint, LogTile
 from service.storage.tables.organizations import ApiClient, IdempotencyRecord, Organization, SigningKey
 from service.storage.tables.verifying import (
     CachedDocument,
@@ -51,6 +52,8 @@ __all__ = [
     "Investor",
     "IssuanceNotification",
     "IssuanceToken",
+    "LogCheckpoint",
+    "LogTile",
     "Lot",
     "Offeree",
     "Offering",

@@ -2,15 +2,28 @@
 
 from datetime import datetime
 
+from sqlalchemy import BigInteger, Index, text
 from sqlmodel import Field, SQLModel
 
 from service.storage.types import Instant
 
 
 class AuditEntry(SQLModel, table=True):
-    """One event, written in the transaction that it records. Never updated."""
+    """One event, written in the transaction that it records. Never updated, but once: with its place in the log.
+
+    ``commitment`` is what the log shows; ``nonce`` opens it.
+    """
 
     __tablename__ = "audit_entry"
+    __table_args__ = (
+        Index(
+            "ix_audit_entry_waiting",
+            "recorded_at",
+            "id",
+            sqlite_where=text("idx IS NULL"),
+            postgresql_where=text("idx IS NULL"),
+        ),
+    )
 
     org_id: str = Field(primary_key=True)
     id: str = Field(primary_key=True)
@@ -19,3 +32,6 @@ class AuditEntry(SQLModel, table=True):
     recorded_at: datetime = Field(sa_type=Instant)
     record: str
     record_sha256: str
+    commitment: bytes
+    nonce: bytes
+    idx: int | None = Field(default=None, unique=True, sa_type=BigInteger)

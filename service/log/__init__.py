@@ -1,0 +1,1 @@
+"""The transparency log: its sequencer, its public address, and who checks it."""

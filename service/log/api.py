@@ -1,0 +1,55 @@
+"""The log over HTTP, for everybody: it shows salted hashes and signatures only."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Response
+
+from service.credentials.tlog_tiles import TilePathError, cut_tile, parse_tile_path
+from service.errors import NotFoundError
+from service.log.identity import LOG_PATH, describe_log
+from service.storage.log import read_newest_checkpoint, read_tiles
+from service.web.dependencies import ContextDep
+from service.web.openapi import answers_media
+
+CHECKPOINT_TYPE = "text/plain; charset=utf-8"
+TILE_TYPE = "application/octet-stream"
+ANYONE = {"Access-Control-Allow-Origin": "*"}
+FRESH = ANYONE | {"Cache-Control": "no-cache"}
+IMMUTABLE = ANYONE | {"Cache-Control": "public, max-age=31536000, immutable"}
+router = APIRouter(tags=["log"])
+
+
+@router.get("/.well-known/goodstanding-log")
+async def get_log(context: ContextDep, response: Response) -> dict[str, Any]:
+    """Return the log's address and verifier keys: the one that signs now, and all that signed."""
+    response.headers.update(FRESH)
+    async with context.database.reading() as session:
+        return await describe_log(session, context.base_url, context.clock())
+
+
+@router.get(f"{LOG_PATH}/checkpoint", responses=answers_media("text/plain"))
+async def get_checkpoint(context: ContextDep) -> Response:
+    """Return the newest published checkpoint, a signed note."""
+    async with context.database.reading() as session:
+        newest = await read_newest_checkpoint(session, published=True)
+    if newest is None:
+        raise NotFoundError
+    return Response(newest.note, media_type=CHECKPOINT_TYPE, headers=FRESH)
+
+
+@router.get(f"{LOG_PATH}/tile/{{tile_path:path}}", responses=answers_media(TILE_TYPE))
+async def get_tile(
+    context: ContextDep,
+    tile_path: Annotated[str, Path(description="Level or `entries`, index, and for a partial tile `.p/` and width.")],
+) -> Response:
+    """Return a tile of hashes, or a bundle of entries."""
+    try:
+        tile, width = parse_tile_path(tile_path)
+    except TilePathError:
+        raise NotFoundError from None
+    async with context.database.reading() as session:
+        data = (await read_tiles(session, [tile])).get(tile)
+    cut = None if data is None else cut_tile(tile, data, width)
+    if cut is None:
+        raise NotFoundError
+    return Response(cut, media_type=TILE_TYPE, headers=IMMUTABLE)

@@ -1,0 +1,43 @@
+"""Under which name and key the log signs."""
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.credentials.encoding import b64url_decode
+from service.credentials.signed_note import VerifierKey, format_vkey
+from service.storage.tables import SigningKey
+from service.storage.tables.organizations import SYSTEM_ORG_ID
+from service.web.signing import LOG, list_published_keys
+
+LOG_PATH = "/log"
+
+
+def log_url(base_url: str) -> str:
+    """Return the prefix of the log's addresses."""
+    return base_url + LOG_PATH
+
+
+def log_origin(base_url: str) -> str:
+    """Return the log's name: its address without the scheme.
+
+    Source: C2SP tlog-checkpoint, "Note text".
+    """
+    parts = urlsplit(log_url(base_url))
+    return parts.netloc + parts.path
+
+
+def make_verifier_key(key: SigningKey, base_url: str) -> VerifierKey:
+    """Return the public half of a log key under the log's name."""
+    return VerifierKey(log_origin(base_url), b64url_decode(key.public_jwk["x"]))
+
+
+async def describe_log(session: AsyncSession, base_url: str, now: datetime) -> dict[str, Any]:
+    """Return address and keys of the log: ``vkey`` signs now, ``vkeys`` are all that signed what may still be shown."""
+    keys = await list_published_keys(session, SYSTEM_ORG_ID, [LOG], now)
+    vkeys = [
+        format_vkey(make_verifier_key(key, base_url)) for key in sorted(keys, key=lambda key: bool(key.retired_at))
+    ]
+    return {"url": log_url(base_url), "vkey": vkeys[0] if vkeys else None, "vkeys": vkeys}
