@@ -139,9 +139,8 @@ def _meets_affiliate_terms(facts: Facts, attempt: Attempt) -> bool:
     attempt.notes |= {"used": volume.used, "requested": facts.number("qty")}
     limit = volume.limit
     if limit is not None:
-        remaining = max(limit - volume.used, 0)
-        attempt.notes |= {"limit": limit, "remaining": remaining}
-        attempt.at_most = min(int(remaining), attempt.at_most or 0)
+        attempt.notes |= {"limit": limit, "remaining": volume.remaining}
+    attempt.at_most = min(int(volume.remaining), attempt.at_most or 0)
     if not volume.allows(_wanted(facts)):
         attempt.over_volume, attempt.opens_on = True, volume.find_day_for(_wanted(facts))
         return False

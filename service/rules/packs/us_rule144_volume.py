@@ -57,6 +57,11 @@ class Volume:
             return None
         return max(self._measures())
 
+    @property
+    def remaining(self) -> Number:
+        """What the greater of the known measures leaves."""
+        return max(max(self._measures(), default=0) - self.used, 0)
+
     def _measures(self) -> list[Number]:
         offering, measures = self._facts.part("offering"), list[Number]()
         if offering.has("outstanding"):

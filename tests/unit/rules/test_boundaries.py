@@ -201,3 +201,15 @@ def test_waiting_for_today_is_no_remedy() -> None:
     lots = [{**facts["seller"]["lots"][0], "acquired_on": date(2007, 2, 14)}]
     (reason,) = evaluate_transfer(facts_of("S-RESALE-64", seller__lots=lots)).reasons
     assert reason.remedy == Remedy("none")
+
+
+@pytest.mark.parametrize(("absent", "most"), [("awtv", 20_000), ("outstanding", 50_000), (None, 50_000)])
+def test_an_unknown_measure_of_volume_gives_nothing(absent: str | None, most: int) -> None:
+    facts = facts_of("S-RESALE-20", offering__awtv=150_000, qty=1)
+    if absent:
+        facts = without(facts, ("offering", absent))
+    evaluation = evaluate_transfer(facts)
+    assert (evaluation.outcome, evaluation.max_quantity) == ("permit", most)
+    assert ("limit" in evaluation.computed) == (absent is None)
+    assert evaluate_transfer({**facts, "qty": most}).outcome == "permit"
+    assert evaluate_transfer({**facts, "qty": most + 1}).outcome == "deny"
