@@ -9,6 +9,7 @@ from service.rules import evaluate_transfer
 from service.rules.catalog import CATEGORIES, list_rules
 from service.rules.categories import CategoryFacts
 from service.rules.computation import NoSuchComputationError, compute_limit, find_limit, find_test
+from service.rules.dates import first_day_outside
 from service.rules.decision import Remedy
 from service.rules.facts import InvalidFactsError
 from service.rules.purposes import PURPOSES
@@ -213,3 +214,25 @@ def test_an_unknown_measure_of_volume_gives_nothing(absent: str | None, most: in
     assert ("limit" in evaluation.computed) == (absent is None)
     assert evaluate_transfer({**facts, "qty": most}).outcome == "permit"
     assert evaluate_transfer({**facts, "qty": most + 1}).outcome == "deny"
+
+
+@pytest.mark.parametrize(
+    ("day", "months", "first"),
+    [
+        (date(2025, 11, 27), 3, date(2026, 2, 28)),
+        (date(2025, 11, 28), 3, date(2026, 3, 1)),
+        (date(2025, 11, 30), 3, date(2026, 3, 1)),
+        (date(2024, 2, 28), 12, date(2025, 3, 1)),
+        (date(2024, 2, 29), 12, date(2025, 3, 1)),
+    ],
+)
+def test_a_look_back_over_a_month_end(day: date, months: int, first: date) -> None:
+    assert first_day_outside(day, months) == first
+
+
+def test_an_affiliate_waits_for_as_many_sales_as_are_in_the_way() -> None:
+    sales = [{"date": date(2026, 8, 1), "qty": 50_000}, {"date": date(2026, 9, 1), "qty": 90_000}]
+    facts = facts_of("S-RESALE-20", seller__affiliate_sales=sales, qty=70_000)
+    (reason,) = evaluate_transfer(facts).reasons
+    assert reason.remedy == Remedy("wait_until", at=date(2026, 12, 2))
+    assert evaluate_transfer({**facts, "qty": 60_000}).reasons[0].remedy == Remedy("wait_until", at=date(2026, 11, 2))
