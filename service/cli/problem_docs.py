@@ -73,7 +73,7 @@ def list_kinds() -> Sequence[type[ServiceError]]:
     for module in pkgutil.walk_packages(service.__path__, "service."):
         if not module.name.startswith(("service.storage.migrations", "service.__main__")):
             importlib.import_module(module.name)
-    return sorted(set(_descend(ServiceError)), key=lambda kind: (kind.code, kind.__module__))
+    return sorted(set(_descend(ServiceError)), key=lambda kind: (kind.code, kind.__module__, kind.__qualname__))
 
 
 def _descend(kind: type[ServiceError]) -> Iterator[type[ServiceError]]:
