@@ -137,7 +137,7 @@ def read_category(value: Any, path: str) -> int:
 def read_decimals(value: Any, path: str) -> int:
     """Read how many decimals a unit has; the bound keeps powers of ten small."""
     number = read_whole(value, path)
-    if not 0 <= number <= MAX_UNIT_DECIMALS:
+    if number > MAX_UNIT_DECIMALS:
         raise InvalidFactsError(f"{path} must be from 0 to {MAX_UNIT_DECIMALS}")
     return number
 

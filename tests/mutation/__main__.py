@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.mutation.mutants import Mutant, make_mutants
+from tests.mutation.mutants import Mutant, make_mutants, make_unchanged
 from tests.mutation.trial import try_mutant
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +31,8 @@ def main() -> int:
     jobs = [(path, mutant) for path in paths for mutant in make_mutants(path.read_text("utf-8"))]
     tests = () if arguments.scenarios_only else (*TESTS, *(f"--ignore={slow}" for slow in SLOW))
     attempt = partial(_try, scenarios=scenarios, tests=tests)
+    if paths and attempt((paths[0], make_unchanged(paths[0].read_text("utf-8")))):
+        sys.exit("scenarios or tests fail without any mutant: whatever came of it would look caught")
     started, survivors = time.monotonic(), list[dict[str, Any]]()
     with ThreadPoolExecutor(arguments.jobs) as pool:
         for done, (job, caught) in enumerate(zip(jobs, pool.map(attempt, jobs), strict=True)):

@@ -14,6 +14,7 @@ from service.rules.decision import Remedy
 from service.rules.facts import InvalidFactsError
 from service.rules.purposes import PURPOSES
 from service.rules.scenario import judge_raw, load_scenario
+from service.rules.scenario_comparison import compare_evaluation
 from tests.unit.rules.support import facts_of, without
 from tests.unit.rules.test_scenarios import RAW
 
@@ -236,3 +237,13 @@ def test_an_affiliate_waits_for_as_many_sales_as_are_in_the_way() -> None:
     (reason,) = evaluate_transfer(facts).reasons
     assert reason.remedy == Remedy("wait_until", at=date(2026, 12, 2))
     assert evaluate_transfer({**facts, "qty": 60_000}).reasons[0].remedy == Remedy("wait_until", at=date(2026, 11, 2))
+
+
+def test_a_comparison_tells_the_first_of_each_and_takes_a_text_for_no_number() -> None:
+    evaluation = evaluate_transfer(facts_of("S-506C-48"))
+    codes = [reason.code for reason in evaluation.reasons]
+    (mismatch,) = compare_evaluation({"reasons": codes[::-1]}, evaluation)
+    assert mismatch == f"first reason is {codes[0]}, expected {codes[-1]}"
+    bought = evaluate_transfer(facts_of("S-506C-01"))
+    (mismatch,) = compare_evaluation({"computed": {"last_valid": 1}}, bought)
+    assert mismatch.startswith("computed last_valid is")
