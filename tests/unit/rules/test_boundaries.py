@@ -13,8 +13,10 @@ from service.rules.dates import first_day_outside
 from service.rules.decision import Remedy
 from service.rules.facts import InvalidFactsError
 from service.rules.purposes import PURPOSES
-from service.rules.scenario import judge_raw, load_scenario
+from service.rules.scenario import judge_raw, judge_text, load_scenario
 from service.rules.scenario_comparison import compare_evaluation
+from service.rules.scenario_defaults import fill_defaults
+from service.rules.scenario_text import ScenarioFileError
 from tests.unit.rules.support import facts_of, without
 from tests.unit.rules.test_scenarios import RAW
 
@@ -247,3 +249,39 @@ def test_a_comparison_tells_the_first_of_each_and_takes_a_text_for_no_number() -
     bought = evaluate_transfer(facts_of("S-506C-01"))
     (mismatch,) = compare_evaluation({"computed": {"last_valid": 1}}, bought)
     assert mismatch.startswith("computed last_valid is")
+
+
+def test_what_a_scenario_leaves_out_is_no_except_for_four() -> None:
+    offering = {"regime": "us.reg_cf"}
+    filled = fill_defaults({"offering": offering, **{role: {} for role in ("buyer", "seller", "pledgor")}})
+    flags = {(part, name): value for part, facts in filled.items() for name, value in facts.items()}
+    assert {place for place, value in flags.items() if value is True} == {
+        *((role, "identified") for role in ("buyer", "seller", "pledgor")),
+        ("offering", "lien_allowed"),
+        ("venue", "licensed"),
+        ("policy", "safe_harbour_only"),
+    }
+    numbers = {place: value for place, value in flags.items() if type(value) is int}
+    assert numbers == {
+        ("offering", "min_quantity"): 1,
+        ("offering", "unit_decimals"): 0,
+        ("policy", "max_screen_age_hours"): 24,
+    }
+
+
+@pytest.mark.parametrize(
+    ("raw", "name", "mismatch"),
+    [
+        ([], "scenarios[3]", "a scenario is an object"),
+        ({"id": 5}, "scenarios[3]", "unknown kind at kind"),
+        ({"id": "X", "zeta": 1, "alpha": 1}, "X", "alpha: unknown field"),
+    ],
+)
+def test_a_scenario_without_an_id_goes_by_its_place(raw: Any, name: str, mismatch: str) -> None:
+    judgement = judge_raw(raw, "scenarios[3]")
+    assert (judgement.scenario_id, judgement.mismatches) == (name, (mismatch,))
+
+
+def test_of_a_file_s_unknown_fields_the_first_is_named() -> None:
+    with pytest.raises(ScenarioFileError, match=r"^alpha: unknown field$"):
+        list(judge_text('{"schema_version": 1, "scenarios": [], "zeta": 1, "alpha": 1}'))
