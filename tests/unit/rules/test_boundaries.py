@@ -16,7 +16,7 @@ from service.rules.purposes import PURPOSES
 from service.rules.scenario import judge_raw, judge_text, load_scenario
 from service.rules.scenario_comparison import compare_evaluation
 from service.rules.scenario_defaults import fill_defaults
-from service.rules.scenario_text import ScenarioFileError
+from service.rules.scenario_text import ScenarioFileError, parse_scenario_text
 from tests.unit.rules.support import facts_of, without
 from tests.unit.rules.test_scenarios import RAW
 
@@ -285,3 +285,9 @@ def test_a_scenario_without_an_id_goes_by_its_place(raw: Any, name: str, mismatc
 def test_of_a_file_s_unknown_fields_the_first_is_named() -> None:
     with pytest.raises(ScenarioFileError, match=r"^alpha: unknown field$"):
         list(judge_text('{"schema_version": 1, "scenarios": [], "zeta": 1, "alpha": 1}'))
+
+
+def test_yes_no_and_nothing_in_each_of_their_writings() -> None:
+    parsed = parse_scenario_text("[true, True, TRUE, false, False, FALSE, null, Null, NULL, ~]")
+    assert parsed == [True] * 3 + [False] * 3 + [None] * 4
+    assert parse_scenario_text("a:") == {"a": None}
