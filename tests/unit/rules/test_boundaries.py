@@ -17,6 +17,7 @@ from service.rules.scenario import judge_raw, judge_text, load_scenario
 from service.rules.scenario_comparison import compare_evaluation
 from service.rules.scenario_defaults import fill_defaults
 from service.rules.scenario_text import ScenarioFileError, parse_scenario_text
+from service.rules.schema import BadLiteral
 from tests.unit.rules.support import facts_of, without
 from tests.unit.rules.test_scenarios import RAW
 
@@ -291,3 +292,15 @@ def test_yes_no_and_nothing_in_each_of_their_writings() -> None:
     parsed = parse_scenario_text("[true, True, TRUE, false, False, FALSE, null, Null, NULL, ~]")
     assert parsed == [True] * 3 + [False] * 3 + [None] * 4
     assert parse_scenario_text("a:") == {"a": None}
+
+
+@pytest.mark.parametrize("literal", ["1e3", "1E3", "1.5e3", "NaN", "Infinity", "-Infinity"])
+def test_json_numbers_that_are_no_exact_decimals_are_refused_by_every_field(literal: str) -> None:
+    parsed = parse_scenario_text(f'{{"a": {literal}}}')["a"]
+    assert isinstance(parsed, BadLiteral)
+    assert parsed == literal
+
+
+@pytest.mark.parametrize("literal", [".inf", "-.Inf", ".nan", ".NaN", "1e3", "1.E+3"])
+def test_yaml_numbers_that_are_no_exact_decimals_are_refused_by_every_field(literal: str) -> None:
+    assert isinstance(parse_scenario_text(f"a: {literal}")["a"], BadLiteral)
