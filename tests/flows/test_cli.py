@@ -137,7 +137,8 @@ def test_init_can_be_repeated(empty: Commands) -> None:
     assert first == {"base_url": f"http://localhost:{empty.port}", "database": "sqlite"}
     assert empty.read("init") == first
     assert empty.read("keys", "list") == keys
-    assert [(key["org"], key["purpose"], key["retired_at"]) for key in keys] == [("system", "access", None)]
+    listed = [(key["org"], key["purpose"], key["retired_at"]) for key in keys]
+    assert listed == [("system", "access", None), ("system", "log", None)]
     assert (empty.data_dir / "passphrase").stat().st_mode & 0o777 == 0o600
 
 
