@@ -81,7 +81,7 @@ def _new_entry(
         for item in selection
     )
     return HistoryEntry(
-        id=f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}",
+        id=f"{now:%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}",
         presented_at=now,
         client_id=request.client_id,
         client_name=request.client_name,
