@@ -4,19 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from types import MappingProxyType
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.gate.values import key_of_name
 from service.gate.windows import counts_offerees, keeps_purchases
+from service.rules import REGIMES
 from service.storage.tables import DailySales, Offeree, Offering, Purchase, Security, Transfer
-
-LEFT_OUT = MappingProxyType({"eu": "eu_qi", "uk": "uk_qi", "hk": "hk_pi"})
-"""By jurisdiction, the fact that takes an investor out of its counts of offerees."""
-_USES_NOTHING_UP = frozenset({"hk.small_offer"})
-"""Regimes whose cap an offer to such an investor leaves alone. Source: Cap. 32 Sch 17 para 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +40,7 @@ class Sale:
     @property
     def amount(self) -> Decimal:
         """What uses up a cap."""
-        if self.is_left_out and self.regime in _USES_NOTHING_UP:
+        if self.is_left_out and REGIMES[self.regime].counting.leaves_out_amounts:
             return Decimal(0)
         return Decimal(self.facts["qty"]) * Decimal(self.facts["price"])
 
@@ -58,7 +53,8 @@ class Sale:
 
 def is_left_out(regime: str, buyer: Mapping[str, Any]) -> bool:
     """Tell whether the facts about a person take it out of a regime's count of offerees."""
-    return buyer.get(LEFT_OUT.get(regime.partition(".")[0], "")) is True
+    fact = REGIMES[regime].counting.leaves_out
+    return fact is not None and buyer.get(fact) is True
 
 
 async def promise_sale(session: AsyncSession, head: Security, transfer: Transfer, sale: Sale) -> None:

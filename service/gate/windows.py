@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
-from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, text
@@ -29,16 +28,6 @@ from service.storage.tables import DailySales, Offeree, Purchase
 MONTHS = 12
 LONGEST_SETTLEMENT = timedelta(days=8)
 """Sales that are agreed today may bear a later date; they count as of today, which is never too few."""
-AGGREGATED = MappingProxyType(
-    {
-        "eu.ecspr": ("eu.ecspr", "eu.pr_small"),  # Reg (EU) 2020/1503 art 1(2)(c)
-        "us.reg_a_t1": ("us.reg_a_t1", "us.reg_a_t2"),  # 17 CFR 230.251(a)
-        "us.reg_a_t2": ("us.reg_a_t1", "us.reg_a_t2"),
-    }
-)
-"""Regimes whose sales count together; others count alone."""
-_LOOK_BACK = MappingProxyType({"jp.private": 3})
-"""Months over which a regime counts offerees where others count the whole offering. Source: FIEA art 2(3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +127,7 @@ async def _lock(session: AsyncSession, scopes: Iterable[str]) -> None:
 
 
 async def _sum_own_regime(session: AsyncSession, window: Window) -> Decimal | None:
-    return await _sum_sales(session, window, AGGREGATED.get(window.regime, (window.regime,)))
+    return await _sum_sales(session, window, (window.regime, *REGIMES[window.regime].counting.together_with))
 
 
 async def _sum_sales(session: AsyncSession, window: Window, regimes: tuple[str, ...]) -> Decimal | None:
@@ -223,7 +212,7 @@ def _of_offering(window: Window) -> tuple[ColumnElement[bool], ...]:
 
 
 async def _count_offerees(session: AsyncSession, window: Window) -> int:
-    months = _LOOK_BACK.get(window.regime)
+    months = REGIMES[window.regime].counting.offeree_months
     if months is not None:
         return await _count_persons_since(session, window, add_months(window.on, -months))
     return len(await _list_offerees(session, window, *_of_offering(window)))

@@ -152,6 +152,26 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Counting:
+    """How a register counts sales and offers for a regime's limits.
+
+    Attributes:
+        together_with: Regimes whose sales by the same issuer use up the same cap.
+        offeree_months: Months over which ``state.offerees`` looks back; None for the whole offering.
+        leaves_out: Fact of a buyer whom counts of persons leave out, such as ``eu_qi``.
+        leaves_out_amounts: What such a buyer pays uses up nothing of a cap either.
+    """
+
+    together_with: tuple[str, ...] = ()
+    offeree_months: int | None = None
+    leaves_out: str | None = None
+    leaves_out_amounts: bool = False
+
+
+COUNTS_ALONE = Counting()
+
+
+@dataclass(frozen=True, slots=True)
 class Regime:
     """An exemption or registration under which lots are sold: one file of ``packs``.
 
@@ -164,6 +184,7 @@ class Regime:
         needs: Credentials that a presentation for this regime is asked for.
         asks_category: Beginning of the qualified-investor category without which nobody may buy, such as ``us.ai.``.
         asks_on: Actions for which the buyer's credential of that category must be good.
+        counting: What a register must know to count for it.
         effective_from, effective_to: Days between which the regime can be used; outside them it denies.
     """
 
@@ -177,6 +198,7 @@ class Regime:
     needs: tuple[CredentialNeed, ...]
     asks_category: str | None = None
     asks_on: frozenset[str] = frozenset({"primary"})
+    counting: Counting = COUNTS_ALONE
     effective_from: date | None = None
     effective_to: date | None = None
     since: str = FIRST_VERSION

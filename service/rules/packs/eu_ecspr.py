@@ -16,7 +16,7 @@ from service.rules.needs import AML, INVESTMENT_LIMIT, KYC, QUALIFIED, ask_if_he
 from service.rules.packs.consideration import count_units_within, read_consideration
 from service.rules.packs.criteria import meets_enough
 from service.rules.packs.offer_limits import yield_cap
-from service.rules.rule import AtMost, Deny, Finding, Note, Regime, Require, Rule, Source, TransferCheck
+from service.rules.rule import AtMost, Counting, Deny, Finding, Note, Regime, Require, Rule, Source, TransferCheck
 from service.rules.schema import read_amount, read_number
 from service.rules.worksheet import InvestorLimit, InvestorTest, Worksheet
 
@@ -118,6 +118,7 @@ REGIMES = (
         source="secondary",
         confidence="H",
         needs=(KYC, AML, ask_if_held(QUALIFIED), ask_if_held(INVESTMENT_LIMIT)),
+        counting=Counting(together_with=("eu.pr_small",)),  # art 1(2)(c)(i)
         effective_from=APPLIES_FROM,
         rules=(
             _rule(

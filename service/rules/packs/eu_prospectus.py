@@ -14,7 +14,7 @@ from service.rules.facts import Facts, MissingFactError, Number, any_holds
 from service.rules.law import Row, Schedule
 from service.rules.needs import AML, KYC, QUALIFIED, CredentialNeed, ask_if_held
 from service.rules.packs.offer_limits import yield_cap, yield_minimum
-from service.rules.rule import Deny, Finding, Note, Regime, Rule, TransferCheck
+from service.rules.rule import Counting, Deny, Finding, Note, Regime, Rule, TransferCheck
 
 APPLIES_FROM = date(2019, 7, 21)
 SMALL_OFFERS_FROM = date(2018, 7, 21)
@@ -90,6 +90,7 @@ def _regime(name: str, title: str, rule: Rule, may_acquire: Callable[[Facts], bo
         rules=(rule,),
         may_acquire=may_acquire,
         needs=(KYC, AML, *needs),
+        counting=Counting(leaves_out="eu_qi"),
         asks_category="eu.qi" if QUALIFIED in needs else None,
         effective_from=rule.effective_from,
     )

@@ -13,7 +13,7 @@ from service.rules.facts import Facts, Number, any_holds, is_known
 from service.rules.needs import AML, KYC, QUALIFIED, ask_if_held
 from service.rules.packs.consideration import count_units_reaching, count_units_within, read_consideration
 from service.rules.packs.hk_professional import SUITABILITY, is_professional
-from service.rules.rule import AtLeast, AtMost, Deny, Finding, Note, Regime, Rule, Source, TransferCheck
+from service.rules.rule import AtLeast, AtMost, Counting, Deny, Finding, Note, Regime, Rule, Source, TransferCheck
 
 PERSONS = 50
 TOTAL = 5_000_000
@@ -69,6 +69,7 @@ def _regime(name: str, title: str, paragraph: int, source: Source, rule: Rule) -
         source=source,
         confidence="H",
         needs=(KYC, AML, ask_if_held(QUALIFIED)),
+        counting=Counting(leaves_out="hk_pi", leaves_out_amounts=True),  # para 1: such an offer is none of these
         effective_from=_IN_FORCE,
         rules=(rule, SUITABILITY),
         may_acquire=lambda _facts: True,  # nothing in paras 2 to 4 follows the securities into other hands

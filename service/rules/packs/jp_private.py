@@ -1,6 +1,6 @@
 """Japan: private placement of tokenised securities, to institutions that qualify or to fewer than fifty persons.
 
-``state.offerees`` counts what the look-back of the text covers: three months since 2022, six in older sources.
+Offerees count for three months since 2022; older sources say six.
 
 Source: Financial Instruments and Exchange Act (FIEA), article 2(3); secondary sources only.
 """
@@ -8,8 +8,10 @@ Source: Financial Instruments and Exchange Act (FIEA), article 2(3); secondary s
 from datetime import date
 
 from service.rules.packs.open_ways import build_regime, is_institutional, offered_to_fewer_than
+from service.rules.rule import Counting
 
 PERSONS_BELOW = 50
+LOOK_BACK_MONTHS = 3
 
 REGIMES = (
     build_regime(
@@ -22,5 +24,6 @@ REGIMES = (
         source="secondary",
         confidence="L",
         effective_from=date(2020, 5, 1),
+        counting=Counting(offeree_months=LOOK_BACK_MONTHS),
     ),
 )

@@ -11,7 +11,7 @@ from service.rules.decision import Remedy
 from service.rules.facts import Facts, all_hold, any_holds
 from service.rules.needs import AML, KYC, QUALIFIED, ask_if_held
 from service.rules.packs.consideration import read_consideration
-from service.rules.rule import Confidence, Deny, Finding, Regime, Rule, Source
+from service.rules.rule import COUNTS_ALONE, Confidence, Counting, Deny, Finding, Regime, Rule, Source
 
 PRIMARY = frozenset({"primary"})
 
@@ -112,6 +112,7 @@ def build_regime(
     confidence: Confidence,
     actions: frozenset[str] = PRIMARY,
     effective_from: date | None = None,
+    counting: Counting = COUNTS_ALONE,
 ) -> Regime:
     """Build a regime whose one rule asks that one of ``ways`` is open; ``code`` is the reason if none is."""
 
@@ -144,5 +145,6 @@ def build_regime(
         ),
         may_acquire=has_way,
         needs=(KYC, AML, ask_if_held(QUALIFIED)),
+        counting=counting,
         effective_from=effective_from,
     )

@@ -14,7 +14,7 @@ from service.rules.decision import Remedy
 from service.rules.facts import Facts, Number, any_holds
 from service.rules.needs import AML, KYC, QUALIFIED, CredentialNeed, ask_if_held
 from service.rules.packs.offer_limits import yield_cap, yield_minimum
-from service.rules.rule import Deny, Finding, Note, Regime, Rule, TransferCheck
+from service.rules.rule import Counting, Deny, Finding, Note, Regime, Rule, TransferCheck
 
 IN_FORCE_FROM = date(2026, 1, 19)
 PERSONS_BELOW = 150
@@ -85,6 +85,7 @@ def _regime(name: str, title: str, rule: Rule, may_acquire: Callable[[Facts], bo
         rules=(rule,),
         may_acquire=may_acquire,
         needs=(KYC, AML, *needs),
+        counting=Counting(leaves_out="uk_qi"),
         asks_category="uk.qi" if QUALIFIED in needs else None,
         effective_from=IN_FORCE_FROM,
     )

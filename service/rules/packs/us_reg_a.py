@@ -15,7 +15,7 @@ from service.rules.packs.us_506d import build_bad_actor_rule
 from service.rules.packs.us_amounts import compute_amount, yield_room
 from service.rules.packs.us_blue_sky import RESALE_CLEARED, SALE_CLEARED, is_said
 from service.rules.packs.us_control import CONTROL_RESALE
-from service.rules.rule import Finding, Regime, Rule, TransferCheck
+from service.rules.rule import Counting, Finding, Regime, Rule, TransferCheck
 from service.rules.schema import read_amount, read_flag, read_number
 from service.rules.worksheet import InvestorLimit, Worksheet
 
@@ -111,7 +111,7 @@ INVESTOR_LIMIT = _rule(
 BAD_ACTOR = build_bad_actor_rule("us.reg_a.bad_actor", "17 CFR 230.262", IN_FORCE_FROM)
 
 
-def _regime(tier: int, needs: tuple[CredentialNeed, ...], *sales: Rule) -> Regime:
+def _regime(tier: int, other: int, needs: tuple[CredentialNeed, ...], *sales: Rule) -> Regime:
     return Regime(
         id=f"us.reg_a_t{tier}",
         title=f"Regulation A, Tier {tier}",
@@ -119,6 +119,7 @@ def _regime(tier: int, needs: tuple[CredentialNeed, ...], *sales: Rule) -> Regim
         source="secondary",
         confidence="H",
         needs=needs,
+        counting=Counting(together_with=(f"us.reg_a_t{other}",)),  # 230.251(a)
         effective_from=IN_FORCE_FROM,
         rules=(BAD_ACTOR, *sales, CONTROL_RESALE, RESALE_CLEARED),
         may_acquire=lambda _facts: True,
@@ -126,9 +127,9 @@ def _regime(tier: int, needs: tuple[CredentialNeed, ...], *sales: Rule) -> Regim
 
 
 REGIMES = (
-    _regime(1, (KYC, AML), TIER_1_LIMIT, SALE_CLEARED),
+    _regime(1, 2, (KYC, AML), TIER_1_LIMIT, SALE_CLEARED),
     # The issuer's cap comes first: of values that both compute, the investor's are kept.
-    _regime(2, (KYC, AML, ask_if_held(INVESTMENT_LIMIT), ask_if_held(QUALIFIED)), TIER_2_LIMIT, INVESTOR_LIMIT),
+    _regime(2, 1, (KYC, AML, ask_if_held(INVESTMENT_LIMIT), ask_if_held(QUALIFIED)), TIER_2_LIMIT, INVESTOR_LIMIT),
 )
 LIMITS = (
     InvestorLimit(
