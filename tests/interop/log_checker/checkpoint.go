@@ -1,0 +1,35 @@
+package main
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// openCheckpoint verifies a signed note and reads the head of the log that it carries.
+// Source: C2SP tlog-checkpoint, "Note text".
+func openCheckpoint(text []byte, verifier note.Verifier) (tlog.Tree, error) {
+	opened, err := note.Open(text, note.VerifierList(verifier))
+	if err != nil {
+		return tlog.Tree{}, fmt.Errorf("checkpoint: %w", err)
+	}
+	lines := strings.Split(opened.Text, "\n")
+	if len(lines) < 4 || lines[0] != verifier.Name() {
+		return tlog.Tree{}, fmt.Errorf("checkpoint: not one of %s", verifier.Name())
+	}
+	size, err := strconv.ParseInt(lines[1], 10, 64)
+	if err != nil || size < 0 || strconv.FormatInt(size, 10) != lines[1] {
+		return tlog.Tree{}, fmt.Errorf("checkpoint: %q is no size", lines[1])
+	}
+	root, err := base64.StdEncoding.Strict().DecodeString(lines[2])
+	if err != nil || len(root) != tlog.HashSize {
+		return tlog.Tree{}, fmt.Errorf("checkpoint: %q is no hash", lines[2])
+	}
+	tree := tlog.Tree{N: size}
+	copy(tree.Hash[:], root)
+	return tree, nil
+}
