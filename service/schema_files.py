@@ -41,8 +41,8 @@ def load_reason_codes() -> dict[str, dict[str, Any]]:
     """Load the reason and obligation codes, each entry under its ``code``.
 
     Returns:
-        ``{code: {"code", "group", "title", "kind", "outward", "basis", "remedy", "projections"}}`` in the order of the
-        file, which is the order of reasons inside one class. Shared between callers: read it, never change it.
+        ``{code: {"code", "group", "title", "kind", "outward", "basis", "remedy", "row", "projections"}}`` in the order
+        of the file, which is the order of reasons inside one class. Shared between callers: read it, never change it.
 
     Raises:
         SchemaFilesError: The file is missing or unreadable.
@@ -55,6 +55,20 @@ def load_outcome_projections() -> dict[str, dict[str, Any]]:
     """Load the projections of a decision without reasons: ``{"permit": {...}, "review": {...}}``."""
     outcomes: dict[str, dict[str, Any]] = _load_json("reason-codes.json")["outcomes"]
     return outcomes
+
+
+@cache
+def load_projection_rows() -> dict[str, dict[str, Any]]:
+    """Load what each kind of reason becomes in other standards; None is a cell that the standard leaves empty."""
+    rows: dict[str, dict[str, Any]] = _load_json("reason-codes.json")["rows"]
+    return rows
+
+
+@cache
+def load_generic_failure() -> dict[str, Any]:
+    """Load what stands where a standard has nothing that fits."""
+    failure: dict[str, Any] = _load_json("reason-codes.json")["generic_failure"]
+    return failure
 
 
 def _load_json(relative: str) -> dict[str, Any]:

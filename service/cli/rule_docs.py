@@ -222,7 +222,7 @@ def _write_computation(entry: InvestorTest | InvestorLimit, scenarios: int) -> s
 def _write_codes(counts: Counts) -> Iterator[str]:
     yield (
         "## 8. Reasons and obligations\n\nIn the order in which a decision lists them. "
-        "Their projections to token standards are in `schemas/reason-codes.json`.\n"
+        "[projections.md](projections.md) says what they become in token standards.\n"
     )
     yield to_table(
         ("code", "says", "class", "given by", "scenarios"),

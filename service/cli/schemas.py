@@ -10,11 +10,12 @@ import typer
 from service.app import create_app
 from service.cli.output import new_app
 from service.cli.problem_docs import render_problem_docs
+from service.cli.projection_docs import render_projection_docs
 from service.cli.rule_docs import render_rule_docs
 from service.schema_files import SCHEMAS_DIR
 from service.settings import load_settings
 
-app = new_app("Generated files: schemas/openapi.json, docs/problems.md and docs/rules.md.")
+app = new_app("Generated files: schemas/openapi.json, docs/problems.md, docs/rules.md and docs/projections.md.")
 DRIFTED = 1
 
 
@@ -32,6 +33,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "schemas/openapi.json": render_openapi,
     "docs/problems.md": render_problem_docs,
     "docs/rules.md": render_rule_docs,
+    "docs/projections.md": render_projection_docs,
 }
 
 

@@ -167,6 +167,39 @@ class LogState(AnswerModel):
     index: int | None
 
 
+class St20Answer(AnswerModel):
+    """`verifyTransfer`'s result, with the reason byte of ERC-1400."""
+
+    result: Literal["VALID", "INVALID"]
+    code: str
+
+
+class Sep8ActionAnswer(AnswerModel):
+    """The request that makes a holder's link, where presentations are all that is missing."""
+
+    method: Literal["POST"]
+    href: str
+    party: str | None
+    body: dict[str, str]
+
+
+class ProjectionsAnswer(AnswerModel):
+    """The decision in the words of other standards; docs/projections.md is the table."""
+
+    erc1404: int
+    erc1066: str
+    erc1400: str
+    erc3643: str | None
+    ds: int
+    erc1450: int | None
+    erc1462: str
+    st20: St20Answer
+    r_token: int
+    s3: int
+    sep8: Literal["success", "revised", "pending", "action_required", "rejected"]
+    sep8_action: Sep8ActionAnswer | None
+
+
 class PreviewAnswer(AnswerModel):
     """What would be decided. ``route`` is there if a rule named one, the largest quantity if there is only one."""
 
@@ -188,7 +221,7 @@ class PreviewAnswer(AnswerModel):
     offerings_tried: list[OfferingTried] = Field(default_factory=list)
     reservation: ReservationAnswer | None
     versions: dict[str, Any]
-    projections: dict[str, Any]
+    projections: ProjectionsAnswer
     terms_sha256: str | None
     inputs_sha256: str | None
     iss: str
