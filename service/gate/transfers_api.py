@@ -24,6 +24,7 @@ from service.gate.transfer_models import (
 )
 from service.gate.transfers import answer_first, decide_transfer, read_signed
 from service.storage.tables import Transfer
+from service.web.accesses import record_access
 from service.web.auth import Caller, require_scope
 from service.web.context import Context
 from service.web.dependencies import ContextDep
@@ -128,6 +129,8 @@ async def get_bundle(transfer_id: str, context: ContextDep, caller: Reader) -> d
         transfer = await find_transfer(session, caller.org_id, transfer_id)
     if transfer.outward_payload is not None and not _sees_all(caller):
         raise BundleRestrictedError("This bundle needs the scope compliance.")
+    parties = [transfer.seller_ref, transfer.buyer_ref]
+    await record_access(context, caller, object_kind="bundle", object_id=transfer.id, investor_refs=parties)
     bundle: dict[str, Any] = json.loads(transfer.bundle)
     return bundle
 

@@ -20,6 +20,7 @@ from service.issuer.case_models import (
 )
 from service.issuer.case_records import CaseView
 from service.issuer.identity import get_issuer
+from service.web.accesses import record_access
 from service.web.auth import Caller, require_scope
 from service.web.dependencies import ContextDep
 from service.web.idempotency import Answer, answer_once
@@ -70,7 +71,9 @@ async def list_cases(
 async def read_case(case_id: str, context: ContextDep, caller: IssuerCaller) -> dict[str, Any]:
     """Return a case with the figures and the working of its last review."""
     async with context.database.reading() as session:
-        return _describe_opened(await cases.get_case(session, context.signer, caller.org_id, case_id))
+        view = await cases.get_case(session, context.signer, caller.org_id, case_id)
+    await record_access(context, caller, object_kind="case", object_id=case_id, investor_refs=[view.subject_ref])
+    return _describe_opened(view)
 
 
 @router.post("/cases/{case_id}/review", responses=answers(OpenedCaseAnswer), openapi_extra=takes_idempotency_key())

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Response
 
 from service.credentials.tlog_tiles import TilePathError, cut_tile, parse_tile_path
 from service.errors import NotFoundError
+from service.log.accesses_api import router as accesses_router
 from service.log.identity import LOG_PATH, describe_log
 from service.storage.log import read_newest_checkpoint, read_tiles
 from service.web.dependencies import ContextDep
@@ -17,6 +18,7 @@ ANYONE = {"Access-Control-Allow-Origin": "*"}
 FRESH = ANYONE | {"Cache-Control": "no-cache"}
 IMMUTABLE = ANYONE | {"Cache-Control": "public, max-age=31536000, immutable"}
 router = APIRouter(tags=["log"])
+router.include_router(accesses_router)
 
 
 @router.get("/.well-known/goodstanding-log")

@@ -14,6 +14,8 @@ from service.credentials.commitment import NONCE_SIZE, build_log_record, commit_
 from service.storage.ids import new_id
 from service.storage.tables import AuditEntry
 
+PERSONAL_DATA_ACCESSED = "personal_data.accessed"
+
 
 def append_audit_entry(
     session: AsyncSession, *, org_id: str, kind: str, subject_id: str, record: Mapping[str, Any], recorded_at: datetime

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, text, tuple_, update
+from sqlalchemy import func, literal, text, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -21,6 +21,7 @@ from service.credentials.tlog_tiles import (
     pack_entries,
 )
 from service.errors import ServiceError
+from service.storage.audit import PERSONAL_DATA_ACCESSED
 from service.storage.tables import AuditEntry, LogCheckpoint, LogTile
 
 LARGEST_BATCH = 4096
@@ -189,3 +190,16 @@ async def find_log_entry(session: AsyncSession, *, org_id: str, kind: str, subje
         AuditEntry.org_id == org_id, AuditEntry.subject_id == subject_id, AuditEntry.kind == kind
     )
     return (await session.exec(query)).first()
+
+
+async def list_accesses(
+    session: AsyncSession, org_id: str, *, subject_id: str | None, after: str | None, limit: int
+) -> Sequence[AuditEntry]:
+    """Return an organisation's accesses to personal data in the order of their ids, of one person or of all."""
+    kind = literal(PERSONAL_DATA_ACCESSED, literal_execute=True)  # as text, or SQLite would not use the partial index
+    query = select(AuditEntry).where(AuditEntry.org_id == org_id, col(AuditEntry.kind) == kind)
+    if subject_id is not None:
+        query = query.where(AuditEntry.subject_id == subject_id)
+    if after is not None:
+        query = query.where(AuditEntry.id > after)
+    return (await session.exec(query.order_by(col(AuditEntry.id)).limit(limit))).all()

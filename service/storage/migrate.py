@@ -10,7 +10,7 @@ from sqlalchemy.pool import NullPool
 from service.errors import ServiceError
 from service.storage.database import Database
 
-NEWEST_REVISION = "0004"  # known without Alembic, so that only a migration takes the time to load it
+NEWEST_REVISION = "0005"  # known without Alembic, so that only a migration takes the time to load it
 _MIGRATION_LOCK = int.from_bytes(b"goodstdg", "big", signed=True)
 
 

@@ -9,6 +9,7 @@ from service.errors import InvalidInputError
 from service.verifier.answer_models import InvestorAnswer, StandingAnswer
 from service.verifier.investors import describe_investor, put_investor, read_standing
 from service.verifier.models import ClientId, InvestorBody
+from service.web.accesses import record_access
 from service.web.auth import Caller, require_scope
 from service.web.dependencies import ContextDep
 from service.web.openapi import answers
@@ -41,6 +42,8 @@ async def get_standing(
     if as_of is not None:
         raise AsOfUnsupportedError("as_of is not supported: standing is only known as it is now.")
     async with context.database.reading() as session:
-        return await read_standing(
+        standing = await read_standing(
             session, base_url=context.base_url, org_id=caller.org_id, ref=ref, now=context.clock()
         )
+    await record_access(context, caller, object_kind="standing", object_id=ref, investor_refs=[ref])
+    return standing

@@ -17,6 +17,7 @@ from service.verifier.requests import (
     describe_new_request,
     describe_request,
 )
+from service.web.accesses import record_access
 from service.web.auth import Caller, require_scope
 from service.web.dependencies import ContextDep
 from service.web.idempotency import Answer, answer_once
@@ -64,4 +65,13 @@ async def get_request(request_id: str, context: ContextDep, caller: Verifier) ->
         row = await session.get(PresentationRequest, (caller.org_id, request_id))
     if row is None:
         raise NotFoundError
+    if row.credentials:
+        await record_access(
+            context,
+            caller,
+            object_kind="presentation_request",
+            object_id=row.id,
+            investor_refs=[row.investor_ref],
+            purpose=row.purpose,
+        )
     return describe_request(row, context.clock())

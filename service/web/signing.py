@@ -97,19 +97,20 @@ async def rotate_signing_key(
     session: AsyncSession, signer: Signer, *, org_id: str, purpose: str, now: datetime
 ) -> SigningKey:
     """Make a new active key; the old ones stop signing and stay published for the overlap of their purpose."""
-    old_keys = await session.exec(
-        select(SigningKey).where(
-            SigningKey.org_id == org_id, SigningKey.purpose == purpose, col(SigningKey.retired_at).is_(None)
-        )
+    active = select(SigningKey).where(
+        SigningKey.org_id == org_id, SigningKey.purpose == purpose, col(SigningKey.retired_at).is_(None)
     )
-    for old in old_keys.all():
+    replaced = (await session.exec(active)).all()
+    made = await create_signing_key(session, signer, org_id=org_id, purpose=purpose, now=now)
+    for old in replaced:
         old.retired_at = now
         old.published_until = now + PUBLICATION_OVERLAP[purpose]
         session.add(old)
+        record = {"purpose": purpose, "replaced_by": made.kid, "published_until": old.published_until.isoformat()}
         append_audit_entry(
-            session, org_id=org_id, kind="key.retired", subject_id=old.kid, record={"purpose": purpose}, recorded_at=now
+            session, org_id=org_id, kind="key.retired", subject_id=old.kid, record=record, recorded_at=now
         )
-    return await create_signing_key(session, signer, org_id=org_id, purpose=purpose, now=now)
+    return made
 
 
 def sign_token(signer: Signer, key: SigningKey, *, typ: str, claims: Mapping[str, Any], kid: str | None = None) -> str:

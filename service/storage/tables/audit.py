@@ -23,6 +23,13 @@ class AuditEntry(SQLModel, table=True):
             sqlite_where=text("idx IS NULL"),
             postgresql_where=text("idx IS NULL"),
         ),
+        Index(
+            "ix_audit_entry_access",
+            "org_id",
+            "id",
+            sqlite_where=text("kind = 'personal_data.accessed'"),
+            postgresql_where=text("kind = 'personal_data.accessed'"),
+        ),
     )
 
     org_id: str = Field(primary_key=True)
