@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from service.keys import FileKeystore
 from service.storage.database import Database
 from service.storage.migrate import upgrade
 from tests.deployment import Deployment, running_deployment
@@ -31,10 +32,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield url
 
 
-def _migrate(url: str) -> None:
+def _migrate(url: str, keystore_dir: Path) -> None:
     async def run() -> None:
         database = Database(url)
-        await upgrade(database)
+        await upgrade(database, FileKeystore(keystore_dir, "p"))
         await database.close()
 
     asyncio.run(run())
@@ -44,15 +45,15 @@ def _migrate(url: str) -> None:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file, copied for each test."""
     path = tmp_path_factory.mktemp("template") / "goodstanding.sqlite3"
-    _migrate(f"sqlite+aiosqlite:///{path}")
+    _migrate(f"sqlite+aiosqlite:///{path}", path.parent / "keys")
     return path
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: PostgresServer) -> Iterator[str]:
+def postgres_template(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Name of a migrated PostgreSQL database, copied for each test."""
     with postgres_server.temporary_database() as url:
-        _migrate(url)
+        _migrate(url, tmp_path_factory.mktemp("keys"))
         yield url.rsplit("/", 1)[1]
 
 

@@ -17,6 +17,7 @@ from service.credentials.presentation import hash_transaction_data, present_sd_j
 from service.credentials.sd_jwt import issue_sd_jwt, parse_sd_jwt
 from service.credentials.status_list import set_status
 from service.keys.jwe import encrypt
+from service.storage.standings import Standing, list_standing, read_investor_keys
 from service.storage.tables import StatusList
 from service.web.signing import ISSUER, get_active_key
 from tests.deployment import Deployment, Member
@@ -145,6 +146,13 @@ class Platform:
         assert answer.status_code == 200, answer.text
         verdict: dict[str, Any] = answer.json()
         return verdict
+
+    async def list_kept(self, ref: str) -> list[Standing]:
+        """Return what the platform keeps of an investor's credentials, opened."""
+        context = self.deployment.context
+        async with context.database.reading() as session:
+            keys = await read_investor_keys(session, context.signer, self.member.org_id, [ref])
+            return (await list_standing(session, keys, self.member.org_id, [ref]))[ref]
 
     async def read_standing(self, ref: str) -> dict[str, Any]:
         answer = await self.call("GET", f"/v1/investors/{ref}/standing")

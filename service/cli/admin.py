@@ -8,7 +8,7 @@ from service.web.context import Context
 
 
 async def _init(context: Context) -> None:
-    await upgrade(context.database)
+    await upgrade(context.database, context.signer)
     async with context.database.transaction() as session:
         await create_system_keys(session, context.signer, context.clock())
 

@@ -21,7 +21,7 @@ async def seed_database(context: Context) -> dict[str, Any]:
     Args:
         context: Opened without a look at its schema.
     """
-    await upgrade(context.database)
+    await upgrade(context.database, context.signer)
     return await seed_deployment(context, load_settings().data_dir / "seed.json")
 
 

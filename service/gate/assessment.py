@@ -174,6 +174,7 @@ async def _read_inputs(inquiry: Inquiry, own: Own | None, assumed: Mapping[str, 
     holdings = await read_holdings(session, access.head, inquiry.organization.id, request)
     parties = await read_parties(
         session,
+        inquiry.context.signer,
         base_url=inquiry.context.base_url,
         org_id=inquiry.organization.id,
         refs=list_refs(request, holdings),

@@ -53,7 +53,7 @@ async def record_offeree(
     question = _ask(access, offering, organization, now)
     qualified = entry.qualified
     if qualified is None:
-        qualified = await _is_qualified(session, context.base_url, organization, entry.investor_ref, question)
+        qualified = await _is_qualified(session, context, organization, entry.investor_ref, question)
     offeree = Offeree(
         org_id=access.head.org_id,
         security_id=security_id,
@@ -115,11 +115,17 @@ def _ask(access: Access, offering: dict[str, Any], caller: Organization, now: da
 
 
 async def _is_qualified(
-    session: AsyncSession, base_url: str, caller: Organization, ref: str, question: Question
+    session: AsyncSession, context: Context, caller: Organization, ref: str, question: Question
 ) -> bool:
     """Tell whether the investor's standing takes them out of the count today."""
     parties = await read_parties(
-        session, base_url=base_url, org_id=caller.id, refs=[ref], now=question.now, on=question.on
+        session,
+        context.signer,
+        base_url=context.base_url,
+        org_id=caller.id,
+        refs=[ref],
+        now=question.now,
+        on=question.on,
     )
     sheet = FactSheet()
     put_party(sheet, "buyer", parties[ref], question)

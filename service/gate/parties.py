@@ -8,24 +8,33 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.gate.held_credentials import HeldCredential
 from service.gate.party_facts import Party
-from service.storage.standings import list_investors, list_standing
+from service.keys import Signer
+from service.storage.standings import KnownInvestor, Standing, list_investors, list_standing, read_investor_keys
 from service.storage.statuses import StatusQuery, StatusReading, read_credential_statuses
-from service.storage.tables import Investor, StandingCredential, TrustedIssuer
+from service.storage.tables import TrustedIssuer
 from service.storage.trust import judge_issuer, jurisdiction_of, list_trusted_issuers, normalize_issuer
 
 
 async def read_parties(
-    session: AsyncSession, *, base_url: str, org_id: str, refs: Collection[str], now: datetime, on: date
+    session: AsyncSession,
+    signer: Signer,
+    *,
+    base_url: str,
+    org_id: str,
+    refs: Collection[str],
+    now: datetime,
+    on: date,
 ) -> dict[str, Party]:
-    """Read investors, standings, trust and statuses, with one query for each.
+    """Read keys, investors, standings, trust and statuses, with one query for each.
 
     Args:
         refs: Investors as ``org_id`` knows them; an unknown one is a party of whom nothing is known.
         now: Decides which copies of status lists are still good.
         on: Day on which issuers must be trusted.
     """
-    investors = await list_investors(session, org_id, refs)
-    standing = await list_standing(session, org_id, refs)
+    keys = await read_investor_keys(session, signer, org_id, refs)
+    investors = await list_investors(session, keys, org_id, refs)
+    standing = await list_standing(session, keys, org_id, refs)
     trusted = await list_trusted_issuers(session, org_id)
     queries = {query for rows in standing.values() for row in rows if (query := _status_query(row))}
     readings = await read_credential_statuses(session, base_url=base_url, org_id=org_id, queries=queries, now=now)
@@ -35,7 +44,7 @@ async def read_parties(
     }
 
 
-def _status_query(row: StandingCredential) -> StatusQuery | None:
+def _status_query(row: Standing) -> StatusQuery | None:
     if row.status_uri is None or row.status_index is None:
         return None
     return StatusQuery(row.issuer, row.status_uri, row.status_index)
@@ -43,8 +52,8 @@ def _status_query(row: StandingCredential) -> StatusQuery | None:
 
 def _build_party(
     ref: str,
-    investor: Investor | None,
-    rows: Sequence[StandingCredential],
+    investor: KnownInvestor | None,
+    rows: Sequence[Standing],
     *,
     trusted: Sequence[TrustedIssuer],
     readings: dict[StatusQuery, StatusReading],
@@ -57,6 +66,7 @@ def _build_party(
         ref,
         is_bound=investor.kyc_issuer is not None,
         subject=_digest_subject(investor),
+        key=investor.key,
         frozen=investor.frozen,
         screening=investor.screening,
         credentials=tuple(
@@ -65,7 +75,7 @@ def _build_party(
     )
 
 
-def _digest_subject(investor: Investor) -> str | None:
+def _digest_subject(investor: KnownInvestor) -> str | None:
     """Return a name that two refs share exactly if they are bound to the same KYC."""
     if investor.kyc_issuer is None or investor.kyc_sub is None:
         return None
@@ -73,12 +83,12 @@ def _digest_subject(investor: Investor) -> str | None:
     return "sha256:" + hashlib.sha256(person.encode()).hexdigest()
 
 
-def _is_bound_to(investor: Investor, row: StandingCredential) -> bool:
+def _is_bound_to(investor: KnownInvestor, row: Standing) -> bool:
     return investor.kyc_issuer is not None and normalize_issuer(investor.kyc_issuer) == normalize_issuer(row.issuer)
 
 
 def _judge(
-    row: StandingCredential,
+    row: Standing,
     shares_holder: bool,
     *,
     trusted: Sequence[TrustedIssuer],

@@ -10,6 +10,7 @@ from service.gate.fact_sheet import FactSheet, Source
 from service.gate.held_credentials import VALID, HeldCredential, pick_newest, worst_status
 from service.gate.qualification_facts import put_limit, put_qualifications
 from service.gate.values import count_hours
+from service.storage.subject_keys import DataKey
 
 HIT_PREVAILS = timedelta(hours=24)
 RESULTS = ("clear", "potential", "hit")
@@ -24,6 +25,7 @@ class Party:
         is_bound: The investor is bound to one KYC (``iss``, ``sub``) by a verified presentation.
         screening: The platform's own screening: ``result``, ``screened_at``, ``lists``; None if it made none.
         credentials: What was presented, newest first within a type, whatever became of it since.
+        key: Seals what of a bundle leads to the investor; None for somebody whom the platform has not recorded.
     """
 
     ref: str
@@ -32,6 +34,7 @@ class Party:
     screening: Mapping[str, Any] | None
     credentials: tuple[HeldCredential, ...]
     subject: str | None = None
+    key: DataKey | None = None
 
 
 @dataclass(frozen=True, slots=True)

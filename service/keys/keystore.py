@@ -9,7 +9,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, hmac, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -19,8 +18,8 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from joserfc.jwk import ECKey
 
 from service.credentials.jose import jwk_thumbprint
-from service.errors import ServiceError
 from service.keys import jwe
+from service.keys.data_key import DataKey, KeystoreError, WrappingKeys, seal, unseal
 from service.keys.files import create_private_file
 from service.keys.signer import PublicKey
 
@@ -28,12 +27,6 @@ SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**15, 8, 1  # about 0.1 s and 32 MiB, once per p
 _HEADER_FILE = "keystore.json"
 _CHECK = b"goodstanding keystore"
 _PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
-
-
-class KeystoreError(ServiceError):
-    """The keystore cannot be opened or a sealed value cannot be read."""
-
-    code = "keystore_unusable"
 
 
 class UnknownKeyError(KeystoreError):
@@ -91,6 +84,7 @@ class FileKeystore:
         self._aead = AESGCM(self._subkey(root, b"seal"))
         self._mac_key = self._subkey(root, b"mac")
         self._signing: dict[str, Callable[[bytes], bytes]] = {}
+        self.wrapping = WrappingKeys(directory, self._seal, self._open)
         if self._open(check, b"check") != _CHECK:
             raise KeystoreError("The keystore is damaged.")
 
@@ -114,20 +108,14 @@ class FileKeystore:
     def _create_header(self, path: Path, passphrase: str) -> None:
         salt = secrets.token_bytes(16)
         aead = AESGCM(self._subkey(self._derive_root(passphrase, salt), b"seal"))
-        nonce = secrets.token_bytes(12)
-        check = nonce + aead.encrypt(nonce, _CHECK, b"check")
-        header = {"version": 1, "kdf": "scrypt", "salt": _b64(salt), "check": _b64(check)}
+        header = {"version": 1, "kdf": "scrypt", "salt": _b64(salt), "check": _b64(seal(aead, _CHECK, b"check"))}
         create_private_file(path, json.dumps(header).encode())
 
     def _seal(self, data: bytes, context: bytes) -> bytes:
-        nonce = secrets.token_bytes(12)
-        return nonce + self._aead.encrypt(nonce, data, context)
+        return seal(self._aead, data, context)
 
     def _open(self, sealed: bytes, context: bytes) -> bytes:
-        try:
-            return self._aead.decrypt(sealed[:12], sealed[12:], context)
-        except (InvalidTag, ValueError):
-            raise KeystoreError("Wrong passphrase, or the stored value was altered.") from None
+        return unseal(self._aead, sealed, context)
 
     def _path(self, kid: str) -> Path:
         if not kid or not all(c.isascii() and (c.isalnum() or c in "-_") for c in kid):
@@ -192,3 +180,11 @@ class FileKeystore:
         mac = hmac.HMAC(self._mac_key, hashes.SHA256())
         mac.update(purpose.encode() + b"\x00" + data)
         return mac.finalize()
+
+    def create_data_key(self, *, purpose: str) -> bytes:
+        """See ``Signer.create_data_key``."""
+        return self.wrapping.wrap_new(purpose.encode())
+
+    def open_data_key(self, wrapped: bytes, *, purpose: str) -> DataKey:
+        """See ``Signer.open_data_key``."""
+        return self.wrapping.open(wrapped, purpose.encode())

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from service.keys.data_key import DataKey
+
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
@@ -49,3 +51,13 @@ class Signer(Protocol):
 
     def authenticate(self, data: bytes, *, purpose: str) -> bytes:
         """Return a 32-byte keyed digest of ``data``, the same in every process of the deployment."""
+
+    def create_data_key(self, *, purpose: str) -> bytes:
+        """Make a random key for one subject's data; return it wrapped, for storage."""
+
+    def open_data_key(self, wrapped: bytes, *, purpose: str) -> DataKey:
+        """Open what ``create_data_key`` made for the same purpose.
+
+        Raises:
+            KeystoreError: Altered, made for another purpose, or its wrapping key is gone.
+        """

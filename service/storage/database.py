@@ -52,6 +52,7 @@ def _tune_sqlite(engine: AsyncEngine) -> None:
             f"busy_timeout={BUSY_TIMEOUT_MS}",
             "foreign_keys=ON",
             "synchronous=FULL",
+            "secure_delete=ON",  # what was erased must not stay in free pages
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

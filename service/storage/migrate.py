@@ -9,8 +9,9 @@ from sqlalchemy.pool import NullPool
 
 from service.errors import ServiceError
 from service.storage.database import Database
+from service.storage.subject_keys import KeyWrapper
 
-NEWEST_REVISION = "0005"  # known without Alembic, so that only a migration takes the time to load it
+NEWEST_REVISION = "0006"  # known without Alembic, so that only a migration takes the time to load it
 _MIGRATION_LOCK = int.from_bytes(b"goodstdg", "big", signed=True)
 
 
@@ -20,14 +21,14 @@ class SchemaOutdatedError(ServiceError):
     code = "schema_outdated"
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, wrapper: KeyWrapper) -> None:
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
+    config.attributes.update(connection=connection, wrapper=wrapper)
     command.upgrade(config, "head")
 
 
@@ -38,15 +39,19 @@ def _is_newest(connection: Connection) -> bool:
     return list(stamps) == [NEWEST_REVISION]
 
 
-def _upgrade_if_older(connection: Connection) -> None:
+def _upgrade_if_older(connection: Connection, wrapper: KeyWrapper) -> None:
     if not _is_newest(connection):
-        _upgrade(connection)
+        _upgrade(connection, wrapper)
 
 
-async def upgrade(database: Database) -> None:
+async def upgrade(database: Database, wrapper: KeyWrapper) -> None:
     """Bring the schema to the newest revision in one transaction; does nothing when it is there already.
 
     Two that run at once follow one another: SQLite has one writer, PostgreSQL an advisory lock.
+
+    Args:
+        database: Empty, or of any older version.
+        wrapper: Makes the keys of people whose data an older version kept in plain.
     """
     engine = database.engine
     if not database.is_sqlite:  # a migration may take longer than any statement of a request may
@@ -54,7 +59,7 @@ async def upgrade(database: Database) -> None:
     async with engine.begin() as connection:
         if not database.is_sqlite:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _MIGRATION_LOCK})
-        await connection.run_sync(_upgrade_if_older)
+        await connection.run_sync(_upgrade_if_older, wrapper)
 
 
 async def check_schema(database: Database) -> None:

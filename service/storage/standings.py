@@ -1,22 +1,72 @@
 """What a platform holds about its investors. Written by verifier, read by gate."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.storage.personal_data import StandingContent, open_investor, open_standing
+from service.storage.subject_keys import DataKey, KeyWrapper, name_investor, read_subject_keys
 from service.storage.tables import Investor, StandingCredential
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A credential that an investor presented, opened; as ``StandingCredential`` and ``StandingContent``."""
+
+    id: str
+    investor_ref: str
+    request_id: str
+    credential_type: str
+    vct: str
+    issuer: str
+    digest: str
+    holder_thumbprint: str
+    claims: Mapping[str, Any]
+    status_uri: str | None
+    status_index: int | None
+    issued_at: datetime | None
+    not_before: datetime | None
+    expires_at: datetime
+    presented_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KnownInvestor:
+    """An investor, opened; as ``Investor`` and ``InvestorContent``. ``key`` is None once it was destroyed."""
+
+    ref: str
+    frozen: bool
+    screening: Mapping[str, Any] | None
+    kyc_issuer: str | None
+    kyc_sub: str | None
+    key: DataKey | None
+
+
+async def read_investor_keys(
+    session: AsyncSession, wrapper: KeyWrapper, org_id: str, refs: Collection[str]
+) -> dict[str, DataKey]:
+    """Open the keys of investors, by ref; whoever has none, or none any more, is left out."""
+    subjects = {name_investor(ref): ref for ref in refs}
+    keys = await read_subject_keys(await session.connection(), wrapper, org_id, subjects)
+    return {subjects[subject]: key for subject, key in keys.items()}
+
+
 async def list_standing(
-    session: AsyncSession, org_id: str, investor_refs: Collection[str]
-) -> dict[str, list[StandingCredential]]:
+    session: AsyncSession, keys: Mapping[str, DataKey], org_id: str, investor_refs: Collection[str]
+) -> dict[str, list[Standing]]:
     """Read the credentials that these investors presented, whatever became of them since.
+
+    Args:
+        keys: From ``read_investor_keys``.
 
     Returns:
         Every asked ref with its rows, by credential type and newest first within a type; empty for the unknown.
     """
-    standing: dict[str, list[StandingCredential]] = {ref: [] for ref in investor_refs}
+    standing: dict[str, list[Standing]] = {ref: [] for ref in investor_refs}
     query = (
         select(StandingCredential)
         .where(StandingCredential.org_id == org_id, col(StandingCredential.investor_ref).in_(list(standing)))
@@ -27,16 +77,49 @@ async def list_standing(
         )
     )
     for row in (await session.exec(query)).all():
-        standing[row.investor_ref].append(row)
+        if row.investor_ref in keys:
+            standing[row.investor_ref].append(_join(row, open_standing(keys[row.investor_ref], row)))
     return standing
 
 
-def pick_newest(rows: Sequence[StandingCredential], credential_type: str) -> StandingCredential | None:
+def _join(row: StandingCredential, content: StandingContent) -> Standing:
+    return Standing(
+        id=row.id,
+        investor_ref=row.investor_ref,
+        request_id=row.request_id,
+        credential_type=row.credential_type,
+        vct=row.vct,
+        issuer=row.issuer,
+        digest=content.digest,
+        holder_thumbprint=content.holder_thumbprint,
+        claims=content.claims,
+        status_uri=row.status_uri,
+        status_index=content.status_index,
+        issued_at=row.issued_at,
+        not_before=row.not_before,
+        expires_at=row.expires_at,
+        presented_at=row.presented_at,
+    )
+
+
+def pick_newest(rows: Sequence[Standing], credential_type: str) -> Standing | None:
     """Return the newest credential of a type from what ``list_standing`` gave for one investor."""
     return next((row for row in rows if row.credential_type == credential_type), None)
 
 
-async def list_investors(session: AsyncSession, org_id: str, refs: Collection[str]) -> dict[str, Investor]:
-    """Return the investors that the platform has recorded, by ref; unknown refs are left out."""
+async def list_investors(
+    session: AsyncSession, keys: Mapping[str, DataKey], org_id: str, refs: Collection[str]
+) -> dict[str, KnownInvestor]:
+    """Return the investors that the platform has recorded, by ref; unknown refs are left out.
+
+    Args:
+        keys: From ``read_investor_keys``.
+    """
     query = select(Investor).where(Investor.org_id == org_id, col(Investor.ref).in_(list(refs)))
-    return {row.ref: row for row in (await session.exec(query)).all()}
+    return {row.ref: know_investor(row, keys.get(row.ref)) for row in (await session.exec(query)).all()}
+
+
+def know_investor(row: Investor, key: DataKey | None) -> KnownInvestor:
+    """Open an investor's row."""
+    content = open_investor(key, row)
+    return KnownInvestor(row.ref, row.frozen, content.screening, row.kyc_issuer, content.kyc_sub, key)

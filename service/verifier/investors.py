@@ -1,25 +1,28 @@
 """What a platform itself knows of an investor, and the investor's standing with what it covers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import InvalidInputError, NotFoundError
+from service.keys import Signer
 from service.rules.needs import CredentialNeed
 from service.rules.purposes import Purpose, list_purposes
 from service.storage.audit import append_audit_entry
-from service.storage.standings import list_standing
+from service.storage.personal_data import InvestorContent
+from service.storage.standings import Standing, know_investor, list_standing, read_investor_keys
 from service.storage.statuses import StatusQuery, StatusReading, read_credential_statuses
-from service.storage.tables import Investor, StandingCredential, TrustedIssuer
+from service.storage.tables import Investor, TrustedIssuer
 from service.storage.trust import attester_class_of, judge_issuer, jurisdiction_of, list_trusted_issuers
 from service.verifier.purposes import list_missing_claims
 from service.verifier.standing import lock_investor
 from service.verifier.statuses import STATUS_NAMES
 from service.web.instants import format_instant, format_optional
 
+CLEAR = "clear"
 CLOCK_SKEW = timedelta(minutes=1)
 """How far ahead of ours a platform's clock may run."""
 
@@ -28,18 +31,19 @@ CLOCK_SKEW = timedelta(minutes=1)
 class HeldCredential:
     """A standing credential as it is now: its row, its status, and why it does not count (None if it does)."""
 
-    row: StandingCredential
+    row: Standing
     status: str
     fault: str | None
 
 
 async def put_investor(
-    session: AsyncSession, org_id: str, ref: str, changes: Mapping[str, Any], now: datetime
-) -> tuple[Investor, bool]:
-    """Create an investor or change what is sent; returns the row and whether it is new.
+    session: AsyncSession, signer: Signer, org_id: str, ref: str, changes: Mapping[str, Any], now: datetime
+) -> tuple[dict[str, Any], bool]:
+    """Create an investor or change what is sent; returns the wire form and whether it is new.
 
     Args:
         session: Transaction.
+        signer: Opens the investor's key.
         org_id: The platform.
         ref: Its name for the investor.
         changes: ``screening`` (JSON or None) and ``frozen``, each only if it was sent.
@@ -50,22 +54,28 @@ async def put_investor(
     """
     _check_screening(changes.get("screening"), now)
     is_new = await session.get(Investor, (org_id, ref)) is None
-    row = await lock_investor(session, org_id, ref, now)
+    investor = await lock_investor(session, signer, org_id, ref, now)
+    content = investor.content
     if "screening" in changes:
-        row.screening = changes["screening"]
+        content = _keep_screening(content, changes["screening"], now)
+    row = investor.row
     if "frozen" in changes:
         row.frozen = changes["frozen"]
-    row.updated_at = now
-    session.add(row)
+    investor.keep(session, content, now)
     append_audit_entry(
         session,
         org_id=org_id,
         kind="investor.changed",
         subject_id=ref,
-        record={"frozen": row.frozen, "screened": row.screening is not None, "changed": sorted(changes)},
+        record={"frozen": row.frozen, "screened": content.screening is not None, "changed": sorted(changes)},
         recorded_at=now,
     )
-    return row, is_new
+    return describe_investor(row, content.screening), is_new
+
+
+def _keep_screening(content: InvestorContent, screening: Mapping[str, Any] | None, now: datetime) -> InvestorContent:
+    is_match = screening is not None and screening["result"] != CLEAR
+    return replace(content, screening=screening, matched_at=now if is_match else content.matched_at)
 
 
 def _check_screening(screening: Mapping[str, Any] | None, now: datetime) -> None:
@@ -74,19 +84,19 @@ def _check_screening(screening: Mapping[str, Any] | None, now: datetime) -> None
         raise InvalidInputError("A screening cannot be later than now.", errors=[finding])
 
 
-def describe_investor(row: Investor) -> dict[str, Any]:
+def describe_investor(row: Investor, screening: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the wire form of an investor."""
     return {
         "investor_ref": row.ref,
         "frozen": row.frozen,
-        "screening": row.screening,
+        "screening": screening,
         "created_at": format_instant(row.created_at),
         "updated_at": format_instant(row.updated_at),
     }
 
 
 async def read_standing(
-    session: AsyncSession, *, base_url: str, org_id: str, ref: str, now: datetime
+    session: AsyncSession, signer: Signer, *, base_url: str, org_id: str, ref: str, now: datetime
 ) -> dict[str, Any]:
     """Return the wire form of an investor's standing now.
 
@@ -96,10 +106,11 @@ async def read_standing(
     investor = await session.get(Investor, (org_id, ref))
     if investor is None:
         raise NotFoundError
-    rows = (await list_standing(session, org_id, [ref]))[ref]
+    keys = await read_investor_keys(session, signer, org_id, [ref])
+    rows = (await list_standing(session, keys, org_id, [ref]))[ref]
     held = await _judge(session, base_url, org_id, rows, now)
     newest = {row.credential_type: held[row.id] for row in reversed(rows)}
-    return describe_investor(investor) | {
+    return describe_investor(investor, know_investor(investor, keys.get(ref)).screening) | {
         "as_of": format_instant(now),
         "credentials": [_describe_held(held[row.id]) for row in rows],
         "facts": [fact for each in newest.values() for fact in _list_facts(each)],
@@ -108,7 +119,7 @@ async def read_standing(
 
 
 async def _judge(
-    session: AsyncSession, base_url: str, org_id: str, rows: Sequence[StandingCredential], now: datetime
+    session: AsyncSession, base_url: str, org_id: str, rows: Sequence[Standing], now: datetime
 ) -> dict[str, HeldCredential]:
     trusted = await list_trusted_issuers(session, org_id)
     queries = {row.id: query for row in rows if (query := _status_query(row)) is not None}
@@ -122,13 +133,13 @@ async def _judge(
     return held
 
 
-def _status_query(row: StandingCredential) -> StatusQuery | None:
+def _status_query(row: Standing) -> StatusQuery | None:
     if row.status_uri is None or row.status_index is None:
         return None
     return StatusQuery(row.issuer, row.status_uri, row.status_index)
 
 
-def _name_status(row: StandingCredential, reading: StatusReading | None, now: datetime) -> str:
+def _name_status(row: Standing, reading: StatusReading | None, now: datetime) -> str:
     """Return the status; a revoked credential stays revoked after its end."""
     name = "none" if reading is None else "unknown"
     if reading is not None and reading.value is not None:
@@ -136,7 +147,7 @@ def _name_status(row: StandingCredential, reading: StatusReading | None, now: da
     return "expired" if now >= row.expires_at and name not in ("revoked", "suspended") else name
 
 
-def _find_fault(row: StandingCredential, status: str, trusted: Sequence[TrustedIssuer], now: datetime) -> str | None:
+def _find_fault(row: Standing, status: str, trusted: Sequence[TrustedIssuer], now: datetime) -> str | None:
     if status not in ("valid", "none"):
         return "status_unavailable" if status == "unknown" else status
     verdict = judge_issuer(

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from service.errors import InvalidInputError
 from service.verifier.answer_models import InvestorAnswer, StandingAnswer
-from service.verifier.investors import describe_investor, put_investor, read_standing
+from service.verifier.investors import put_investor, read_standing
 from service.verifier.models import ClientId, InvestorBody
 from service.web.accesses import record_access
 from service.web.auth import Caller, require_scope
@@ -30,8 +30,8 @@ async def put_entry(ref: ClientId, body: InvestorBody, context: ContextDep, call
     """Create (201) or change (200) an investor; what is not sent stays as it is."""
     changes = body.model_dump(mode="json", exclude_unset=True)
     async with context.database.transaction() as session:
-        row, is_new = await put_investor(session, caller.org_id, ref, changes, context.clock())
-    return JSONResponse(describe_investor(row), status_code=201 if is_new else 200)
+        saved, is_new = await put_investor(session, context.signer, caller.org_id, ref, changes, context.clock())
+    return JSONResponse(saved, status_code=201 if is_new else 200)
 
 
 @router.get("/investors/{ref}/standing", responses=answers(StandingAnswer))
@@ -43,7 +43,12 @@ async def get_standing(
         raise AsOfUnsupportedError("as_of is not supported: standing is only known as it is now.")
     async with context.database.reading() as session:
         standing = await read_standing(
-            session, base_url=context.base_url, org_id=caller.org_id, ref=ref, now=context.clock()
+            session,
+            context.signer,
+            base_url=context.base_url,
+            org_id=caller.org_id,
+            ref=ref,
+            now=context.clock(),
         )
     await record_access(context, caller, object_kind="standing", object_id=ref, investor_refs=[ref])
     return standing

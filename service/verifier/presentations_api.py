@@ -7,6 +7,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import NotFoundError
 from service.rules import purposes
+from service.storage.personal_data import open_presented
+from service.storage.subject_keys import read_subject_keys
 from service.storage.tables import PresentationRequest
 from service.verifier.answer_models import MadeRequestAnswer, PurposeAnswer, RequestAnswer
 from service.verifier.models import PresentationRequestBody
@@ -17,6 +19,7 @@ from service.verifier.requests import (
     describe_new_request,
     describe_request,
 )
+from service.verifier.verdicts import name_subject
 from service.web.accesses import record_access
 from service.web.auth import Caller, require_scope
 from service.web.dependencies import ContextDep
@@ -63,9 +66,12 @@ async def get_request(request_id: str, context: ContextDep, caller: Verifier) ->
     """Return the state of a request, what was presented, and every check."""
     async with context.database.reading() as session:
         row = await session.get(PresentationRequest, (caller.org_id, request_id))
-    if row is None:
-        raise NotFoundError
-    if row.credentials:
+        if row is None:
+            raise NotFoundError
+        subject = name_subject(row)
+        keys = await read_subject_keys(await session.connection(), context.signer, row.org_id, [subject])
+    presented = open_presented(keys.get(subject), row)
+    if presented.credentials:
         await record_access(
             context,
             caller,
@@ -74,4 +80,4 @@ async def get_request(request_id: str, context: ContextDep, caller: Verifier) ->
             investor_refs=[row.investor_ref],
             purpose=row.purpose,
         )
-    return describe_request(row, context.clock())
+    return describe_request(row, presented, context.clock())

@@ -17,6 +17,7 @@ from service.credentials.jose import parse_json, parse_jws
 from service.errors import InvalidInputError, NotFoundError, ProtocolError
 from service.storage.audit import append_audit_entry
 from service.storage.ids import new_id
+from service.storage.personal_data import PresentedContent
 from service.storage.tables import Organization, PresentationRequest
 from service.verifier.purposes import build_query, find_purpose
 from service.web.context import Context
@@ -278,15 +279,15 @@ def describe_new_request(base_url: str, row: PresentationRequest) -> dict[str, A
     }
 
 
-def describe_request(row: PresentationRequest, now: datetime) -> dict[str, Any]:
+def describe_request(row: PresentationRequest, presented: PresentedContent, now: datetime) -> dict[str, Any]:
     """Return the request as its platform sees it."""
     answer = {
         "id": row.id,
         "state": state_of(row, now),
         "purpose": row.purpose,
         "investor_ref": row.investor_ref,
-        "credentials": row.credentials,
-        "checks": row.checks,
+        "credentials": presented.credentials,
+        "checks": presented.checks,
         "created_at": format_instant(row.created_at),
         "expires_at": format_instant(row.expires_at),
         "answered_at": None if row.answered_at is None else format_instant(row.answered_at),

@@ -21,7 +21,7 @@ from service.storage.tables import PresentationRequest
 from service.storage.trust import list_trusted_issuers
 from service.verifier.issuers import KeyFinder
 from service.verifier.requests import DIRECT_POST_JWT, find_request
-from service.verifier.verdicts import ExaminedAnswer, WalletAnswer, conclude, was_refused
+from service.verifier.verdicts import ExaminedAnswer, WalletAnswer, conclude
 from service.verifier.verification import (
     Expected,
     authenticate_credential,
@@ -70,8 +70,8 @@ async def take_response(context: Context, request_id: str, form: Mapping[str, st
         await judge_credentials(
             session, base_url=context.base_url, org_id=row.org_id, examined=examined.flatten(), now=now
         )
-        await conclude(session, row, answer, examined, now)
-    return _answer_wallet(row)
+        await conclude(session, context.signer, row, answer, examined, now)
+    return _answer_wallet(row, refused=answer.error is not None)
 
 
 async def _examine(context: Context, row: PresentationRequest, answer: WalletAnswer, now: datetime) -> ExaminedAnswer:
@@ -155,9 +155,9 @@ def _transaction_data_for(row: PresentationRequest, query_id: str) -> list[str]:
     ]
 
 
-def _answer_wallet(row: PresentationRequest) -> dict[str, Any]:
+def _answer_wallet(row: PresentationRequest, *, refused: bool) -> dict[str, Any]:
     """Return the body of a 200; a wallet's refusal was processed, an answer that did not verify was not."""
-    if row.state == "rejected" and not was_refused(row):
+    if row.state == "rejected" and not refused:
         raise ProtocolError("invalid_request", "The presentation was not accepted.")
     if row.redirect_uri is None or row.response_code is None:
         return {}

@@ -1,14 +1,23 @@
 """Each investor's standing at a platform: who they are taken for, and what verified presentations prove."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.keys import Signer
 from service.storage.ids import new_id
-from service.storage.standings import list_standing
+from service.storage.personal_data import (
+    InvestorContent,
+    StandingContent,
+    open_investor,
+    seal_investor,
+    seal_standing,
+)
+from service.storage.standings import Standing, list_standing
+from service.storage.subject_keys import DataKey, ensure_subject_key, name_investor
 from service.storage.tables import Investor, PresentationRequest, StandingCredential
 from service.storage.trust import normalize_issuer
 from service.verifier.verification import Examined, name_of_type
@@ -16,16 +25,33 @@ from service.verifier.verification import Examined, name_of_type
 KYC = "kyc"
 
 
-async def lock_investor(session: AsyncSession, org_id: str, ref: str, now: datetime) -> Investor:
-    """Return the investor's row, made if need be, locked until the transaction ends."""
+@dataclass(frozen=True, slots=True)
+class LockedInvestor:
+    """An investor's row, held until the transaction ends, with the key and what it opens."""
+
+    row: Investor
+    key: DataKey
+    content: InvestorContent
+
+    def keep(self, session: AsyncSession, content: InvestorContent, now: datetime) -> None:
+        """Put new content into the row."""
+        self.row.sealed = seal_investor(self.key, self.row.org_id, self.row.ref, content)
+        self.row.updated_at = now
+        session.add(self.row)
+
+
+async def lock_investor(session: AsyncSession, signer: Signer, org_id: str, ref: str, now: datetime) -> LockedInvestor:
+    """Return the investor, made if need be, locked until the transaction ends."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     values = {"org_id": org_id, "ref": ref, "frozen": False, "created_at": now, "updated_at": now}
     await session.exec(insert(Investor).values(values).on_conflict_do_nothing())
-    return await session.get_one(Investor, (org_id, ref), with_for_update=True)
+    row = await session.get_one(Investor, (org_id, ref), with_for_update=True)
+    key = await ensure_subject_key(await session.connection(), signer, org_id, name_investor(ref), now)
+    return LockedInvestor(row, key, open_investor(key, row))
 
 
 async def link_investor(
-    session: AsyncSession, org_id: str, ref: str, presented: Sequence[Examined], now: datetime
+    session: AsyncSession, signer: Signer, org_id: str, ref: str, presented: Sequence[Examined], now: datetime
 ) -> bool:
     """Tell whether the holder of ``presented`` is the investor, and bind the investor to a KYC shown first.
 
@@ -36,23 +62,23 @@ async def link_investor(
 
     Args:
         session: The transaction of the verdict.
+        signer: Opens the investor's key.
         org_id: The platform.
         ref: Its name for the investor.
         presented: Verified credentials that share one holder key.
         now: Time of the verdict.
     """
-    investor = await lock_investor(session, org_id, ref, now)
-    standing = (await list_standing(session, org_id, [ref]))[ref]
+    investor = await lock_investor(session, signer, org_id, ref, now)
+    standing = (await list_standing(session, {ref: investor.key}, org_id, [ref]))[ref]
     holders = {each.holder for each in presented}
     person = _read_person(presented)
-    if person is not None and investor.kyc_sub is not None:  # (1)
-        return person == (investor.kyc_issuer, investor.kyc_sub)
+    if person is not None and investor.content.kyc_sub is not None:  # (1)
+        return person == (investor.row.kyc_issuer, investor.content.kyc_sub)
     if person is not None:
         if not {row.holder_thumbprint for row in standing} <= holders:  # (2)
             return False
-        investor.kyc_issuer, investor.kyc_sub = person
-        investor.updated_at = now
-        session.add(investor)
+        investor.row.kyc_issuer, sub = person
+        investor.keep(session, replace(investor.content, kyc_sub=sub), now)
         return True
     known = [row for row in standing if row.credential_type == KYC] or standing  # (3)
     return not known or holders <= {row.holder_thumbprint for row in known}
@@ -69,12 +95,18 @@ def _read_person(presented: Sequence[Examined]) -> tuple[str, str] | None:
 
 
 async def keep_standing(
-    session: AsyncSession, request: PresentationRequest, examined: Examined, asked: frozenset[str], now: datetime
+    session: AsyncSession,
+    key: DataKey,
+    request: PresentationRequest,
+    examined: Examined,
+    asked: frozenset[str],
+    now: datetime,
 ) -> None:
     """Keep what a verified credential proves. Shown again, it adds to what it showed before.
 
     Args:
         session: The transaction of the verdict.
+        key: The investor's.
         request: A request with an ``investor_ref``.
         examined: A credential that passed every check.
         asked: Names of the claims to keep.
@@ -85,26 +117,32 @@ async def keep_standing(
     assert credential.expires_at is not None
     assert request.investor_ref is not None
     claims = {name: value for name, value in credential.claims.items() if name in asked}
-    known = await _find_standing(session, request.org_id, request.investor_ref, credential.digest)
+    content = StandingContent(
+        claims=claims,
+        digest=credential.digest,
+        holder_thumbprint=examined.holder or "",
+        status_index=credential.status.index if credential.status else None,
+    )
+    known = await _find_standing(session, key, request.org_id, request.investor_ref, credential.digest)
     if known is not None:
-        known.claims = {**known.claims, **claims}
-        known.request_id, known.presented_at = request.id, now
-        session.add(known)
+        row = await session.get_one(StandingCredential, (request.org_id, known.id))
+        added = replace(content, claims={**known.claims, **claims})
+        row.sealed = seal_standing(key, row.org_id, row.id, added)
+        row.request_id, row.presented_at = request.id, now
+        session.add(row)
         return
+    standing_id = new_id("std")
     session.add(
         StandingCredential(
             org_id=request.org_id,
-            id=new_id("std"),
+            id=standing_id,
             investor_ref=request.investor_ref,
             request_id=request.id,
             credential_type=name_of_type(credential.vct),
             vct=credential.vct,
             issuer=credential.issuer,
-            digest=credential.digest,
-            holder_thumbprint=examined.holder or "",
-            claims=claims,
+            sealed=seal_standing(key, request.org_id, standing_id, content),
             status_uri=credential.status.uri if credential.status else None,
-            status_index=credential.status.index if credential.status else None,
             issued_at=credential.issued_at,
             not_before=credential.not_before,
             expires_at=credential.expires_at,
@@ -113,10 +151,6 @@ async def keep_standing(
     )
 
 
-async def _find_standing(session: AsyncSession, org_id: str, ref: str, digest: str) -> StandingCredential | None:
-    query = select(StandingCredential).where(
-        StandingCredential.org_id == org_id,
-        StandingCredential.investor_ref == ref,
-        StandingCredential.digest == digest,
-    )
-    return (await session.exec(query)).first()
+async def _find_standing(session: AsyncSession, key: DataKey, org_id: str, ref: str, digest: str) -> Standing | None:
+    rows = (await list_standing(session, {ref: key}, org_id, [ref]))[ref]
+    return next((row for row in rows if row.digest == digest), None)

@@ -10,7 +10,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.credentials.dcql import QueryUnsatisfiedError, check_response
 from service.credentials.dcql_query import DcqlQuery
+from service.keys import Signer
 from service.storage.audit import append_audit_entry
+from service.storage.personal_data import PresentedContent, seal_presented
+from service.storage.subject_keys import ensure_subject_key, name_investor, name_presentation
 from service.storage.tables import PresentationRequest
 from service.verifier.checks import HOLDER_MISMATCH, Check, summarize
 from service.verifier.standing import keep_standing, link_investor
@@ -47,46 +50,57 @@ class ExaminedAnswer:
         return frozenset(str(claim.path[0]) for claim in query.claims or ())
 
 
-def was_refused(row: PresentationRequest) -> bool:
-    """Tell whether the wallet answered with an error instead of presentations."""
-    return any(check["check"] == "wallet" for check in row.checks)
-
-
 async def conclude(
-    session: AsyncSession, row: PresentationRequest, answer: WalletAnswer, examined: ExaminedAnswer, now: datetime
+    session: AsyncSession,
+    signer: Signer,
+    row: PresentationRequest,
+    answer: WalletAnswer,
+    examined: ExaminedAnswer,
+    now: datetime,
 ) -> None:
     """Decide, and write the verdict, the standing and the audit entry into the session.
 
     Args:
         session: The transaction in which the row is locked.
+        signer: Opens the key of whom the answer is about.
         row: The open request.
         answer: What the wallet said.
         examined: Its presentations, judged.
         now: Time of the verdict.
     """
-    overall = await _check_whole(session, row, answer, examined, now)
+    overall = await _check_whole(session, signer, row, answer, examined, now)
     per_credential = [(query_id, check) for query_id, each in examined.items() for check in each.checklist]
     verified = summarize([*(check for _, check in per_credential), *overall]) == "verified"
     row.state = "verified" if verified else "rejected"
     row.answered_at = now
-    row.checks = [check.to_json() | {"credential": query_id} for query_id, check in per_credential] + [
+    checks = [check.to_json() | {"credential": query_id} for query_id, check in per_credential] + [
         check.to_json() | {"credential": None} for check in overall
     ]
-    row.credentials = [
-        _describe(query_id, each, examined.asked_claims(query_id)) for query_id, each in examined.items()
-    ]
+    credentials = [_describe(query_id, each, examined.asked_claims(query_id)) for query_id, each in examined.items()]
+    key = await ensure_subject_key(await session.connection(), signer, row.org_id, name_subject(row), now)
+    row.sealed_answer = seal_presented(key, row.org_id, row.id, PresentedContent(credentials, checks))
     row.sealed_decryption_key = None  # nothing is left to decrypt
     if verified and row.redirect_uri is not None:
         row.response_code = secrets.token_urlsafe(32)
     session.add(row)
     if verified and row.investor_ref is not None:
         for query_id, each in examined.items():
-            await keep_standing(session, row, each, examined.asked_claims(query_id), now)
-    _record(session, row, examined, now)
+            await keep_standing(session, key, row, each, examined.asked_claims(query_id), now)
+    _record(session, row, examined, checks, now)
+
+
+def name_subject(row: PresentationRequest) -> str:
+    """Return whose key seals the answer."""
+    return name_presentation(row.id) if row.investor_ref is None else name_investor(row.investor_ref)
 
 
 async def _check_whole(
-    session: AsyncSession, row: PresentationRequest, answer: WalletAnswer, examined: ExaminedAnswer, now: datetime
+    session: AsyncSession,
+    signer: Signer,
+    row: PresentationRequest,
+    answer: WalletAnswer,
+    examined: ExaminedAnswer,
+    now: datetime,
 ) -> list[Check]:
     """Check the answer as a whole: the query, one holder, and the investor that the holder must be."""
     if answer.error is not None:
@@ -110,7 +124,7 @@ async def _check_whole(
     # Only an answer that is right in all else may bind the investor to a person.
     if row.investor_ref is None or summarize(_all_checks(examined)) != "verified":
         return [query, Check("holder", "pass")]
-    linked = await link_investor(session, row.org_id, row.investor_ref, examined.flatten(), now)
+    linked = await link_investor(session, signer, row.org_id, row.investor_ref, examined.flatten(), now)
     if not linked:
         return [query, Check("holder", "fail", HOLDER_MISMATCH, "The investor is known as another person.")]
     return [query, Check("holder", "pass")]
@@ -133,14 +147,20 @@ def _describe(query_id: str, examined: Examined, asked: frozenset[str]) -> dict[
     }
 
 
-def _record(session: AsyncSession, row: PresentationRequest, examined: ExaminedAnswer, now: datetime) -> None:
+def _record(
+    session: AsyncSession,
+    row: PresentationRequest,
+    examined: ExaminedAnswer,
+    checks: Sequence[Mapping[str, Any]],
+    now: datetime,
+) -> None:
     """Leave the trace: who vouched for what and which checks failed, no claim of anybody."""
     credentials = [
         {"id": query_id, "vct": each.credential.vct, "issuer": each.issuer, "digest": each.credential.digest}
         for query_id, each in examined.items()
         if each.credential is not None
     ]
-    failed = sorted({f"{check['check']}:{check['code']}" for check in row.checks if check["outcome"] != "pass"})
+    failed = sorted({f"{check['check']}:{check['code']}" for check in checks if check["outcome"] != "pass"})
     append_audit_entry(
         session,
         org_id=row.org_id,

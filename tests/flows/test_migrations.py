@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -10,8 +11,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
 
+from service.keys import DataKey, FileKeystore, KeystoreError
 from service.storage import migrations
 from service.storage.database import Database
+from service.storage.migrate import upgrade
+from service.storage.personal_data import open_presented
+from service.storage.standings import list_investors, list_standing, read_investor_keys
+from service.storage.subject_keys import name_presentation, read_subject_keys
+from service.storage.tables import PresentationRequest
 
 SECURITY = {"org_id": "o", "id": "s", "version": 1, "issued": "90", "outstanding": "15", "outstanding_reserved": "0"}
 LOT = {
@@ -104,3 +111,105 @@ async def test_migrations_make_what_the_tables_say(database: Database) -> None:
 
     async with database.engine.connect() as connection:
         assert await connection.run_sync(compare) == []
+
+
+async def test_what_an_older_version_kept_in_plain_is_sealed(database_url: str, tmp_path: Path) -> None:
+    database, keystore = Database(database_url), FileKeystore(tmp_path / "keys", "p")
+    async with database.engine.begin() as connection:
+        await connection.run_sync(upgrade_to, "0005")
+        await connection.run_sync(fill_with_people)
+    with pytest.raises(KeystoreError):
+        await upgrade(database, Refusing(keystore, after=3))
+    async with database.engine.connect() as connection:  # killed half-way, the version of before still reads its rows
+        stamp = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
+        kept = (await connection.execute(text("SELECT kyc_sub FROM investor ORDER BY ref"))).scalars().all()
+    assert (stamp, kept) == ("0005", ["Canary-sub", None])
+    await upgrade(database, keystore)
+    async with database.reading() as session:
+        keys = await read_investor_keys(session, keystore, "o", ["ada", "ben"])
+        people = await list_investors(session, keys, "o", ["ada", "ben"])
+        standing = await list_standing(session, keys, "o", ["ada", "ben"])
+        request = await session.get_one(PresentationRequest, ("o", "p1"))
+        key = await read_subject_keys(await session.connection(), keystore, "o", [name_presentation("p1")])
+    assert (people["ada"].screening, people["ada"].kyc_sub) == ({"result": "clear"}, "Canary-sub")
+    assert (people["ben"].screening, people["ben"].kyc_sub) == (None, None)
+    assert [row.id for row in standing["ada"]] == [f"s{number}" for number in reversed(range(600, 1203))]
+    kept_row = standing["ada"][-1]
+    assert (kept_row.claims, kept_row.digest, kept_row.holder_thumbprint, kept_row.status_index) == (
+        {"given_name": "Canary-600"},
+        "Canary-digest",
+        "Canary-holder",
+        7,
+    )
+    assert open_presented(key[name_presentation("p1")], request).credentials == [{"claims": {"x": "Canary"}}]
+    await database.close()
+    if database.is_sqlite:
+        assert b"Canary" not in (tmp_path / "goodstanding.sqlite3").read_bytes()
+
+
+class Refusing:
+    """A keystore that fails while the rows are sealed."""
+
+    def __init__(self, keystore: FileKeystore, *, after: int) -> None:
+        self._keystore, self._left = keystore, after
+
+    def create_data_key(self, *, purpose: str) -> bytes:
+        return self._keystore.create_data_key(purpose=purpose)
+
+    def open_data_key(self, wrapped: bytes, *, purpose: str) -> DataKey:
+        self._left -= 1
+        if self._left < 0:
+            raise KeystoreError("The disk is gone.")
+        return self._keystore.open_data_key(wrapped, purpose=purpose)
+
+
+def fill_with_people(connection: Connection) -> None:
+    now = "2026-01-02 00:00:00"
+    stamps = {"created_at": now, "updated_at": now}
+    insert(
+        connection,
+        "investor",
+        **stamps,
+        org_id="o",
+        ref="ada",
+        frozen=False,
+        screening='{"result": "clear"}',
+        kyc_sub="Canary-sub",
+    )
+    insert(connection, "investor", **stamps, org_id="o", ref="ben", frozen=False)
+    for number in range(600, 1203):  # more than two pages
+        insert(
+            connection,
+            "standing_credential",
+            org_id="o",
+            id=f"s{number}",
+            investor_ref="ada",
+            request_id="p1",
+            credential_type="kyc",
+            vct="v",
+            issuer="i",
+            digest="Canary-digest",
+            holder_thumbprint="Canary-holder",
+            status_uri="u",
+            status_index=7,
+            expires_at=now,
+            presented_at=f"2026-01-02 00:{number // 60:02}:{number % 60:02}",
+            claims=f'{{"given_name": "Canary-{number}"}}',
+        )
+    insert(
+        connection,
+        "presentation_request",
+        org_id="o",
+        id="p1",
+        state="verified",
+        dcql_query="{}",
+        response_mode="direct_post",
+        client_id="c",
+        nonce="n",
+        wallet_state="w",
+        request_object="",
+        checks="[]",
+        created_at=now,
+        expires_at=now,
+        credentials='[{"claims": {"x": "Canary"}}]',
+    )

@@ -71,8 +71,8 @@ async def test_what_was_shown_without_being_asked_for_is_not_kept(scene: Scene) 
     )
     assert (await scene.wallet.send(request, {"k": [shown]})).status_code == 200
     assert (await scene.platform.read(made["id"]))["credentials"][0]["claims"] == {"country": "US"}
+    assert [row.claims for row in await scene.platform.list_kept("inv-1")] == [{"country": "US"}]
     async with scene.deployment.context.database.reading() as session:
-        assert [row.claims for row in (await session.exec(select(StandingCredential))).all()] == [{"country": "US"}]
         records = [row.record for row in (await session.exec(select(AuditEntry))).all()]
     assert records
     assert not any("Canary" in record for record in records)
@@ -86,8 +86,7 @@ async def test_two_wallets_answer_one_request_and_one_wins(scene: Scene) -> None
     answers = await asyncio.gather(*(scene.wallet.send(request, token) for token in tokens))
     assert sorted(answer.status_code for answer in answers) == [200, 400, 400, 400, 400, 400]
     assert {answer.json().get("error") for answer in answers} == {None, "invalid_request"}
-    async with scene.deployment.context.database.reading() as session:
-        rows = (await session.exec(select(StandingCredential))).all()
+    rows = await scene.platform.list_kept("inv-1")
     assert len({row.holder_thumbprint for row in rows}) == 1
     assert len(rows) == 3
 

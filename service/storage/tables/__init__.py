@@ -30,6 +30,7 @@ from service.storage.tables.issuing import (
 )
 from service.storage.tables.log import LogCheckpoint, LogTile
 from service.storage.tables.organizations import ApiClient, IdempotencyRecord, Organization, SigningKey
+from service.storage.tables.subjects import SubjectKey
 from service.storage.tables.verifying import (
     CachedDocument,
     Investor,
@@ -72,6 +73,7 @@ __all__ = [
     "StandingCredential",
     "StatusList",
     "Subject",
+    "SubjectKey",
     "Transfer",
     "TrustedIssuer",
 ]

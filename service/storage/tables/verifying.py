@@ -28,7 +28,11 @@ class TrustedIssuer(SQLModel, table=True):
 
 
 class PresentationRequest(SQLModel, table=True):
-    """One OpenID4VP request. Leaving ``pending`` happens once, in the transaction that keeps the verdict."""
+    """One OpenID4VP request. Leaving ``pending`` happens once, in the transaction that keeps the verdict.
+
+    ``sealed_answer`` holds a ``PresentedContent`` of ``service.storage.personal_data``, under the investor's key, or
+    under one of the request's own where it names no investor.
+    """
 
     __tablename__ = "presentation_request"
     __table_args__ = (
@@ -50,35 +54,39 @@ class PresentationRequest(SQLModel, table=True):
     redirect_uri: str | None = None
     response_code: str | None = None  # sent to the browser that answered; ties the answer to its session
     sealed_decryption_key: bytes | None = None
-    credentials: list[dict[str, Any]] = Field(default_factory=list, sa_type=JsonColumn)
-    checks: list[dict[str, Any]] = Field(default_factory=list, sa_type=JsonColumn)
+    sealed_answer: bytes | None = None
     created_at: datetime = Field(sa_type=Instant)
     expires_at: datetime = Field(sa_type=Instant)
     answered_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class Investor(SQLModel, table=True):
-    """An investor as one platform knows them. Bound to one KYC (``iss``, ``sub``) by the first presentation."""
+    """An investor as one platform knows them. Bound to one KYC (``iss``, ``sub``) by the first presentation.
+
+    ``sealed`` holds an ``InvestorContent`` of ``service.storage.personal_data``.
+    """
 
     __tablename__ = "investor"
 
     org_id: str = Field(primary_key=True)
     ref: str = Field(primary_key=True)
     frozen: bool = False
-    screening: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
     kyc_issuer: str | None = None
-    kyc_sub: str | None = None
+    sealed: bytes | None = None
     created_at: datetime = Field(sa_type=Instant)
     updated_at: datetime = Field(sa_type=Instant)
 
 
 class StandingCredential(SQLModel, table=True):
-    """A credential that the investor presented and that verified: minimal facts, their source, their expiry."""
+    """A credential that the investor presented and that verified: minimal facts, their source, their expiry.
+
+    ``sealed`` holds a ``StandingContent`` of ``service.storage.personal_data``.
+    """
 
     __tablename__ = "standing_credential"
     __table_args__ = (
         Index("ix_standing_investor", "org_id", "investor_ref"),
-        Index("ix_standing_status", "status_uri", "status_index"),
+        Index("ix_standing_status", "status_uri"),
     )
 
     org_id: str = Field(primary_key=True)
@@ -88,11 +96,8 @@ class StandingCredential(SQLModel, table=True):
     credential_type: str
     vct: str
     issuer: str
-    digest: str
-    holder_thumbprint: str
-    claims: dict[str, Any] = Field(sa_type=JsonColumn)
+    sealed: bytes
     status_uri: str | None = None
-    status_index: int | None = None
     issued_at: datetime | None = Field(default=None, sa_type=Instant)
     not_before: datetime | None = Field(default=None, sa_type=Instant)
     expires_at: datetime = Field(sa_type=Instant)

@@ -1,0 +1,100 @@
+"""Keys of people's data: one for each person whom an organisation knows, wrapped by the keystore.
+
+Nothing here outlives the read that it belongs to. Opening a key costs microseconds, so that none is kept in memory,
+where it would survive its destruction.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlmodel import col, select
+
+from service.storage.tables import SubjectKey
+
+AT_ONCE = 5_000  # SQLite takes 32,766 parameters, PostgreSQL's driver 32,767
+
+
+class DataKey(Protocol):
+    """One subject's key, opened."""
+
+    def seal(self, data: bytes, *, context: str) -> bytes:
+        """Encrypt for storage."""
+
+    def unseal(self, sealed: bytes, *, context: str) -> bytes:
+        """Open what was sealed for the same context."""
+
+
+class KeyWrapper(Protocol):
+    """Who wraps keys: the ``Signer`` of ``service.keys``."""
+
+    def create_data_key(self, *, purpose: str) -> bytes:
+        """Make a key and return it wrapped."""
+
+    def open_data_key(self, wrapped: bytes, *, purpose: str) -> DataKey:
+        """Open a wrapped key that was made for the same purpose."""
+
+
+def name_investor(ref: str) -> str:
+    """Return the subject that an investor of a platform is."""
+    return f"investor/{ref}"
+
+
+def name_presentation(request_id: str) -> str:
+    """Return the subject that the holder is who answers a request which names no investor."""
+    return f"presentation/{request_id}"
+
+
+def name_person(subject_ref: str) -> str:
+    """Return the subject that a person is whom an issuer reviews."""
+    return f"person/{subject_ref}"
+
+
+async def read_subject_keys(
+    connection: AsyncConnection, wrapper: KeyWrapper, org_id: str, subjects: Collection[str]
+) -> dict[str, DataKey]:
+    """Open the keys of many subjects with one query.
+
+    Returns:
+        Subject to key; a subject without a key, or whose key was destroyed, is left out.
+
+    Raises:
+        KeystoreError: A key was altered, or what wrapped it is gone.
+    """
+    wanted = list(subjects)
+    found: dict[str, DataKey] = {}
+    for start in range(0, len(wanted), AT_ONCE):
+        query = select(SubjectKey.subject, SubjectKey.wrapped_key).where(
+            SubjectKey.org_id == org_id,
+            col(SubjectKey.subject).in_(wanted[start : start + AT_ONCE]),
+            col(SubjectKey.destroyed_at).is_(None),
+        )
+        for subject, wrapped in (await connection.execute(query)).all():
+            found[subject] = open_subject_key(wrapper, org_id, subject, wrapped)
+    return found
+
+
+def open_subject_key(wrapper: KeyWrapper, org_id: str, subject: str, wrapped: bytes) -> DataKey:
+    """Open one wrapped key that was read with the rows that it is for; errors as ``read_subject_keys``."""
+    return wrapper.open_data_key(wrapped, purpose=key_purpose(org_id, subject))
+
+
+def key_purpose(org_id: str, subject: str) -> str:
+    """Return what binds a wrapped key to its subject."""
+    return f"subject {org_id} {subject}"
+
+
+async def ensure_subject_key(
+    connection: AsyncConnection, wrapper: KeyWrapper, org_id: str, subject: str, now: datetime
+) -> DataKey:
+    """Return a subject's key, made at the first call."""
+    found = await read_subject_keys(connection, wrapper, org_id, [subject])
+    if not found:
+        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        made = wrapper.create_data_key(purpose=key_purpose(org_id, subject))
+        values = {"org_id": org_id, "subject": subject, "wrapped_key": made, "created_at": now}
+        await connection.execute(insert(SubjectKey).values(values).on_conflict_do_nothing())
+        found = await read_subject_keys(connection, wrapper, org_id, [subject])  # another's, if it was first
+    return found[subject]

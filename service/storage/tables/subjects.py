@@ -1,0 +1,23 @@
+"""The keys of people's data, wrapped; and what stops their destruction."""
+
+from datetime import datetime
+
+from sqlmodel import Field, SQLModel
+
+from service.storage.types import Instant
+
+
+class SubjectKey(SQLModel, table=True):
+    """The key of everything that an organisation keeps sealed about one person.
+
+    ``subject`` names them as ``service.storage.subject_keys`` does. An erasure empties the key and leaves a tombstone
+    under a name that leads to nobody.
+    """
+
+    __tablename__ = "subject_key"
+
+    org_id: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    wrapped_key: bytes
+    created_at: datetime = Field(sa_type=Instant)
+    destroyed_at: datetime | None = Field(default=None, sa_type=Instant)
