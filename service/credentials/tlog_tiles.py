@@ -131,6 +131,14 @@ def list_tiles(size: int) -> list[tuple[TileId, int]]:
     return found
 
 
+def tile_width(tile: TileId, size: int) -> int:
+    """Return how many hashes a tile has in a tree of ``size`` leaves, at most 256; 0 or less if it has none.
+
+    Source: C2SP tlog-tiles, "Partial Tiles".
+    """
+    return min(TILE_WIDTH, (size >> TILE_HEIGHT * tile.level) - tile.index * TILE_WIDTH)
+
+
 def list_growing_tiles(size: int) -> list[TileId]:
     """Return the tiles that the next leaf may extend: the rightmost unfilled one of each level."""
     tiles: list[TileId] = []

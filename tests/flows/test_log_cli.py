@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from starlette.responses import Response
 
-from service.cli.log import LogSourceUnclearError, LogStateError, verify
+from service.cli.log import LogSourceUnclearError, verify
+from service.cli.log_state import LogStateError
 from service.credentials.signed_note import VerifierKey, format_vkey
 from service.fetch import Fetcher
 from service.log.sources import LogUnreachableError, RemoteLog, fetch_verifier_key

@@ -1,5 +1,6 @@
 """The log over HTTP: what everybody may read, and the receipts of decisions for their owners."""
 
+import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from service.credentials.commitment import CommitmentError
-from service.credentials.merkle import InclusionProofError, hash_leaf
+from service.credentials.merkle import EMPTY_ROOT, InclusionProofError, Span, hash_leaf, verify_consistency
 from service.credentials.receipt import MalformedReceiptError, verify_receipt
 from service.credentials.signed_note import (
     MalformedNoteError,
@@ -16,7 +17,7 @@ from service.credentials.signed_note import (
     open_checkpoint,
     parse_vkey,
 )
-from service.credentials.tlog_tiles import TileId, unpack_entries
+from service.credentials.tlog_tiles import TileId, extend_tiles, hash_span, unpack_entries
 from service.errors import VerificationError
 from service.keys.files import replace_private_file
 from service.log.sequencer import PUBLISHED_FILE
@@ -156,6 +157,39 @@ async def test_a_restricted_decision_has_a_restricted_receipt(market: Market) ->
     assert (await market.call("GET", path)).status_code == 200
     answer = await market.call("GET", path, scopes="gate")
     assert (answer.status_code, answer.json()["code"]) == (403, "receipt_restricted")
+
+
+async def test_a_later_log_is_proved_to_begin_with_each_earlier_one(market: Market) -> None:
+    receipt, keys = await get_receipt(market), await read_keys(market.deployment)
+    report = await verify_log(PublicLog(market.deployment), expected_keys=keys, saved=None)
+    new = open_checkpoint(receipt["checkpoint"].encode(), keys)
+    http = market.deployment.http
+    for old_size in range(new.size + 1):
+        asked = {"from": old_size, "to": new.size} if old_size else {"from": 0}
+        answer = (await http.get("/log/consistency", params=asked)).json()
+        assert (answer["old_size"], answer["new_size"] >= new.size) == (old_size, True)
+        verify_consistency(
+            old_size=old_size,
+            old_root=compute_root(report.entries[:old_size]),
+            new_size=answer["new_size"],
+            new_root=compute_root(report.entries[: answer["new_size"]]),
+            proof=[base64.b64decode(each) for each in answer["consistency_proof"]],
+        )
+
+
+def compute_root(entries: list[bytes]) -> bytes:
+    if not entries:
+        return EMPTY_ROOT
+    tiles = extend_tiles(0, {}, [hash_leaf(entry) for entry in entries])
+    return hash_span(Span(0, len(entries)), tiles)
+
+
+@pytest.mark.parametrize("query", ["from=2&to=1", "from=0&to=99999", "from=99999", "from=-1", "to=1", "from=x"])
+async def test_there_is_no_proof_about_what_was_not(market: Market, query: str) -> None:
+    await get_receipt(market)
+    answer = await market.deployment.http.get(f"/log/consistency?{query}")
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
 
 
 def stall(deployment: Deployment) -> None:

@@ -11,8 +11,10 @@ from service.credentials.tlog_tiles import (
     TilePathError,
     cut_tile,
     format_tile_path,
+    list_tiles,
     pack_entries,
     parse_tile_path,
+    tile_width,
     unpack_entries,
 )
 
@@ -94,3 +96,10 @@ def test_a_narrower_tile_is_the_beginning_of_the_wider_one() -> None:
     data = bytes(range(96))
     assert cut_tile(TileId(0, 0), data, 2) == data[:64]
     assert cut_tile(TileId(0, 0), data, 4) is None
+
+
+@given(st.integers(1, 70_000))
+def test_a_tile_is_as_wide_as_the_tree_made_it(size: int) -> None:
+    assert [tile_width(tile, size) for tile, _ in list_tiles(size)] == [width for _, width in list_tiles(size)]
+    last = list_tiles(size)[-1][0]
+    assert tile_width(TileId(last.level, last.index + 1), size) <= 0
