@@ -284,4 +284,6 @@ class BundleAnswer(AnswerModel):
     evaluations: list[dict[str, Any]]
     tried: list[dict[str, Any]]
     credentials: list[dict[str, Any]]
+    parties: list[dict[str, Any]] | None = None
+    identifying: list[dict[str, Any]] | None = None
     decision: dict[str, Any]

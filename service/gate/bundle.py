@@ -1,71 +1,170 @@
 """Everything that a decision was made from, so that anybody can make it again without us.
 
-The facts are in the scenario format; every one names its source. Attributes that no rule reads never enter.
+A bundle has two parts. What the rules read is kept in plain, under the decision's pseudonyms: facts in the scenario
+format, every one with its source. What leads from there to a person (refs, ids and digests of credentials, places in
+status lists) is sealed under that person's key; the plain part commits to it by a salted hash. So the decision stays
+signed and replayable when the key is destroyed. Attributes that no rule reads never enter.
 
-Source: gate.md section 4.
+Source: gate.md section 4; docs/decisions/0014-what-of-a-decision-is-personal.md.
 """
 
 import json
 import secrets
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Any
 
 from service.gate.assessment import Assessment, Inquiry, Part
-from service.gate.decision_format import BUNDLE_FORMAT
-from service.gate.decisions import SignedDecision, format_instant
+from service.gate.decision_format import BUNDLE_FORMAT, FIRST_FORMAT, hash_canonical
+from service.gate.decisions import SignedDecision, format_instant, make_pseudonym
 from service.gate.held_credentials import HeldCredential
+from service.gate.party_facts import Party
+from service.storage.subject_keys import DataKey
+
+_ROLES = ("seller", "buyer", "pledgor")
 
 
 def collect_inputs(inquiry: Inquiry, assessment: Assessment) -> dict[str, Any]:
     """Collect what a decision is made from, with a salt: its digest is signed, and must not let facts be guessed."""
     head, verdict = inquiry.access.head, assessment.verdict
+    names = {each.id: f"credential-{number}" for number, each in enumerate(assessment.credentials, 1)}
     return {
         "format": BUNDLE_FORMAT,
-        "salt": secrets.token_urlsafe(16),
+        "salt": _new_salt(),
         "decided_at": format_instant(inquiry.now),
         "rules": {"version": verdict.rules_version, "sha256": verdict.rules_sha256},
         "security": {"id": head.id, "version": head.version},
         "trust": {"version": inquiry.organization.trust_version},
-        "evaluations": [_describe_part(part) for part in assessment.parts],
-        "tried": [_describe_part(part) for part in assessment.tried],
-        "credentials": [_describe_credential(each) for each in assessment.credentials],
+        "evaluations": [_describe_part(inquiry, part, names) for part in assessment.parts],
+        "tried": [_describe_part(inquiry, part, names) for part in assessment.tried],
+        "credentials": [_describe_credential(each, names) for each in assessment.credentials],
+        "parties": [
+            _seal_party(party, party.key, _name(inquiry, party.ref), names)
+            for party in assessment.parties
+            if party.key is not None
+        ],
     }
 
 
-def _describe_part(part: Part) -> dict[str, Any]:
-    offering = {"id": part.offering["id"], "version": part.offering["version"]}
-    return {"offering": offering, "facts": part.facts, "sources": part.sources}
+def _new_salt() -> str:
+    return secrets.token_urlsafe(16)
 
 
-def build_bundle(inputs: dict[str, Any], signed: SignedDecision, public_jwk: Mapping[str, Any]) -> dict[str, Any]:
-    """Build the bundle of one decision."""
-    decision = {"decision_hash": signed.decision_hash, "jws": signed.jws, "public_jwk": dict(public_jwk)}
-    return inputs | {"decision": {"payload": json.loads(signed.payload), **decision}}
+def _name(inquiry: Inquiry, party_id: str) -> str:
+    return make_pseudonym(inquiry.context.signer, org_id=inquiry.organization.id, investor_ref=party_id)
 
 
-def _describe_credential(credential: HeldCredential) -> dict[str, Any]:
+def _describe_part(inquiry: Inquiry, part: Part, names: Mapping[str, str]) -> dict[str, Any]:
+    named = {role: _hide_id(inquiry, part.facts, role) for role in _ROLES if role in part.facts}
+    return {
+        "offering": {"id": part.offering["id"], "version": part.offering["version"]},
+        "facts": {**part.facts, **named},
+        "sources": {path: _describe_source(source, names) for path, source in part.sources.items()},
+    }
+
+
+def _hide_id(inquiry: Inquiry, facts: Mapping[str, Any], role: str) -> Any:
+    """Put a pseudonym in the place of a party's id, but for the issuer itself, whom a rule knows by name.
+
+    Rules compare ids and show none, so that the same comes out.
+    """
+    party = facts[role]
+    if "id" not in party or party["id"] == facts.get("offering", {}).get("issuer"):
+        return party
+    return {**party, "id": _name(inquiry, party["id"])}
+
+
+def _describe_source(source: Any, names: Mapping[str, str]) -> Any:
+    """Name a credential as the bundle does; a source may name another one beside itself."""
+    if not isinstance(source, Mapping):
+        return source
+    if source.get("kind") == "credential":
+        kept = {name: value for name, value in source.items() if name not in ("id", "digest")}
+        return kept | {"name": names[source["id"]]}
+    return {name: _describe_source(value, names) for name, value in source.items()}
+
+
+def _describe_credential(credential: HeldCredential, names: Mapping[str, str]) -> dict[str, Any]:
     reading = credential.reading
     status = None
     if reading is not None:
         status = {
-            "uri": credential.status_uri,
-            "index": credential.status_index,
             "value": reading.value,
             "issued_at": format_instant(reading.issued_at) if reading.issued_at else None,
             "source": reading.source,
             "stale": reading.stale,
         }
     return {
-        "id": credential.id,
+        "name": names[credential.id],
         "type": credential.type,
         "issuer": credential.issuer,
-        "digest": credential.digest,
         "expires_at": format_instant(credential.expires_at),
         "trust": credential.distrust or "trusted",
         "status": status,
     }
 
 
+def _seal_party(party: Party, key: DataKey, pseudonym: str, names: Mapping[str, str]) -> dict[str, Any]:
+    """Commit to what leads to a party, and seal it; the salt keeps it from being guessed once it is gone."""
+    opening = {
+        "party": pseudonym,
+        "salt": _new_salt(),
+        "investor_ref": party.ref,
+        "subject": party.subject,
+        "credentials": [
+            {
+                "name": names[each.id],
+                "id": each.id,
+                "digest": each.digest,
+                "status_uri": each.status_uri,
+                "status_index": each.status_index,
+            }
+            for each in party.credentials
+        ],
+    }
+    sealed = key.seal(json.dumps(opening, separators=(",", ":")).encode(), context=f"bundle {pseudonym}")
+    return {
+        "party": pseudonym,
+        "sha256": hash_canonical(opening),
+        "key": key.id,
+        "sealed": b64encode(sealed).decode(),
+    }
+
+
+def build_bundle(inputs: dict[str, Any], signed: SignedDecision, public_jwk: Mapping[str, Any]) -> dict[str, Any]:
+    """Build the bundle of one decision, as it is kept."""
+    decision = {"decision_hash": signed.decision_hash, "jws": signed.jws, "public_jwk": dict(public_jwk)}
+    return inputs | {"decision": {"payload": json.loads(signed.payload), **decision}}
+
+
 def dump_bundle(bundle: dict[str, Any]) -> str:
     """Return the bundle's text as it is kept."""
     return json.dumps(bundle, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def list_keys(bundle: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the keys that open a kept bundle."""
+    return [each["key"] for each in bundle.get("parties", ())]
+
+
+def open_bundle(bundle: Mapping[str, Any], keys: Mapping[str, DataKey]) -> dict[str, Any]:
+    """Add what leads to the parties, as far as their keys are still there.
+
+    Args:
+        bundle: As it is kept.
+        keys: By id.
+
+    Raises:
+        KeystoreError: What is sealed was altered.
+    """
+    if bundle["format"] == FIRST_FORMAT:
+        return dict(bundle)
+    return {**bundle, "identifying": [_open_party(each, keys.get(each["key"])) for each in bundle["parties"]]}
+
+
+def _open_party(entry: Mapping[str, Any], key: DataKey | None) -> dict[str, Any]:
+    if key is None:
+        return {"party": entry["party"], "erased": True}
+    opened = key.unseal(b64decode(entry["sealed"]), context=f"bundle {entry['party']}")
+    opening: dict[str, Any] = json.loads(opened)
+    return opening

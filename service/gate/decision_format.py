@@ -9,7 +9,8 @@ from typing import Any
 
 import rfc8785
 
-BUNDLE_FORMAT = "goodstanding-decision-bundle/1"
+FIRST_FORMAT = "goodstanding-decision-bundle/1"  # with everything in plain
+BUNDLE_FORMAT = "goodstanding-decision-bundle/2"
 DECISION_TYP = "transfer-decision+jwt"
 
 

@@ -13,7 +13,7 @@ import rfc8785
 
 from service.credentials.jose import jwk_thumbprint, load_key, parse_json, parse_jws, verify_jws
 from service.errors import MalformedError, ServiceError
-from service.gate.decision_format import BUNDLE_FORMAT, DECISION_TYP, hash_canonical
+from service.gate.decision_format import BUNDLE_FORMAT, DECISION_TYP, FIRST_FORMAT, hash_canonical
 from service.gate.verdict import Verdict, describe_tried, evaluate_encoded
 from service.rules.catalog import digest_rules
 from service.rules.law import Law, UnknownRulesVersionError, choose_law
@@ -54,16 +54,26 @@ def replay_text(text: bytes) -> list[str]:
 
 
 def _compare(bundle: Mapping[str, Any]) -> Iterator[str]:
-    if bundle["format"] != BUNDLE_FORMAT:
+    if bundle["format"] not in (FIRST_FORMAT, BUNDLE_FORMAT):
         raise UnreadableBundleError("The format of the bundle is not known.")
     law, payload = _find_law(bundle["rules"]), bundle["decision"]["payload"]
     verdict = evaluate_encoded([each["facts"] for each in bundle["evaluations"]], law)
     tried = [describe_tried(each["offering"]["id"], evaluate_encoded([each["facts"]], law)) for each in bundle["tried"]]
     yield from _compare_answer({**_describe(verdict), "offerings_tried": tried or None}, payload)
-    inputs = {name: value for name, value in bundle.items() if name != "decision"}
+    inputs = {name: value for name, value in bundle.items() if name not in ("decision", "identifying")}
     if hash_canonical(inputs) != payload["inputs_sha256"]:
         yield "inputs: the bundle does not hold what was decided on"
+    yield from _compare_parties(bundle)
     yield from _check_signature(bundle["decision"])
+
+
+def _compare_parties(bundle: Mapping[str, Any]) -> Iterator[str]:
+    """Compare what leads to the parties with what the inputs commit to; what was erased is not there to compare."""
+    committed = {each["party"]: each["sha256"] for each in bundle.get("parties", ())}
+    for opening in bundle.get("identifying", ()):
+        expected = committed.get(opening["party"])
+        if expected is None or (opening.get("erased") is not True and hash_canonical(opening) != expected):
+            yield f"identifying: not what was decided on for the party {opening['party']}"
 
 
 def _find_law(rules: Mapping[str, Any]) -> Law:

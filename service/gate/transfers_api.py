@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import ForbiddenError, MalformedError, ServiceError
 from service.gate.answer_models import BundleAnswer, DecisionAnswer, DecisionsAnswer, PreviewAnswer, ReceiptAnswer
+from service.gate.bundle import list_keys, open_bundle
 from service.gate.decisions import build_answer
 from service.gate.previews import preview_transfer
 from service.gate.receipts import build_receipt, read_log_state
@@ -23,6 +24,7 @@ from service.gate.transfer_models import (
     Voiding,
 )
 from service.gate.transfers import answer_first, decide_transfer, read_signed
+from service.storage.subject_keys import read_keys_by_id
 from service.storage.tables import Transfer
 from service.web.accesses import record_access
 from service.web.auth import Caller, require_scope
@@ -131,8 +133,15 @@ async def get_bundle(transfer_id: str, context: ContextDep, caller: Reader) -> d
         raise BundleRestrictedError("This bundle needs the scope compliance.")
     parties = [transfer.seller_ref, transfer.buyer_ref]
     await record_access(context, caller, object_kind="bundle", object_id=transfer.id, investor_refs=parties)
-    bundle: dict[str, Any] = json.loads(transfer.bundle)
-    return bundle
+    return await _open_bundle(context, transfer)
+
+
+async def _open_bundle(context: Context, transfer: Transfer) -> dict[str, Any]:
+    bundle = json.loads(transfer.bundle)
+    async with context.database.reading() as session:
+        connection = await session.connection()
+        keys = await read_keys_by_id(connection, context.signer, transfer.org_id, list_keys(bundle))
+    return open_bundle(bundle, keys)
 
 
 @router.get("/transfers/{transfer_id}/receipt", responses=answers(ReceiptAnswer))

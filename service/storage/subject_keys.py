@@ -5,20 +5,24 @@ where it would survive its destruction.
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from sqlalchemy import Row
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import Mapped
 from sqlmodel import col, select
 
+from service.storage.ids import new_id
 from service.storage.tables import SubjectKey
 
 AT_ONCE = 5_000  # SQLite takes 32,766 parameters, PostgreSQL's driver 32,767
 
 
-class DataKey(Protocol):
-    """One subject's key, opened."""
+class Cipher(Protocol):
+    """A key that was opened."""
 
     def seal(self, data: bytes, *, context: str) -> bytes:
         """Encrypt for storage."""
@@ -33,8 +37,28 @@ class KeyWrapper(Protocol):
     def create_data_key(self, *, purpose: str) -> bytes:
         """Make a key and return it wrapped."""
 
-    def open_data_key(self, wrapped: bytes, *, purpose: str) -> DataKey:
+    def open_data_key(self, wrapped: bytes, *, purpose: str) -> Cipher:
         """Open a wrapped key that was made for the same purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataKey:
+    """One subject's key, opened; ``id`` stays what it is when the key is wrapped anew or destroyed."""
+
+    id: str
+    cipher: Cipher
+
+    def seal(self, data: bytes, *, context: str) -> bytes:
+        """Encrypt for storage; only ``unseal`` with the same context opens it."""
+        return self.cipher.seal(data, context=context)
+
+    def unseal(self, sealed: bytes, *, context: str) -> bytes:
+        """Open what was sealed for the same context.
+
+        Raises:
+            KeystoreError: Altered, or sealed with another key or for another context.
+        """
+        return self.cipher.unseal(sealed, context=context)
 
 
 def name_investor(ref: str) -> str:
@@ -63,22 +87,40 @@ async def read_subject_keys(
     Raises:
         KeystoreError: A key was altered, or what wrapped it is gone.
     """
-    wanted = list(subjects)
-    found: dict[str, DataKey] = {}
+    rows = await _read_rows(connection, org_id, col(SubjectKey.subject), subjects)
+    return {row.subject: _open(wrapper, org_id, row) for row in rows}
+
+
+async def read_keys_by_id(
+    connection: AsyncConnection, wrapper: KeyWrapper, org_id: str, ids: Collection[str]
+) -> dict[str, DataKey]:
+    """Open keys by their ids; errors and what is left out as ``read_subject_keys``."""
+    rows = await _read_rows(connection, org_id, col(SubjectKey.id), ids)
+    return {row.id: _open(wrapper, org_id, row) for row in rows}
+
+
+async def _read_rows(
+    connection: AsyncConnection, org_id: str, column: Mapped[str], values: Collection[str]
+) -> list[Row[str, str, bytes]]:
+    wanted = list(values)
+    rows: list[Row[str, str, bytes]] = []
     for start in range(0, len(wanted), AT_ONCE):
-        query = select(SubjectKey.subject, SubjectKey.wrapped_key).where(
+        query = select(SubjectKey.id, SubjectKey.subject, SubjectKey.wrapped_key).where(
             SubjectKey.org_id == org_id,
-            col(SubjectKey.subject).in_(wanted[start : start + AT_ONCE]),
+            column.in_(wanted[start : start + AT_ONCE]),
             col(SubjectKey.destroyed_at).is_(None),
         )
-        for subject, wrapped in (await connection.execute(query)).all():
-            found[subject] = open_subject_key(wrapper, org_id, subject, wrapped)
-    return found
+        rows += (await connection.execute(query)).all()
+    return rows
 
 
-def open_subject_key(wrapper: KeyWrapper, org_id: str, subject: str, wrapped: bytes) -> DataKey:
+def _open(wrapper: KeyWrapper, org_id: str, row: Row[str, str, bytes]) -> DataKey:
+    return open_subject_key(wrapper, org_id, row.subject, row.wrapped_key, key_id=row.id)
+
+
+def open_subject_key(wrapper: KeyWrapper, org_id: str, subject: str, wrapped: bytes, *, key_id: str) -> DataKey:
     """Open one wrapped key that was read with the rows that it is for; errors as ``read_subject_keys``."""
-    return wrapper.open_data_key(wrapped, purpose=key_purpose(org_id, subject))
+    return DataKey(key_id, wrapper.open_data_key(wrapped, purpose=key_purpose(org_id, subject)))
 
 
 def key_purpose(org_id: str, subject: str) -> str:
@@ -94,7 +136,7 @@ async def ensure_subject_key(
     if not found:
         insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         made = wrapper.create_data_key(purpose=key_purpose(org_id, subject))
-        values = {"org_id": org_id, "subject": subject, "wrapped_key": made, "created_at": now}
+        values = {"org_id": org_id, "subject": subject, "id": new_id("key"), "wrapped_key": made, "created_at": now}
         await connection.execute(insert(SubjectKey).values(values).on_conflict_do_nothing())
         found = await read_subject_keys(connection, wrapper, org_id, [subject])  # another's, if it was first
     return found[subject]

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from service.cli.main import app
+from service.gate.bundle import open_bundle
 from service.gate.replay import RulesUnavailableError, UnreadableBundleError, replay_text
 from tests.deployment import Deployment
 from tests.gate_support import Market, open_market
@@ -49,9 +50,66 @@ async def test_every_decision_comes_out_the_same(market: Market) -> None:
     assert len(bundles["two"]["evaluations"]) == 2
     for name, bundle in bundles.items():
         assert replay(bundle) == [], name
-    text = json.dumps(bundles["permit"])
-    assert "Canary" not in text
-    assert '"buyer.accredited": {"digest": "sha256:' in text
+    assert "Canary" not in json.dumps(bundles["permit"])
+
+
+async def test_what_leads_to_a_party_stands_apart(market: Market) -> None:
+    bundle = (await fetch_bundles(market))["permit"]
+    [opening] = bundle.pop("identifying")
+    pseudonym = bundle["decision"]["payload"]["parties"]["buyer"]
+    assert (opening["investor_ref"], opening["party"]) == ("alice", pseudonym)
+    named = {each["name"]: each for each in opening["credentials"]}
+    kept = {row.id: row for row in await market.scene.platform.list_kept("alice")}
+    assert {each["id"] for each in named.values()} == kept.keys()
+    text = json.dumps(bundle)
+    for row in kept.values():
+        [place] = [each for each in named.values() if each["id"] == row.id]
+        assert (place["digest"], place["status_uri"], place["status_index"]) == (
+            row.digest,
+            row.status_uri,
+            row.status_index,
+        )
+        assert row.id not in text
+        assert row.digest not in text
+        assert str(row.status_uri) not in text
+    assert '"alice"' not in text
+    [part] = bundle["evaluations"]
+    assert part["facts"]["buyer"]["id"] == pseudonym
+    source = part["sources"]["buyer.accredited"]
+    assert [each["type"] for each in bundle["credentials"] if each["name"] == source["name"]] == ["qualified-investor"]
+
+
+async def test_the_issuer_as_a_party_keeps_its_name(market: Market) -> None:
+    decision = await market.decide(market.buy("ISS-1"))
+    bundle = await market.read(f"/v1/transfers/{decision['id']}/bundle")
+    assert bundle["evaluations"][0]["facts"]["buyer"]["id"] == "ISS-1"
+    assert replay(bundle) == []
+
+
+async def test_a_bundle_replays_without_what_was_erased(market: Market) -> None:
+    bundle = (await fetch_bundles(market))["permit"]
+    [opening] = bundle["identifying"]
+    erased = bundle | {"identifying": [{"party": opening["party"], "erased": True}]}
+    assert replay(erased) == []
+    assert replay({name: value for name, value in bundle.items() if name != "identifying"}) == []
+    for changed in (
+        [opening | {"investor_ref": "bob"}],
+        [opening | {"salt": "x"}],
+        [opening, {"party": "somebody", "erased": True}],
+        [{**opening, "erased": False}],
+    ):
+        assert replay(bundle | {"identifying": changed}), changed
+
+
+async def test_bundles_of_the_first_format_still_replay() -> None:
+    file = Path(__file__).parent.parent / "vectors" / "bundle-format-1.json"
+    bundle = json.loads(file.read_text())
+    assert bundle["format"] == "goodstanding-decision-bundle/1"
+    assert replay(bundle) == []
+    assert bundle["evaluations"][0]["facts"]["buyer"]["id"] == "alice"
+    assert open_bundle(bundle, {}) == bundle
+    bundle["evaluations"][0]["facts"]["buyer"]["id"] = "bob"
+    assert replay(bundle) == ["inputs: the bundle does not hold what was decided on"]
 
 
 async def test_any_change_is_noticed(market: Market) -> None:
@@ -61,6 +119,8 @@ async def test_any_change_is_noticed(market: Market) -> None:
         (("evaluations", 0, "facts", "buyer", "accredited"), False),
         (("evaluations", 0, "sources", "buyer.accredited", "issuer"), "https://other.example"),
         (("credentials", 0, "status", "value"), 1),
+        (("parties", 0, "sha256"), "sha256:00"),
+        (("identifying", 0, "credentials", 0, "digest"), "sha256:00"),
         (("salt",), "other"),
         (("decision", "payload", "quantity"), "101"),
         (("decision", "payload", "outcome"), "deny"),

@@ -10,7 +10,8 @@ from service.storage.types import Instant
 class SubjectKey(SQLModel, table=True):
     """The key of everything that an organisation keeps sealed about one person.
 
-    ``subject`` names them as ``service.storage.subject_keys`` does. An erasure empties the key and leaves a tombstone
+    ``subject`` names them as ``service.storage.subject_keys`` does; ``id`` is what a sealed value is marked with that
+    is found apart from them. An erasure empties the key and leaves a tombstone
     under a name that leads to nobody.
     """
 
@@ -18,6 +19,7 @@ class SubjectKey(SQLModel, table=True):
 
     org_id: str = Field(primary_key=True)
     subject: str = Field(primary_key=True)
+    id: str = Field(unique=True)
     wrapped_key: bytes
     created_at: datetime = Field(sa_type=Instant)
     destroyed_at: datetime | None = Field(default=None, sa_type=Instant)

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from alembic import context, op
 
 from service.storage import types
+from service.storage.ids import new_id
 from service.storage.personal_data import (
     InvestorContent,
     PresentedContent,
@@ -43,10 +44,12 @@ def upgrade() -> None:
         "subject_key",
         sa.Column("org_id", sa.String(), nullable=False),
         sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
         sa.Column("wrapped_key", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", types.Instant(), nullable=False),
         sa.Column("destroyed_at", types.Instant(), nullable=True),
         sa.PrimaryKeyConstraint("org_id", "subject"),
+        sa.UniqueConstraint("id"),
     )
     _change("investor", add="sealed", seal=_seal_investors, drop=("screening", "kyc_sub"))
     op.drop_index("ix_standing_status", table_name="standing_credential")
@@ -141,17 +144,18 @@ def _get_key(org_id: str, subject: str) -> DataKey:
     wrapper = context.config.attributes["wrapper"]
     keys = sa.table(
         "subject_key",
-        *(sa.column(name) for name in ("org_id", "subject")),
+        *(sa.column(name) for name in ("org_id", "subject", "id")),
         sa.column("wrapped_key", sa.LargeBinary()),
         sa.column("created_at", types.Instant()),
     )
-    query = sa.select(keys.c.wrapped_key).where(keys.c.org_id == org_id, keys.c.subject == subject)
-    wrapped = op.get_bind().execute(query).scalar()
-    if wrapped is None:
-        wrapped = wrapper.create_data_key(purpose=key_purpose(org_id, subject))
-        made = {"org_id": org_id, "subject": subject, "wrapped_key": wrapped, "created_at": datetime.now(UTC)}
-        op.get_bind().execute(sa.insert(keys).values(made))
-    return open_subject_key(wrapper, org_id, subject, wrapped)
+    query = sa.select(keys.c.id, keys.c.wrapped_key).where(keys.c.org_id == org_id, keys.c.subject == subject)
+    found = op.get_bind().execute(query).first()
+    if found is not None:
+        return open_subject_key(wrapper, org_id, subject, found.wrapped_key, key_id=found.id)
+    key_id, wrapped = new_id("key"), wrapper.create_data_key(purpose=key_purpose(org_id, subject))
+    names = {"org_id": org_id, "subject": subject, "id": key_id}
+    op.get_bind().execute(sa.insert(keys).values(**names, wrapped_key=wrapped, created_at=datetime.now(UTC)))
+    return open_subject_key(wrapper, org_id, subject, wrapped, key_id=key_id)
 
 
 def downgrade() -> None:
