@@ -19,6 +19,7 @@ from service.credentials.status_list import (
     TYP,
     VALID,
     build_status_list_claims,
+    get_status,
     set_status,
 )
 from service.errors import ConflictError, NotFoundError
@@ -27,6 +28,7 @@ from service.issuer.identity import Issuer
 from service.keys import Signer
 from service.storage.audit import append_audit_entry
 from service.storage.database import Database
+from service.storage.history import record_status_change
 from service.storage.tables import Credential, CredentialCopy, StatusList
 from service.web.signing import ISSUER, get_active_key, sign_token
 
@@ -110,7 +112,9 @@ async def _mark_copies(session: AsyncSession, row: Credential, value: int, now: 
         status_list = await _lock_list(session, row.org_id, list_id)
         packed = bytearray(status_list.packed)
         for index in indices[list_id]:
+            previous = get_status(packed, status_list.bits, index)
             set_status(packed, status_list.bits, index, value)
+            await record_status_change(session, row.org_id, list_id, index, previous=previous, value=value, now=now)
         status_list.packed, status_list.changed_at = bytes(packed), now
         session.add(status_list)
 

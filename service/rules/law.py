@@ -74,6 +74,12 @@ def choose_law(name: str | None) -> Law:
     return Law(version, frozenset(assumed))
 
 
+def choose_law_on(day: date) -> Law:
+    """Return the law of the newest version that was adopted by ``day``, or the first one of all."""
+    adopted = [version for version, adopted_on in RELEASES.items() if adopted_on <= day]
+    return Law(adopted[-1] if adopted else FIRST_VERSION)
+
+
 @cache
 def _rank(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from service.rules.catalog import REGIMES
+from service.rules.law import CURRENT_LAW, Law
 from service.rules.needs import EVERYBODY, CredentialNeed
 from service.rules.rule import ACTIONS
 
@@ -32,9 +33,10 @@ PURPOSES: Mapping[str, Purpose] = MappingProxyType(
 )
 
 
-def list_purposes() -> Iterable[Purpose]:
-    """Return every purpose."""
-    return PURPOSES.values()
+def list_purposes(law: Law = CURRENT_LAW) -> Iterable[Purpose]:
+    """Return every purpose that a version of the rules knows."""
+    unknown = {each.id for each in REGIMES.values() if not law.knows(each.since, each.pending)}
+    return [purpose for purpose in PURPOSES.values() if purpose.id not in unknown]
 
 
 def describe_purpose(purpose: Purpose) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.storage.personal_data import StandingContent, open_investor, open_standing
+from service.storage.personal_data import open_investor, open_standing
 from service.storage.subject_keys import DataKey, KeyWrapper, name_investor, read_subject_keys
 from service.storage.tables import Investor, StandingCredential
 
@@ -78,11 +78,13 @@ async def list_standing(
     )
     for row in (await session.exec(query)).all():
         if row.investor_ref in keys:
-            standing[row.investor_ref].append(_join(row, open_standing(keys[row.investor_ref], row)))
+            standing[row.investor_ref].append(know_standing(row, keys[row.investor_ref]))
     return standing
 
 
-def _join(row: StandingCredential, content: StandingContent) -> Standing:
+def know_standing(row: StandingCredential, key: DataKey) -> Standing:
+    """Open a presented credential's row."""
+    content = open_standing(key, row)
     return Standing(
         id=row.id,
         investor_ref=row.investor_ref,

@@ -158,10 +158,19 @@ class CoverageAnswer(AnswerModel):
     missing: list[dict[str, Any]]
 
 
+class StandingVersions(AnswerModel):
+    """What was applied: the rules, and the platform's trust list."""
+
+    rules: str
+    trust: int
+
+
 class StandingAnswer(InvestorAnswer):
-    """What presentations proved of an investor."""
+    """What presentations proved of an investor by `as_of`. All changes are on record from `complete_since` on."""
 
     as_of: datetime
+    complete_since: datetime
+    versions: StandingVersions
     credentials: list[HeldAnswer]
     facts: list[FactAnswer]
     purposes: list[CoverageAnswer]

@@ -1,7 +1,7 @@
 """What a platform itself knows of an investor, and the investor's standing with what it covers."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,31 +9,20 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import InvalidInputError, NotFoundError
 from service.keys import Signer
-from service.rules.needs import CredentialNeed
-from service.rules.purposes import Purpose, list_purposes
 from service.storage.audit import append_audit_entry
+from service.storage.history import record_investor
+from service.storage.past import find_record_start
 from service.storage.personal_data import InvestorContent
-from service.storage.standings import Standing, know_investor, list_standing, read_investor_keys
-from service.storage.statuses import StatusQuery, StatusReading, read_credential_statuses
-from service.storage.tables import Investor, TrustedIssuer
-from service.storage.trust import attester_class_of, judge_issuer, jurisdiction_of, list_trusted_issuers
-from service.verifier.purposes import list_missing_claims
+from service.storage.standings import know_investor, list_standing, read_investor_keys
+from service.storage.statuses import read_credential_statuses
+from service.storage.tables import Investor, Organization
+from service.storage.trust import list_trusted_issuers
 from service.verifier.standing import lock_investor
-from service.verifier.statuses import STATUS_NAMES
-from service.web.instants import format_instant, format_optional
+from service.verifier.standing_answer import Known, describe_investor, list_status_queries
 
 CLEAR = "clear"
 CLOCK_SKEW = timedelta(minutes=1)
 """How far ahead of ours a platform's clock may run."""
-
-
-@dataclass(frozen=True, slots=True)
-class HeldCredential:
-    """A standing credential as it is now: its row, its status, and why it does not count (None if it does)."""
-
-    row: Standing
-    status: str
-    fault: str | None
 
 
 async def put_investor(
@@ -62,6 +51,7 @@ async def put_investor(
     if "frozen" in changes:
         row.frozen = changes["frozen"]
     investor.keep(session, content, now)
+    await record_investor(session, row, now)
     append_audit_entry(
         session,
         org_id=org_id,
@@ -84,21 +74,10 @@ def _check_screening(screening: Mapping[str, Any] | None, now: datetime) -> None
         raise InvalidInputError("A screening cannot be later than now.", errors=[finding])
 
 
-def describe_investor(row: Investor, screening: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the wire form of an investor."""
-    return {
-        "investor_ref": row.ref,
-        "frozen": row.frozen,
-        "screening": screening,
-        "created_at": format_instant(row.created_at),
-        "updated_at": format_instant(row.updated_at),
-    }
-
-
-async def read_standing(
+async def read_known(
     session: AsyncSession, signer: Signer, *, base_url: str, org_id: str, ref: str, now: datetime
-) -> dict[str, Any]:
-    """Return the wire form of an investor's standing now.
+) -> Known:
+    """Read what the platform knows of an investor now.
 
     Raises:
         NotFoundError: The platform has not recorded such an investor.
@@ -108,108 +87,13 @@ async def read_standing(
         raise NotFoundError
     keys = await read_investor_keys(session, signer, org_id, [ref])
     rows = (await list_standing(session, keys, org_id, [ref]))[ref]
-    held = await _judge(session, base_url, org_id, rows, now)
-    newest = {row.credential_type: held[row.id] for row in reversed(rows)}
-    return describe_investor(investor, know_investor(investor, keys.get(ref)).screening) | {
-        "as_of": format_instant(now),
-        "credentials": [_describe_held(held[row.id]) for row in rows],
-        "facts": [fact for each in newest.values() for fact in _list_facts(each)],
-        "purposes": [_describe_coverage(purpose, newest) for purpose in list_purposes()],
-    }
-
-
-async def _judge(
-    session: AsyncSession, base_url: str, org_id: str, rows: Sequence[Standing], now: datetime
-) -> dict[str, HeldCredential]:
-    trusted = await list_trusted_issuers(session, org_id)
-    queries = {row.id: query for row in rows if (query := _status_query(row)) is not None}
-    readings = await read_credential_statuses(
-        session, base_url=base_url, org_id=org_id, queries=set(queries.values()), now=now
+    queries = list_status_queries(rows)
+    return Known(
+        investor=investor,
+        screening=know_investor(investor, keys.get(ref)).screening,
+        rows=rows,
+        readings=await read_credential_statuses(session, base_url=base_url, org_id=org_id, queries=queries, now=now),
+        trusted=await list_trusted_issuers(session, org_id),
+        trust_version=(await session.get_one(Organization, org_id)).trust_version,
+        complete_since=await find_record_start(session, org_id, ref),
     )
-    held = {}
-    for row in rows:
-        status = _name_status(row, readings[queries[row.id]] if row.id in queries else None, now)
-        held[row.id] = HeldCredential(row, status, _find_fault(row, status, trusted, now))
-    return held
-
-
-def _status_query(row: Standing) -> StatusQuery | None:
-    if row.status_uri is None or row.status_index is None:
-        return None
-    return StatusQuery(row.issuer, row.status_uri, row.status_index)
-
-
-def _name_status(row: Standing, reading: StatusReading | None, now: datetime) -> str:
-    """Return the status; a revoked credential stays revoked after its end."""
-    name = "none" if reading is None else "unknown"
-    if reading is not None and reading.value is not None:
-        name = STATUS_NAMES.get(reading.value, "unknown")
-    return "expired" if now >= row.expires_at and name not in ("revoked", "suspended") else name
-
-
-def _find_fault(row: Standing, status: str, trusted: Sequence[TrustedIssuer], now: datetime) -> str | None:
-    if status not in ("valid", "none"):
-        return "status_unavailable" if status == "unknown" else status
-    verdict = judge_issuer(
-        trusted,
-        issuer=row.issuer,
-        credential_type=row.credential_type,
-        jurisdiction=jurisdiction_of(row.credential_type, row.claims),
-        attester_class=attester_class_of(row.claims),
-        on=now.date(),
-    )
-    return verdict.code
-
-
-def _describe_held(held: HeldCredential) -> dict[str, Any]:
-    row = held.row
-    return {
-        "id": row.id,
-        "credential_type": row.credential_type,
-        "vct": row.vct,
-        "issuer": row.issuer,
-        "claims": row.claims,
-        "status": held.status,
-        "usable": held.fault is None,
-        "fault": held.fault,
-        "as_of": format_instant(row.presented_at),
-        "issued_at": format_optional(row.issued_at),
-        "expires_at": format_instant(row.expires_at),
-        "presentation_request_id": row.request_id,
-    }
-
-
-def _list_facts(held: HeldCredential) -> list[dict[str, Any]]:
-    row = held.row
-    source = {
-        "credential": row.id,
-        "credential_type": row.credential_type,
-        "issuer": row.issuer,
-        "status": held.status,
-        "as_of": format_instant(row.presented_at),
-        "expires_at": format_instant(row.expires_at),
-    }
-    return [{"fact": name, "value": value} | source for name, value in sorted(row.claims.items())]
-
-
-def _describe_coverage(purpose: Purpose, newest: Mapping[str, HeldCredential]) -> dict[str, Any]:
-    required = [need for need in purpose.needs if need.required]
-    missing = [entry for need in required if (entry := _find_gap(need, newest)) is not None]
-    until = None if missing else min(newest[need.credential_type].row.expires_at for need in required)
-    return {
-        "purpose": purpose.id,
-        "covered": not missing,
-        "until": format_optional(until),
-        "missing": missing,
-    }
-
-
-def _find_gap(need: CredentialNeed, newest: Mapping[str, HeldCredential]) -> dict[str, Any] | None:
-    held = newest.get(need.credential_type)
-    gap: dict[str, Any] = {"credential_type": need.credential_type}
-    if held is None:
-        return gap | {"reason": "missing"}
-    if held.fault is not None:
-        return gap | {"reason": held.fault}
-    claims = list_missing_claims(need, held.row.claims)
-    return gap | {"reason": "claims_missing", "claims": claims} if claims else None

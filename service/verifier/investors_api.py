@@ -5,24 +5,27 @@ from typing import Annotated, Any
 from fastapi import Depends, Query, Response
 from fastapi.responses import JSONResponse
 
-from service.errors import InvalidInputError
+from service.rules.law import choose_law, choose_law_on
 from service.verifier.answer_models import InvestorAnswer, StandingAnswer
-from service.verifier.investors import put_investor, read_standing
+from service.verifier.investors import put_investor, read_known
 from service.verifier.models import ClientId, InvestorBody
+from service.verifier.past_standing import read_known_as_of
+from service.verifier.standing_answer import describe_standing
 from service.web.accesses import record_access
 from service.web.auth import Caller, require_scope
 from service.web.dependencies import ContextDep
+from service.web.instants import resolve_as_of
 from service.web.openapi import answers
 from service.web.routing import v1_router
 
+AsOf = Annotated[
+    str | None, Query(description="RFC 3339 instant, or a date: the end of that day in UTC. Not in the future.")
+]
+RulesVersion = Annotated[
+    str | None, Query(description="Version of the rules to apply, instead of that of the instant.")
+]
 Verifier = Annotated[Caller, Depends(require_scope("verifier"))]
 router = v1_router("verifier")
-
-
-class AsOfUnsupportedError(InvalidInputError):
-    """Standing is only known as it is now."""
-
-    code = "as_of_unsupported"
 
 
 @router.put("/investors/{ref}", responses=answers(InvestorAnswer, 200, 201))
@@ -36,19 +39,20 @@ async def put_entry(ref: ClientId, body: InvestorBody, context: ContextDep, call
 
 @router.get("/investors/{ref}/standing", responses=answers(StandingAnswer))
 async def get_standing(
-    ref: ClientId, context: ContextDep, caller: Verifier, as_of: Annotated[str | None, Query()] = None
+    ref: ClientId, context: ContextDep, caller: Verifier, as_of: AsOf = None, rules_version: RulesVersion = None
 ) -> dict[str, Any]:
-    """Return the facts that presentations proved, their sources, and which purposes they cover."""
-    if as_of is not None:
-        raise AsOfUnsupportedError("as_of is not supported: standing is only known as it is now.")
+    """Return the facts that presentations proved, their sources, and which purposes they cover.
+
+    With `as_of`, what was known and valid at that instant, under the rules of then or of `rules_version`.
+    """
+    now = context.clock()
+    at = None if as_of is None else resolve_as_of(as_of, now)
+    law = choose_law_on(at.date()) if at and rules_version is None else choose_law(rules_version)
+    whose = {"base_url": context.base_url, "org_id": caller.org_id, "ref": ref}
     async with context.database.reading() as session:
-        standing = await read_standing(
-            session,
-            context.signer,
-            base_url=context.base_url,
-            org_id=caller.org_id,
-            ref=ref,
-            now=context.clock(),
-        )
+        if at is None:
+            known = await read_known(session, context.signer, **whose, now=now)
+        else:
+            known = await read_known_as_of(session, context.signer, **whose, at=at)
     await record_access(context, caller, object_kind="standing", object_id=ref, investor_refs=[ref])
-    return standing
+    return describe_standing(known, at or now, law)

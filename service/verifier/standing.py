@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.keys import Signer
+from service.storage.history import record_investor, record_standing
 from service.storage.ids import new_id
 from service.storage.personal_data import (
     InvestorContent,
@@ -69,6 +70,13 @@ async def link_investor(
         now: Time of the verdict.
     """
     investor = await lock_investor(session, signer, org_id, ref, now)
+    linked = await _link(session, investor, presented, now)
+    await record_investor(session, investor.row, now)
+    return linked
+
+
+async def _link(session: AsyncSession, investor: LockedInvestor, presented: Sequence[Examined], now: datetime) -> bool:
+    org_id, ref = investor.row.org_id, investor.row.ref
     standing = (await list_standing(session, {ref: investor.key}, org_id, [ref]))[ref]
     holders = {each.holder for each in presented}
     person = _read_person(presented)
@@ -129,11 +137,9 @@ async def keep_standing(
         added = replace(content, claims={**known.claims, **claims})
         row.sealed = seal_standing(key, row.org_id, row.id, added)
         row.request_id, row.presented_at = request.id, now
-        session.add(row)
-        return
-    standing_id = new_id("std")
-    session.add(
-        StandingCredential(
+    else:
+        standing_id = new_id("std")
+        row = StandingCredential(
             org_id=request.org_id,
             id=standing_id,
             investor_ref=request.investor_ref,
@@ -148,7 +154,8 @@ async def keep_standing(
             expires_at=credential.expires_at,
             presented_at=now,
         )
-    )
+    session.add(row)
+    await record_standing(session, row, now)
 
 
 async def _find_standing(session: AsyncSession, key: DataKey, org_id: str, ref: str, digest: str) -> Standing | None:

@@ -9,6 +9,7 @@ from sqlmodel import col
 from service.credentials.jose import parse_jws
 from service.credentials.status_list import MAX_TOKEN_BYTES, StatusList, verify_status_list_token
 from service.errors import ServiceError, UnavailableError
+from service.storage.history import record_status_list
 from service.storage.statuses import StatusQuery, StatusReading, find_due_lists, keep_status_list
 from service.storage.tables import StandingCredential
 from service.storage.trust import list_trusted_issuers, normalize_issuer
@@ -76,6 +77,8 @@ async def _refresh_list(finder: KeyFinder, issuer: str, uri: str) -> None:
         kept = await keep_status_list(
             session, org_id=finder.org_id, issuer=issuer, status_list=status_list, fetched_at=finder.now
         )
+        if kept:
+            await record_status_list(session, finder.org_id, issuer, status_list, finder.now)
     if not kept:
         _log.warning("status_list_older_than_seen")
 

@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.credentials.credential_types import CREDENTIAL_TYPES
 from service.errors import InvalidInputError, NotFoundError
 from service.storage.audit import append_audit_entry
+from service.storage.history import record_trust
 from service.storage.tables import Organization, TrustedIssuer
 from service.web.instants import format_instant
 
@@ -54,6 +55,7 @@ async def put_trusted_issuer(
         setattr(row, name, value)
     row.trust_version, row.updated_at = version, now
     session.add(row)
+    await record_trust(session, org_id, entry_id, version, row, now)
     _record(session, org_id, entry_id, {**describe_trusted_issuer(row), "change": "put"}, now)
     return row, is_new
 
@@ -67,6 +69,7 @@ async def delete_trusted_issuer(session: AsyncSession, org_id: str, entry_id: st
     row = await get_trusted_issuer(session, org_id, entry_id)
     version = await _raise_trust_version(session, org_id)
     await session.delete(row)
+    await record_trust(session, org_id, entry_id, version, None, now)
     _record(session, org_id, entry_id, {"change": "delete", "trust_version": version}, now)
 
 

@@ -1,6 +1,24 @@
 """Instants on the wire."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime, time
+
+from service.errors import InvalidInputError
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})")
+
+
+class AsOfInvalidError(InvalidInputError):
+    """``as_of`` is neither an RFC 3339 instant nor a date."""
+
+    code = "as_of_invalid"
+
+
+class AsOfInFutureError(InvalidInputError):
+    """``as_of`` lies in the future, of which nothing is on record."""
+
+    code = "as_of_in_future"
 
 
 def format_instant(instant: datetime) -> str:
@@ -11,3 +29,31 @@ def format_instant(instant: datetime) -> str:
 def format_optional(instant: datetime | None) -> str | None:
     """Return ``format_instant``, or None for None."""
     return None if instant is None else format_instant(instant)
+
+
+def resolve_as_of(value: str, now: datetime) -> datetime:
+    """Return the instant that a query names: itself, or the end of a UTC day; today's is now.
+
+    Raises:
+        AsOfInvalidError, AsOfInFutureError: See ``code``.
+    """
+    at = _read_as_of(value)
+    if isinstance(at, datetime):
+        instant = at
+    else:
+        end = datetime.combine(at, time.max, UTC)
+        instant = now if at == now.date() else end
+    if instant > now:
+        raise AsOfInFutureError("as_of lies in the future.")
+    return instant
+
+
+def _read_as_of(value: str) -> datetime | date:
+    try:
+        if _DAY.fullmatch(value):
+            return date.fromisoformat(value)
+        if _INSTANT.fullmatch(value):
+            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise AsOfInvalidError("as_of must be an RFC 3339 instant or a date.")

@@ -1,5 +1,8 @@
 """Migrations bring an older database to what the tables say, with its holders counted, on both kinds."""
 
+import json
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +13,25 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.keys import DataKey, FileKeystore, KeystoreError
 from service.storage import migrations
 from service.storage.database import Database
 from service.storage.migrate import upgrade
+from service.storage.past import (
+    RecordIncompleteError,
+    find_record_start,
+    list_investors_as_of,
+    list_standing_as_of,
+    read_statuses_as_of,
+    read_trust_as_of,
+)
 from service.storage.personal_data import open_presented
 from service.storage.standings import list_investors, list_standing, read_investor_keys
+from service.storage.statuses import StatusQuery
 from service.storage.subject_keys import name_presentation, read_subject_keys
-from service.storage.tables import PresentationRequest
+from service.storage.tables import Investor, PresentationRequest, TrustedIssuer
 
 SECURITY = {"org_id": "o", "id": "s", "version": 1, "issued": "90", "outstanding": "15", "outstanding_reserved": "0"}
 LOT = {
@@ -103,6 +116,112 @@ async def test_an_older_register_is_counted(database_url: str) -> None:
     ]
     assert described == [("alice", 15, 0, 0), ("bob", 0, 2, 10), ("gone", 0, 0, 0)]
     assert str(offered) == "2026-01-02"
+
+
+STATUS_COPY = {
+    "issuer": "https://abroad.example",
+    "bits": 2,
+    "packed": b64encode(bytes([0b0100])).decode(),
+    "exp": 1798761600,
+    "ttl": 600,
+}
+
+
+def fill_standing(connection: Connection) -> None:
+    """An investor of a platform that trusts one issuer, with a credential whose foreign list was fetched."""
+    moment = "2026-01-02 00:00:00"
+    organization = {
+        "id": "o",
+        "name": "O",
+        "slug": "o",
+        "roles": "[]",
+        "did": "did:web:o",
+        "trust_version": 3,
+        "is_transfer_agent": False,
+    }
+    insert(connection, "organization", **organization, created_at=moment)
+    insert(
+        connection,
+        "investor",
+        org_id="o",
+        ref="ada",
+        frozen=True,
+        screening='{"result": "clear"}',
+        kyc_issuer="https://abroad.example",
+        kyc_sub="s",
+        created_at=moment,
+        updated_at=moment,
+    )
+    insert(
+        connection,
+        "standing_credential",
+        org_id="o",
+        id="std_1",
+        investor_ref="ada",
+        request_id="r",
+        credential_type="kyc",
+        vct="v",
+        issuer="https://abroad.example",
+        digest="d",
+        holder_thumbprint="h",
+        claims='{"country": "US"}',
+        status_uri="https://abroad.example/1",
+        status_index=1,
+        issued_at=moment,
+        expires_at="2027-01-02 00:00:00",
+        presented_at=moment,
+    )
+    insert(
+        connection,
+        "trusted_issuer",
+        org_id="o",
+        id="abroad",
+        issuer="https://abroad.example",
+        credential_types='["kyc"]',
+        jurisdictions="[]",
+        valid_from="2026-01-01",
+        trust_version=2,
+        updated_at=moment,
+    )
+    document = {"org_id": "o", "issued_at": moment, "fetched_at": moment}
+    insert(
+        connection, "cached_document", **document, url="status:https://abroad.example/1", body=json.dumps(STATUS_COPY)
+    )
+    insert(connection, "cached_document", **document, url="https://abroad.example/keys", body="{}")
+
+
+async def test_history_starts_at_the_state_that_an_older_database_is_in(database_url: str, tmp_path: Path) -> None:
+    database, keystore = Database(database_url), FileKeystore(tmp_path / "keys", "p")
+    async with database.engine.begin() as connection:
+        await connection.run_sync(upgrade_to, "0005")
+        await connection.run_sync(fill_standing)
+    await upgrade(database, keystore)
+    created_at = datetime(2026, 1, 2, tzinfo=UTC)
+    async with database.reading() as session:
+        keys = await read_investor_keys(session, keystore, "o", ["ada"])
+        since = await find_record_start(session, "o", "ada")
+        investor = (await list_investors_as_of(session, keys, "o", ["ada"], since))["ada"]
+        assert (investor.row, investor.complete_since) == (await session.get(Investor, ("o", "ada")), since)
+        assert investor.known == (await list_investors(session, keys, "o", ["ada"]))["ada"]
+        assert await list_standing_as_of(session, keys, "o", ["ada"], since) == await list_standing(
+            session, keys, "o", ["ada"]
+        )
+        assert await list_standing_as_of(session, keys, "o", ["ada"], created_at) == {"ada": []}
+        trust = await read_trust_as_of(session, "o", since)
+        assert (trust.version, trust.entries) == (3, [await session.get(TrustedIssuer, ("o", "abroad"))])
+        statuses = [await read_foreign_status(session, created_at + timedelta(hours=hours)) for hours in (-1, 1, 25)]
+        assert statuses == [None, 1, None]
+        assert await list_investors_as_of(session, keys, "o", ["ada"], created_at - timedelta(seconds=1)) == {}
+        with pytest.raises(RecordIncompleteError, match="on record from 20") as refused:
+            await list_investors_as_of(session, keys, "o", ["ada"], created_at)
+        assert refused.value.code == "record_incomplete"
+    await database.close()
+
+
+async def read_foreign_status(session: AsyncSession, at: datetime) -> int | None:
+    query = StatusQuery("https://abroad.example", "https://abroad.example/1", 1)
+    base_url = "https://here.example"
+    return (await read_statuses_as_of(session, base_url=base_url, org_id="o", queries=[query], at=at))[query].value
 
 
 async def test_migrations_make_what_the_tables_say(database: Database) -> None:

@@ -187,9 +187,6 @@ async def test_a_batch_has_1_to_500_items(scene: Scene, count: int) -> None:
 
 async def test_what_is_not_there_yet_is_absent(scene: Scene) -> None:
     assert (await scene.platform.call("POST", "/v1/eligibility", {})).status_code == 404
-    await scene.platform.call("PUT", "/v1/investors/inv-1", {})
-    answer = await scene.platform.call("GET", "/v1/investors/inv-1/standing?as_of=2026-11-01")
-    assert (answer.status_code, answer.json()["code"]) == (422, "as_of_unsupported")
 
 
 async def test_what_is_wrong_with_a_body_is_said_in_plain_words(scene: Scene) -> None:

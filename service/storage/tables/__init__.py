@@ -18,6 +18,14 @@ from service.storage.tables.gate import (
     SecurityVersion,
     Transfer,
 )
+from service.storage.tables.history import (
+    InvestorVersion,
+    StandingVersion,
+    StatusChange,
+    StatusListContent,
+    StatusListCopy,
+    TrustedIssuerVersion,
+)
 from service.storage.tables.issuing import (
     Credential,
     CredentialCopy,
@@ -51,6 +59,7 @@ __all__ = [
     "HolderCount",
     "IdempotencyRecord",
     "Investor",
+    "InvestorVersion",
     "IssuanceNotification",
     "IssuanceToken",
     "LogCheckpoint",
@@ -71,9 +80,14 @@ __all__ = [
     "SigningKey",
     "SpentNonce",
     "StandingCredential",
+    "StandingVersion",
+    "StatusChange",
     "StatusList",
+    "StatusListContent",
+    "StatusListCopy",
     "Subject",
     "SubjectKey",
     "Transfer",
     "TrustedIssuer",
+    "TrustedIssuerVersion",
 ]

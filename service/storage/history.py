@@ -1,0 +1,125 @@
+"""Keep what was known when: each function writes one row, in the transaction of the change that it tells of.
+
+Each expects its caller to hold the lock that writers of the same thing wait for, so that versions follow each other.
+A version is never dated before the one that it follows, whatever the clock does in between.
+"""
+
+import hashlib
+import zlib
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import SQLModel, col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.credentials.status_list import StatusList
+from service.storage.snapshots import take_snapshot
+from service.storage.tables import (
+    Investor,
+    InvestorVersion,
+    StandingCredential,
+    StandingVersion,
+    StatusChange,
+    StatusListContent,
+    StatusListCopy,
+    TrustedIssuer,
+    TrustedIssuerVersion,
+)
+
+_Version = TypeVar("_Version", bound=SQLModel)
+
+
+async def record_investor(session: AsyncSession, row: Investor, now: datetime) -> None:
+    """Keep an investor as it is now; the caller holds the row's lock. Nothing is written if nothing changed."""
+    key = {"org_id": row.org_id, "ref": row.ref}
+    last = await _find_last(session, InvestorVersion, "version", **key)
+    document = take_snapshot(row)
+    if last is None:
+        session.add(InvestorVersion(**key, version=1, document=document, recorded_at=now))
+    elif last.document != document:
+        at = max(now, last.recorded_at)
+        session.add(InvestorVersion(**key, version=last.version + 1, document=document, recorded_at=at))
+
+
+async def record_standing(session: AsyncSession, row: StandingCredential, now: datetime) -> None:
+    """Keep a presented credential as it is now; the caller holds the investor's lock."""
+    key = {"org_id": row.org_id, "standing_id": row.id}
+    last = await _find_last(session, StandingVersion, "version", **key)
+    version, at = (1, now) if last is None else (last.version + 1, max(now, last.recorded_at))
+    session.add(
+        StandingVersion(
+            **key, version=version, investor_ref=row.investor_ref, document=take_snapshot(row), recorded_at=at
+        )
+    )
+
+
+async def record_trust(
+    session: AsyncSession, org_id: str, entry_id: str, trust_version: int, row: TrustedIssuer | None, now: datetime
+) -> None:
+    """Keep an entry of the trust list as it is from ``trust_version`` on, None if it was removed.
+
+    The caller has raised the organisation's trust version in this transaction, which makes writers wait.
+    """
+    last = await _find_last(session, TrustedIssuerVersion, "trust_version", org_id=org_id)
+    session.add(
+        TrustedIssuerVersion(
+            org_id=org_id,
+            trust_version=trust_version,
+            entry_id=entry_id,
+            document=None if row is None else take_snapshot(row),
+            recorded_at=now if last is None else max(now, last.recorded_at),
+        )
+    )
+
+
+async def record_status_change(
+    session: AsyncSession, org_id: str, list_id: str, index: int, *, previous: int, value: int, now: datetime
+) -> None:
+    """Keep a change of an entry of our own list; the caller holds the list's lock."""
+    last = await _find_last(session, StatusChange, "version", org_id=org_id, list_id=list_id, idx=index)
+    session.add(
+        StatusChange(
+            org_id=org_id,
+            list_id=list_id,
+            idx=index,
+            version=1 if last is None else last.version + 1,
+            previous=previous,
+            value=value,
+            changed_at=now,
+        )
+    )
+
+
+async def record_status_list(
+    session: AsyncSession, org_id: str, issuer: str, status_list: StatusList, fetched_at: datetime
+) -> None:
+    """Keep what a fetch of another issuer's list found; the caller has just replaced the copy that is in use."""
+    key = {"org_id": org_id, "uri": status_list.uri}
+    last = await _find_last(session, StatusListCopy, "version", **key)
+    session.add(
+        StatusListCopy(
+            **key,
+            version=1 if last is None else last.version + 1,
+            issuer=issuer,
+            bits=status_list.bits,
+            content_sha256=await _keep_content(session, org_id, bytes(status_list.packed)),
+            issued_at=status_list.issued_at,
+            expires_at=status_list.expires_at,
+            ttl_seconds=None if status_list.ttl is None else int(status_list.ttl.total_seconds()),
+            fetched_at=fetched_at if last is None else max(fetched_at, last.fetched_at),
+        )
+    )
+
+
+async def _keep_content(session: AsyncSession, org_id: str, packed: bytes) -> str:
+    digest = hashlib.sha256(packed).hexdigest()
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    values = {"org_id": org_id, "sha256": digest, "packed": zlib.compress(packed)}
+    await session.exec(insert(StatusListContent).values(values).on_conflict_do_nothing())
+    return digest
+
+
+async def _find_last(session: AsyncSession, table: type[_Version], order: str, **key: Any) -> _Version | None:
+    query = select(table).where(*(col(getattr(table, name)) == value for name, value in key.items()))
+    return (await session.exec(query.order_by(col(getattr(table, order)).desc()).limit(1))).first()

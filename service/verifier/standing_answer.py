@@ -1,0 +1,165 @@
+"""An investor's standing as an answer: facts with their sources, and which purposes they cover. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from service.rules.law import Law
+from service.rules.needs import CredentialNeed
+from service.rules.purposes import Purpose, list_purposes
+from service.storage.standings import Standing
+from service.storage.statuses import StatusQuery, StatusReading
+from service.storage.tables import Investor, TrustedIssuer
+from service.storage.trust import attester_class_of, judge_issuer, jurisdiction_of
+from service.verifier.purposes import list_missing_claims
+from service.verifier.statuses import STATUS_NAMES
+from service.web.instants import format_instant, format_optional
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a platform knows, or knew, at one instant.
+
+    Attributes:
+        screening: The platform's own, opened.
+        rows: What the investor had presented, by type and newest first within a type.
+        readings: Of every entry that ``list_status_queries`` names for them.
+        trusted: The platform's trust list.
+        complete_since: From when on all that was known of the investor is on record.
+    """
+
+    investor: Investor
+    screening: Mapping[str, Any] | None
+    rows: Sequence[Standing]
+    readings: Mapping[StatusQuery, StatusReading]
+    trusted: Sequence[TrustedIssuer]
+    trust_version: int
+    complete_since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCredential:
+    """A standing credential at one instant: its row, its status, and why it does not count (None if it does)."""
+
+    row: Standing
+    status: str
+    fault: str | None
+
+
+def list_status_queries(rows: Sequence[Standing]) -> set[StatusQuery]:
+    """Return the status entries that the credentials name."""
+    return {query for row in rows if (query := _status_query(row)) is not None}
+
+
+def describe_investor(row: Investor, screening: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the wire form of an investor."""
+    return {
+        "investor_ref": row.ref,
+        "frozen": row.frozen,
+        "screening": screening,
+        "created_at": format_instant(row.created_at),
+        "updated_at": format_instant(row.updated_at),
+    }
+
+
+def describe_standing(known: Known, at: datetime, law: Law) -> dict[str, Any]:
+    """Return the wire form of a standing at an instant, under a version of the rules."""
+    held = [_judge(known, row, at) for row in known.rows]
+    newest = {each.row.credential_type: each for each in reversed(held)}
+    return describe_investor(known.investor, known.screening) | {
+        "as_of": format_instant(at),
+        "complete_since": format_instant(known.complete_since),
+        "versions": {"rules": law.name, "trust": known.trust_version},
+        "credentials": [_describe_held(each) for each in held],
+        "facts": [fact for each in newest.values() for fact in _list_facts(each)],
+        "purposes": [_describe_coverage(purpose, newest) for purpose in list_purposes(law)],
+    }
+
+
+def _judge(known: Known, row: Standing, at: datetime) -> HeldCredential:
+    query = _status_query(row)
+    status = _name_status(row, known.readings[query] if query else None, at)
+    return HeldCredential(row, status, _find_fault(row, status, known.trusted, at))
+
+
+def _status_query(row: Standing) -> StatusQuery | None:
+    if row.status_uri is None or row.status_index is None:
+        return None
+    return StatusQuery(row.issuer, row.status_uri, row.status_index)
+
+
+def _name_status(row: Standing, reading: StatusReading | None, at: datetime) -> str:
+    """Return the status; a revoked credential stays revoked after its end."""
+    name = "none" if reading is None else "unknown"
+    if reading is not None and reading.value is not None:
+        name = STATUS_NAMES.get(reading.value, "unknown")
+    return "expired" if at >= row.expires_at and name not in ("revoked", "suspended") else name
+
+
+def _find_fault(row: Standing, status: str, trusted: Sequence[TrustedIssuer], at: datetime) -> str | None:
+    if status not in ("valid", "none"):
+        return "status_unavailable" if status == "unknown" else status
+    verdict = judge_issuer(
+        trusted,
+        issuer=row.issuer,
+        credential_type=row.credential_type,
+        jurisdiction=jurisdiction_of(row.credential_type, row.claims),
+        attester_class=attester_class_of(row.claims),
+        on=at.date(),
+    )
+    return verdict.code
+
+
+def _describe_held(held: HeldCredential) -> dict[str, Any]:
+    row = held.row
+    return {
+        "id": row.id,
+        "credential_type": row.credential_type,
+        "vct": row.vct,
+        "issuer": row.issuer,
+        "claims": row.claims,
+        "status": held.status,
+        "usable": held.fault is None,
+        "fault": held.fault,
+        "as_of": format_instant(row.presented_at),
+        "issued_at": format_optional(row.issued_at),
+        "expires_at": format_instant(row.expires_at),
+        "presentation_request_id": row.request_id,
+    }
+
+
+def _list_facts(held: HeldCredential) -> list[dict[str, Any]]:
+    row = held.row
+    source = {
+        "credential": row.id,
+        "credential_type": row.credential_type,
+        "issuer": row.issuer,
+        "status": held.status,
+        "as_of": format_instant(row.presented_at),
+        "expires_at": format_instant(row.expires_at),
+    }
+    return [{"fact": name, "value": value} | source for name, value in sorted(row.claims.items())]
+
+
+def _describe_coverage(purpose: Purpose, newest: Mapping[str, HeldCredential]) -> dict[str, Any]:
+    required = [need for need in purpose.needs if need.required]
+    missing = [entry for need in required if (entry := _find_gap(need, newest)) is not None]
+    until = None if missing else min(newest[need.credential_type].row.expires_at for need in required)
+    return {
+        "purpose": purpose.id,
+        "covered": not missing,
+        "until": format_optional(until),
+        "missing": missing,
+    }
+
+
+def _find_gap(need: CredentialNeed, newest: Mapping[str, HeldCredential]) -> dict[str, Any] | None:
+    held = newest.get(need.credential_type)
+    gap: dict[str, Any] = {"credential_type": need.credential_type}
+    if held is None:
+        return gap | {"reason": "missing"}
+    if held.fault is not None:
+        return gap | {"reason": held.fault}
+    claims = list_missing_claims(need, held.row.claims)
+    return gap | {"reason": "claims_missing", "claims": claims} if claims else None
