@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from service.credentials.cosignature import parse_witness
 from service.fetch import Fetcher
 from service.keys import FileKeystore, Signer
 from service.keys.files import read_or_create_passphrase
@@ -36,4 +37,5 @@ def build_context(settings: Settings, *, clock: Callable[[], datetime] = read_cl
         fetcher=Fetcher(settings.fetch_allow),
         clock=clock,
         data_dir=settings.data_dir,
+        witnesses=tuple(map(parse_witness, settings.log_witnesses)),
     )

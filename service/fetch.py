@@ -215,11 +215,12 @@ class Fetcher:
         *,
         form: Mapping[str, str] | None = None,
         json: Any = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         max_bytes: int = MAX_BYTES,
     ) -> Fetched:
-        """Send a form or a JSON body; errors as ``get``."""
-        return await self.send("POST", url, form=form, json=json, headers=headers, max_bytes=max_bytes)
+        """Send a form, a JSON body or bytes; errors as ``get``."""
+        return await self.send("POST", url, form=form, json=json, content=content, headers=headers, max_bytes=max_bytes)
 
     async def send(
         self,
@@ -228,14 +229,17 @@ class Fetcher:
         *,
         form: Mapping[str, str] | None = None,
         json: Any = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         max_bytes: int = MAX_BYTES,
     ) -> Fetched:
-        """Send a request of any method, with a form, a JSON body or none; errors as ``get``."""
+        """Send a request of any method, with a form, a JSON body, bytes or nothing; errors as ``get``."""
         body: dict[str, Any] = {}
         if form is not None:
             body["data"] = dict(form)
         elif json is not None:
             body["json"] = json
+        elif content is not None:
+            body["content"] = content
         base = {"Accept": "application/json"} | dict(headers or {})
         return await self._request(method, url, max_bytes=max_bytes, headers=base, **body)

@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from service.credentials.cosignature import parse_witness
 from service.credentials.did_web import MalformedDidError, did_web_from_url
+from service.credentials.signed_note import MalformedNoteError
 from service.errors import ServiceError
 
 _HOST_AND_PORT = re.compile(r"[^\s/@:]+:[0-9]{1,5}")
@@ -36,10 +38,11 @@ class Settings(BaseSettings):
     key_passphrase: SecretStr | None = None
     wallet_passphrase: SecretStr | None = None
     fetch_allow: Annotated[tuple[str, ...], NoDecode] = ()
+    log_witnesses: Annotated[tuple[str, ...], NoDecode] = ()
     admin_port: Annotated[int | None, Field(ge=1, le=65535)] = None
     log_level: str = "INFO"
 
-    @field_validator("fetch_allow", mode="before")
+    @field_validator("fetch_allow", "log_witnesses", mode="before")
     @classmethod
     def _split_list(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -49,6 +52,17 @@ class Settings(BaseSettings):
     def _check_fetch_allow(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not all(map(_HOST_AND_PORT.fullmatch, value)):
             raise ValueError("must be host:port, several separated by commas")
+        return value
+
+    @field_validator("log_witnesses")
+    @classmethod
+    def _check_log_witnesses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            keys = [parse_witness(each).key for each in value]
+        except MalformedNoteError:
+            keys = []
+        if len({(key.name, key.key_id) for key in keys}) != len(value):
+            raise ValueError("must be <vkey of a cosigner> <address>, several separated by commas, each once")
         return value
 
     @field_validator("base_url")

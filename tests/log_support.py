@@ -1,7 +1,7 @@
 """A deployment's context without its HTTP side and without a sequencer of its own: tests advance the log themselves."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -67,10 +67,12 @@ async def log_keys(context: Context) -> list[VerifierKey]:
     return [parse_vkey(each) for each in described["vkeys"]]
 
 
-async def verify_stored(context: Context, saved: Checkpoint | None = None) -> LogReport:
+async def verify_stored(
+    context: Context, saved: Checkpoint | None = None, cosigners: Sequence[VerifierKey] = ()
+) -> LogReport:
     keys = await log_keys(context)
     async with context.database.reading() as session:
-        return await verify_log(StoredLog(session), expected_keys=keys, saved=saved)
+        return await verify_log(StoredLog(session), expected_keys=keys, saved=saved, expected_cosigners=cosigners)
 
 
 async def read_when_included(market: Market, decision: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """``log``: check the transparency log."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,14 +9,16 @@ import typer
 
 from service.cli.log_proofs import consistency, receipt
 from service.cli.log_state import STATE_FILE, find_keys, read_saved_checkpoint, read_state, save_state
+from service.cli.log_witness import witness as run_witness
 from service.cli.output import JsonOption, new_app, print_json, printable
 from service.cli.support import run_with_context
+from service.credentials.cosignature import COSIGNATURE_V1
 from service.credentials.signed_note import VerifierKey, parse_vkey
 from service.errors import InvalidInputError
 from service.fetch import Fetcher
-from service.log.identity import describe_log, log_url
+from service.log.history import read_published
+from service.log.identity import list_log_keys, log_url
 from service.log.records import check_records
-from service.log.sequencer import read_published
 from service.log.sources import RemoteLog, StoredLog
 from service.log.verification import LogReport, verify_log
 from service.settings import load_settings
@@ -26,6 +28,7 @@ DATABASE = "database"
 app = new_app("Check the transparency log.")
 app.command()(consistency)
 app.command()(receipt)
+app.command("witness")(run_witness)
 
 
 class LogSourceUnclearError(InvalidInputError):
@@ -39,20 +42,25 @@ def root() -> None:
     """Check the transparency log."""
 
 
-async def _verify_address(url: str, vkey: str | None, seen: Mapping[str, Any]) -> tuple[LogReport, list[VerifierKey]]:
+async def _verify_address(
+    url: str, vkey: str | None, seen: Mapping[str, Any], cosigners: Sequence[VerifierKey]
+) -> tuple[LogReport, list[VerifierKey]]:
     fetcher = Fetcher(load_settings().fetch_allow, allow_loopback=True)
     try:
         keys = await find_keys(fetcher, url, vkey, seen)
-        return await verify_log(RemoteLog(fetcher, url), expected_keys=keys, saved=read_saved_checkpoint(seen)), keys
+        log, saved = RemoteLog(fetcher, url), read_saved_checkpoint(seen)
+        return await verify_log(log, expected_keys=keys, saved=saved, expected_cosigners=cosigners), keys
     finally:
         await fetcher.close()
 
 
-async def _verify_database(context: Context, seen: Mapping[str, Any]) -> tuple[LogReport, list[VerifierKey]]:
+async def _verify_database(
+    context: Context, seen: Mapping[str, Any], cosigners: Sequence[VerifierKey]
+) -> tuple[LogReport, list[VerifierKey]]:
     async with context.database.reading() as session:
-        described = await describe_log(session, context.base_url, context.clock())
-        keys = [parse_vkey(each) for each in described["vkeys"]]
-        report = await verify_log(StoredLog(session), expected_keys=keys, saved=read_saved_checkpoint(seen))
+        keys = await list_log_keys(session, context.base_url, context.clock())
+        log, saved = StoredLog(session), read_saved_checkpoint(seen)
+        report = await verify_log(log, expected_keys=keys, saved=saved, expected_cosigners=cosigners)
         published = read_published(context.data_dir)
         if published is not None and published.size > len(report.entries):
             report.problems.append(f"checkpoint: {published.size} entries were published.")
@@ -86,6 +94,7 @@ def verify(
     url: Annotated[str | None, typer.Option(help="Address of the log; default: that of this deployment.")] = None,
     database: Annotated[bool, typer.Option("--database", help="Read the database, and open every record.")] = False,
     vkey: Annotated[str | None, typer.Option(help="Verifier key; default: as seen before, else as it says.")] = None,
+    witness: Annotated[list[str] | None, typer.Option(help="Key of a witness who must have cosigned.")] = None,
     state: Annotated[Path | None, typer.Option(help="File with what was seen before.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -97,13 +106,14 @@ def verify(
         raise LogSourceUnclearError("--database reads no address and has the keys itself.")
     settings = load_settings()
     file = state or settings.data_dir / STATE_FILE
+    cosigners = [parse_vkey(each, expected_algorithm=COSIGNATURE_V1) for each in witness or []]
     source = DATABASE if database else (url or log_url(settings.base_url)).rstrip("/")
     seen_all = read_state(file)
     seen = seen_all.get(source, {})
     if database:
-        report, keys = run_with_context(lambda context: _verify_database(context, seen))
+        report, keys = run_with_context(lambda context: _verify_database(context, seen, cosigners))
     else:
-        report, keys = asyncio.run(_verify_address(source, vkey, seen))
+        report, keys = asyncio.run(_verify_address(source, vkey, seen, cosigners))
     if not report.problems:
         save_state(file, seen_all, source, keys, report.note)
     if as_json:

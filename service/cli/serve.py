@@ -4,7 +4,6 @@ import gc
 import multiprocessing
 import os
 import signal
-import socket
 from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Annotated
@@ -17,21 +16,14 @@ from uvicorn.supervisors import Multiprocess
 
 from service.app import create_app
 from service.cli.garbage import collect_seldom
+from service.cli.listening import AddressUnavailableError, listen
 from service.cli.support import run_with_context
-from service.errors import ServiceError
 from service.settings import Settings, load_settings, share_metrics
 from service.web.context import Context
 from service.web.logs import configure_logs
 
 BEHIND_PROXY_PORT = 8000
 GRACE_S = 10
-BACKLOG = 2048
-
-
-class AddressUnavailableError(ServiceError):
-    """The service cannot listen there."""
-
-    code = "address_unavailable"
 
 
 def _end_with_parent() -> None:
@@ -65,22 +57,12 @@ def _default_port(base_url: str) -> int:
     return (parts.port or 80) if parts.scheme == "http" else BEHIND_PROXY_PORT
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        raise AddressUnavailableError(f"Cannot listen on {host} port {port}: {error.strerror}.") from None
-    listener.set_inheritable(True)
-    return listener
-
-
 async def _check(_context: Context) -> None:
     """Opening the context has checked passphrase, database and schema."""
 
 
 def _run(settings: Settings, host: str, port: int, workers: int) -> None:
-    listeners = [_listen(host, wanted) for wanted in (port, settings.admin_port) if wanted is not None]
+    listeners = [listen(host, wanted) for wanted in (port, settings.admin_port) if wanted is not None]
     typer.echo(f"Serving {settings.base_url} on {host} port {port}.", err=True)
     config = uvicorn.Config(
         "service.cli.serve:build_application",

@@ -40,10 +40,11 @@ class NoteSignatureError(VerificationError):
 
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
-    """A name and an Ed25519 public key, 32 bytes."""
+    """A name, an Ed25519 public key, 32 bytes, and what it signs: notes, or cosignatures of checkpoints."""
 
     name: str
     public_key: bytes
+    algorithm: bytes = ED25519
 
     @property
     def key_id(self) -> bytes:
@@ -51,7 +52,7 @@ class VerifierKey:
 
         Source: C2SP signed-note, "Ed25519 signatures".
         """
-        return hashlib.sha256(self.name.encode() + b"\n" + ED25519 + self.public_key).digest()[:_KEY_ID_SIZE]
+        return hashlib.sha256(self.name.encode() + b"\n" + self.algorithm + self.public_key).digest()[:_KEY_ID_SIZE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,22 +100,22 @@ def format_vkey(key: VerifierKey) -> str:
 
     Source: C2SP signed-note, "Verifier keys".
     """
-    return f"{key.name}+{key.key_id.hex()}+{base64.b64encode(ED25519 + key.public_key).decode()}"
+    return f"{key.name}+{key.key_id.hex()}+{base64.b64encode(key.algorithm + key.public_key).decode()}"
 
 
-def parse_vkey(text: str) -> VerifierKey:
+def parse_vkey(text: str, *, expected_algorithm: bytes = ED25519) -> VerifierKey:
     """Read a verifier key.
 
     Raises:
-        MalformedNoteError: Not of that form, not Ed25519, or its key id is not its own.
+        MalformedNoteError: Not of that form, of another algorithm, or its key id is not its own.
     """
     match = _VKEY.fullmatch(text)
     if match is None or not _is_name(match[1]):
         raise MalformedNoteError("Not a verifier key.")
     material = _decode_base64(match[3])
-    if material[:1] != ED25519 or len(material) != 1 + _PUBLIC_KEY_SIZE:
-        raise MalformedNoteError("The verifier key is not an Ed25519 key.")
-    key = VerifierKey(match[1], material[1:])
+    if material[:1] != expected_algorithm or len(material) != 1 + _PUBLIC_KEY_SIZE:
+        raise MalformedNoteError("The verifier key is of another algorithm.")
+    key = VerifierKey(match[1], material[1:], expected_algorithm)
     if key.key_id.hex() != match[2]:
         raise MalformedNoteError("The verifier key's id does not fit its key.")
     return key
@@ -128,8 +129,15 @@ def sign_note(text: str, key: VerifierKey, sign: Callable[[bytes], bytes]) -> st
         key: The public half of the key that signs.
         sign: From a message to its Ed25519 signature.
     """
-    signature = base64.b64encode(key.key_id + sign(text.encode())).decode()
-    return f"{text}\n{_DASH} {key.name} {signature}\n"
+    return f"{text}\n" + format_signature(NoteSignature(key.name, key.key_id, sign(text.encode())))
+
+
+def format_signature(signature: NoteSignature) -> str:
+    """Return a signature line with its newline.
+
+    Source: C2SP signed-note, "Format".
+    """
+    return f"{_DASH} {signature.name} {base64.b64encode(signature.key_id + signature.signature).decode()}\n"
 
 
 def parse_note(data: bytes) -> SignedNote:
@@ -166,6 +174,12 @@ def _parse_signature(line: str) -> NoteSignature:
     if len(data) <= _KEY_ID_SIZE:
         raise MalformedNoteError("The signature is too short.")
     return NoteSignature(name, data[:_KEY_ID_SIZE], data[_KEY_ID_SIZE:])
+
+
+def find_signatures(note: SignedNote, keys: Iterable[VerifierKey]) -> list[NoteSignature]:
+    """Return the signature lines of a note that name one of the keys; verifies nothing."""
+    wanted = {(key.name, key.key_id) for key in keys}
+    return [each for each in note.signatures if (each.name, each.key_id) in wanted]
 
 
 def verify_note(note: SignedNote, expected_keys: Iterable[VerifierKey]) -> None:

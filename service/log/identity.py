@@ -34,10 +34,13 @@ def make_verifier_key(key: SigningKey, base_url: str) -> VerifierKey:
     return VerifierKey(log_origin(base_url), b64url_decode(key.public_jwk["x"]))
 
 
+async def list_log_keys(session: AsyncSession, base_url: str, now: datetime) -> list[VerifierKey]:
+    """Return the key that signs now, and after it all that signed what may still be shown."""
+    keys = await list_published_keys(session, SYSTEM_ORG_ID, [LOG], now)
+    return [make_verifier_key(key, base_url) for key in sorted(keys, key=lambda key: bool(key.retired_at))]
+
+
 async def describe_log(session: AsyncSession, base_url: str, now: datetime) -> dict[str, Any]:
     """Return address and keys of the log: ``vkey`` signs now, ``vkeys`` are all that signed what may still be shown."""
-    keys = await list_published_keys(session, SYSTEM_ORG_ID, [LOG], now)
-    vkeys = [
-        format_vkey(make_verifier_key(key, base_url)) for key in sorted(keys, key=lambda key: bool(key.retired_at))
-    ]
+    vkeys = [format_vkey(key) for key in await list_log_keys(session, base_url, now)]
     return {"url": log_url(base_url), "vkey": vkeys[0] if vkeys else None, "vkeys": vkeys}

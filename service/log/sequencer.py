@@ -1,24 +1,27 @@
 """Give committed audit entries their places in the log, sign the head, and publish it.
 
-Entries wait in the database until a pass of the sequencer finds them. A pass signs under the log's lock and commits,
-and publishes in a second transaction: first to a file beside the database, then by marking the checkpoint, which
-readers look for. So what was ever shown is in the file, and a database that was restored from an older copy is found
-out before anything is signed that contradicts it.
+Entries wait in the database until a pass of the sequencer finds them. A pass signs under the log's lock and commits;
+then it writes the head to a file beside the database, asks the witnesses, and marks the checkpoint, which readers look
+for. So what was ever shown is in the file, and a database that was restored from an older copy is found out before
+anything is signed that contradicts it. Nothing waits for a witness while a transaction is open.
 """
 
 import asyncio
-from pathlib import Path
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.credentials.signed_note import Checkpoint, format_checkpoint, parse_checkpoint, parse_note, sign_note
-from service.errors import MalformedError, ServiceError
+from service.credentials.cosignature import list_missing_witnesses
+from service.credentials.signed_note import Checkpoint, format_checkpoint, sign_note
+from service.errors import ServiceError
 from service.keys.files import replace_private_file
+from service.log.history import PUBLISHED_FILE, check_history, read_published
 from service.log.identity import log_origin, make_verifier_key
+from service.log.witnesses import Cosigners, check_witnessed
 from service.storage.log import (
     append_entries,
-    compute_root,
     list_waiting_entries,
     read_log_progress,
     read_newest_checkpoint,
@@ -31,57 +34,7 @@ from service.web.signing import LOG, get_active_key
 
 PAUSE_S = 0.1
 PAUSE_AFTER_ERROR_S = 1.0
-PUBLISHED_FILE = "log-checkpoint"
 _log = structlog.get_logger(__name__)
-
-
-class LogRolledBackError(ServiceError):
-    """The database is older than what was published; signing on would be a second history."""
-
-    code = "log_rolled_back"
-
-
-class LogForkedError(ServiceError):
-    """The tiles do not lead to a root that was signed."""
-
-    code = "log_forked"
-
-
-class PublishedCheckpointError(ServiceError):
-    """The file with the published checkpoint cannot be read."""
-
-    code = "published_checkpoint_unusable"
-
-
-def read_published(data_dir: Path) -> Checkpoint | None:
-    """Return the checkpoint that was published last, by the file beside the database; None if none was.
-
-    Raises:
-        PublishedCheckpointError: The file is damaged.
-    """
-    path = data_dir / PUBLISHED_FILE
-    try:
-        return parse_checkpoint(parse_note(path.read_bytes()).text)
-    except FileNotFoundError:
-        return None
-    except (MalformedError, OSError):
-        raise PublishedCheckpointError(f"The file {path.name} is damaged; restore it, do not delete it.") from None
-
-
-async def check_history(session: AsyncSession, newest: LogCheckpoint | None, published: Checkpoint | None) -> None:
-    """Check that the tiles lead to the newest checkpoint, and that it continues the published one.
-
-    Raises:
-        LogRolledBackError, LogForkedError: See there.
-        LogDamagedError: A tile is missing.
-    """
-    size = newest.tree_size if newest else 0
-    if published is not None and published.size > size:
-        raise LogRolledBackError(f"The database holds {size} log entries; {published.size} were published.")
-    if newest is not None and await compute_root(session, size) != newest.root:
-        raise LogForkedError("The log's tiles do not lead to its newest checkpoint.")
-    if published is not None and await compute_root(session, published.size) != published.root:
-        raise LogForkedError("The log does not continue the checkpoint that was published.")
 
 
 async def extend_log(context: Context) -> bool:
@@ -112,44 +65,82 @@ async def _sign(session: AsyncSession, context: Context, previous: int, size: in
     return LogCheckpoint(tree_size=size, previous_size=previous, root=root, note=note, signed_at=context.clock())
 
 
-async def publish_checkpoint(context: Context) -> bool:
-    """Publish the newest checkpoint that is committed; return whether there was a new one.
+async def publish_checkpoint(context: Context, cosigners: Cosigners) -> bool:
+    """Publish the newest checkpoint that is committed, with the cosignatures that come in time.
+
+    Returns:
+        Whether there was a new one, and nobody published a newer one meanwhile.
 
     Raises:
         ServiceError: As ``check_history``; nothing is published.
     """
+    announced = await _announce(context)
+    if announced is None:
+        return False
+    note = await cosigners.add_cosignatures(announced.note, known_size=announced.previous_size)
+    return await _show(context, announced.tree_size, note)
+
+
+async def _announce(context: Context) -> LogCheckpoint | None:
+    """Put the newest checkpoint into the file, from when on it may be shown to anybody."""
     async with context.database.transaction() as session:
         if not await take_log_lock(session):
-            return False
+            return None
         newest = await read_newest_checkpoint(session, published=False)
         if newest is None or newest.published_at is not None:
-            return False
+            return None
         await check_history(session, newest, read_published(context.data_dir))
         await asyncio.to_thread(replace_private_file, context.data_dir / PUBLISHED_FILE, newest.note.encode())
-        newest.published_at = context.clock()
+    return newest
+
+
+async def _show(context: Context, size: int, note: str) -> bool:
+    """Let readers see a checkpoint, unless there is a newer one."""
+    async with context.database.transaction() as session:
+        newest = await read_newest_checkpoint(session, published=False)
+        if newest is None or newest.tree_size != size:
+            return False
+        newest.note = note
+        newest.published_at = newest.published_at or context.clock()
         session.add(newest)
     return True
 
 
-async def advance_log(context: Context) -> None:
+async def complete_checkpoint(context: Context, cosigners: Cosigners) -> bool:
+    """Ask witnesses again whose cosignature the published checkpoint lacks; return whether one came."""
+    async with context.database.reading() as session:
+        newest = await read_newest_checkpoint(session, published=True)
+    if newest is None or not list_missing_witnesses(newest.note, context.witnesses):
+        return False
+    note = await cosigners.add_cosignatures(newest.note, known_size=newest.previous_size)
+    return note != newest.note and await _show(context, newest.tree_size, note)
+
+
+async def advance_log(context: Context, cosigners: Cosigners | None = None) -> None:
     """Sign and publish what waits; when nothing does, this is two small reads."""
+    cosigners = cosigners or Cosigners(context)
     async with context.database.reading() as session:
         progress = await read_log_progress(session)
     extended = progress.waiting_since is not None and await extend_log(context)
     if extended or not progress.is_published:
-        await publish_checkpoint(context)
+        await publish_checkpoint(context, cosigners)
+    elif cosigners.may_ask_again():
+        await complete_checkpoint(context, cosigners)
 
 
 async def check_log(context: Context) -> None:
-    """Find out before the first entry whether the database is older than what was published; raises as advancing."""
+    """Find out before the first entry whether the database is older than what was shown; raises as advancing."""
     async with context.database.reading() as session:
         newest = await read_newest_checkpoint(session, published=False)
         await check_history(session, newest, read_published(context.data_dir))
+    await check_witnessed(context)
 
 
 async def run_sequencer(context: Context) -> None:
     """Advance the log forever; every worker process may run this, and one at a time does the work."""
-    step = check_log
+    cosigners = Cosigners(context)
+    advance = partial(advance_log, cosigners=cosigners)
+    step: Callable[[Context], Awaitable[None]] = check_log
     while True:
         try:
             await step(context)
@@ -158,5 +149,5 @@ async def run_sequencer(context: Context) -> None:
             _log.error("log_not_advanced", error=code)
             await asyncio.sleep(PAUSE_AFTER_ERROR_S)
         else:
-            step = advance_log
+            step = advance
             await asyncio.sleep(PAUSE_S)

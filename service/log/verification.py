@@ -1,8 +1,10 @@
 """Check a whole log: every entry, every tile and the head, with nothing taken on trust but the log's key."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from service.credentials.cosignature import verify_cosignature
 from service.credentials.merkle import EMPTY_ROOT, HASH_SIZE, Span, hash_leaf
 from service.credentials.signed_note import (
     Checkpoint,
@@ -10,6 +12,7 @@ from service.credentials.signed_note import (
     NoteSignatureError,
     VerifierKey,
     open_checkpoint,
+    parse_note,
 )
 from service.credentials.tlog_tiles import (
     ENTRIES,
@@ -51,13 +54,20 @@ class LogReport:
     problems: list[str] = field(default_factory=list)
 
 
-async def verify_log(source: LogSource, *, expected_keys: list[VerifierKey], saved: Checkpoint | None) -> LogReport:
+async def verify_log(
+    source: LogSource,
+    *,
+    expected_keys: list[VerifierKey],
+    saved: Checkpoint | None,
+    expected_cosigners: Sequence[VerifierKey] = (),
+) -> LogReport:
     """Read all of a log and check it.
 
     Args:
         source: Where to read.
         expected_keys: Keys that may have signed the head.
         saved: The head that was seen last time, which this one must continue.
+        expected_cosigners: Keys of witnesses who must have cosigned the head.
 
     Raises:
         UnavailableError: As the source does.
@@ -70,6 +80,7 @@ async def verify_log(source: LogSource, *, expected_keys: list[VerifierKey], sav
     except (MalformedNoteError, NoteSignatureError) as error:
         report.problems.append(f"checkpoint: {error.detail}")
         return report
+    _check_cosigners(report, expected_cosigners)
     size = report.checkpoint.size if report.checkpoint else 0
     if saved is not None and saved.size > size:
         report.problems.append(f"checkpoint: the log has {size} entries and had {saved.size}.")
@@ -81,6 +92,17 @@ async def verify_log(source: LogSource, *, expected_keys: list[VerifierKey], sav
     if saved is not None and saved.size <= size:
         _check_root(saved, "the checkpoint seen before", tiles, report.problems)
     return report
+
+
+def _check_cosigners(report: LogReport, expected: Sequence[VerifierKey]) -> None:
+    if not report.checkpoint and expected:
+        report.problems.append("checkpoint: there is none that witnesses could have cosigned.")
+        return
+    for key in expected:
+        try:
+            verify_cosignature(parse_note(report.note.encode()), key)
+        except NoteSignatureError as error:
+            report.problems.append(f"checkpoint: {error.detail}")
 
 
 async def _read_tiles(source: LogSource, size: int, problems: list[str]) -> dict[TileId, bytes]:

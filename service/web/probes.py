@@ -2,14 +2,16 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import Any
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from service.credentials.cosignature import list_missing_witnesses
 from service.errors import UnavailableError
 from service.settings import read_metrics_folder
-from service.storage.log import LogProgress, read_log_progress
+from service.storage.log import LogProgress, read_log_progress, read_newest_checkpoint
 from service.web.dependencies import ContextDep
 from service.web.openapi import answers_media
 
@@ -31,16 +33,23 @@ async def livez() -> dict[str, str]:
 
 
 @router.get("/readyz")
-async def readyz(context: ContextDep) -> dict[str, str]:
-    """Tell whether requests can be served: the database answers within two seconds, and the log keeps up."""
+async def readyz(context: ContextDep) -> dict[str, Any]:
+    """Tell whether requests can be served: the database answers within two seconds, and the log keeps up.
+
+    Where witnesses are set, ``witnesses_missing`` names those whose cosignature the published checkpoint lacks.
+    """
     try:
         async with asyncio.timeout(DATABASE_TIMEOUT_S), context.database.reading() as session:
             progress = await read_log_progress(session)
+            published = await read_newest_checkpoint(session, published=True) if context.witnesses else None
     except Exception as error:  # whatever keeps the database from answering, we are not ready
         raise NotReadyError("The database does not answer.") from error
     if _is_stalled(progress, context.clock()):
         raise NotReadyError("Audit entries wait, and no checkpoint of the log was signed for too long.")
-    return {"status": "ok"}
+    if published is None:
+        return {"status": "ok"}
+    missing = list_missing_witnesses(published.note, context.witnesses)
+    return {"status": "ok", "witnesses_missing": [each.key.name for each in missing]}
 
 
 def _is_stalled(progress: LogProgress, now: datetime) -> bool:

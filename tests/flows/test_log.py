@@ -17,19 +17,17 @@ from service.credentials.signed_note import Checkpoint, format_checkpoint, open_
 from service.keys import FileKeystore
 from service.keys.files import replace_private_file
 from service.keys.keystore import UnknownKeyError
-from service.log.identity import log_origin
-from service.log.records import check_records
-from service.log.sequencer import (
+from service.log.history import (
     PUBLISHED_FILE,
     LogForkedError,
     LogRolledBackError,
     PublishedCheckpointError,
-    advance_log,
-    check_log,
-    extend_log,
-    publish_checkpoint,
     read_published,
 )
+from service.log.identity import log_origin
+from service.log.records import check_records
+from service.log.sequencer import advance_log, check_log, extend_log, publish_checkpoint
+from service.log.witnesses import Cosigners
 from service.storage.audit import append_audit_entry
 from service.storage.log import LogDamagedError, hash_log_spans, read_newest_checkpoint
 from service.storage.tables import LogCheckpoint
@@ -161,7 +159,7 @@ async def test_a_crash_between_the_file_and_its_mark_is_made_up_for(context: Con
     await advance_log(context)
     [marked] = await checkpoints(context)
     assert marked.published_at is not None
-    assert not await publish_checkpoint(context)
+    assert not await publish_checkpoint(context, Cosigners(context))
 
 
 async def test_a_pass_that_cannot_sign_leaves_no_trace(context: Context, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from service.credentials.signed_note import (
 from service.credentials.tlog_tiles import TileId, extend_tiles, hash_span, unpack_entries
 from service.errors import VerificationError
 from service.keys.files import replace_private_file
-from service.log.sequencer import PUBLISHED_FILE
+from service.log.history import PUBLISHED_FILE
 from service.log.verification import verify_log
 from tests.deployment import Deployment, running_deployment
 from tests.gate_support import Market, open_market

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pytest
 
 from service.cli.support import open_context
 from service.credentials.signed_note import VerifierKey, format_vkey, parse_vkey
-from service.log.sequencer import PUBLISHED_FILE
+from service.log.history import PUBLISHED_FILE
 from service.settings import Settings
 from tests.flows.test_cli import Commands, free_port, serving
 from tests.interop.go_support import LogChecker, build_log_checker
@@ -152,3 +152,46 @@ def test_a_second_history_under_the_same_key_is_found(made: Log, checker: LogChe
 
 def test_a_log_that_does_not_answer_cannot_be_checked(made: Log, checker: LogChecker) -> None:
     assert checker.check(made.url, made.vkey)[0] == 2
+
+
+@contextmanager
+def witnessing(log: Log, home: Path, port: int) -> Iterator[str]:
+    """Run a witness of the log as a process of its own; yields its verifier key."""
+    options = ["--name", "witness.example/w1", "--log", log.vkey, "--home", str(home), "--port", str(port)]
+    with log.commands.start("log", "witness", *options) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+def read_missing(log: Log) -> list[str]:
+    missing: list[str] = httpx2.get(f"http://localhost:{log.commands.port}/readyz").json()["witnesses_missing"]
+    return missing
+
+
+def test_a_second_process_cosigns_and_the_log_goes_on_without_it(
+    made: Log, checker: LogChecker, tmp_path: Path
+) -> None:
+    log, port, home = made.copy(tmp_path / "data"), free_port(), tmp_path / "witness"
+    with witnessing(log, home, port) as vkey:
+        environment = {
+            "GOODSTANDING_LOG_WITNESSES": f"{vkey} http://localhost:{port}",
+            "GOODSTANDING_FETCH_ALLOW": f"localhost:{port}",
+        }
+    with serving(log.commands, **environment):
+        add_entries(log, "first")
+        assert read_missing(log) == ["witness.example/w1"]
+        assert checker.check(log.url, log.vkey)[0] == 0
+        assert checker.check(log.url, log.vkey, "-witness", vkey)[0] == 1
+        with witnessing(log, home, port) as again:
+            assert again == vkey
+            add_entries(log, "second")
+            assert read_missing(log) == []
+            code, said = checker.check(log.url, log.vkey, "-witness", vkey)
+            assert code == 0, said
+            verified = log.commands.run("log", "verify", "--witness", vkey)
+            assert verified[0] == 0, verified
+        add_entries(log, "third")
+        assert checker.check(log.url, log.vkey, "-witness", vkey)[0] == 1

@@ -10,12 +10,16 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// openCheckpoint verifies a signed note and reads the head of the log that it carries.
+// openCheckpoint verifies a signed note and reads the head of the log that it carries. The log and every one of the
+// witnesses must have signed.
 // Source: C2SP tlog-checkpoint, "Note text".
-func openCheckpoint(text []byte, verifier note.Verifier) (tlog.Tree, error) {
-	opened, err := note.Open(text, note.VerifierList(verifier))
+func openCheckpoint(text []byte, verifier note.Verifier, witnesses ...note.Verifier) (tlog.Tree, error) {
+	opened, err := note.Open(text, note.VerifierList(append(witnesses, verifier)...))
 	if err != nil {
 		return tlog.Tree{}, fmt.Errorf("checkpoint: %w", err)
+	}
+	if len(opened.Sigs) != len(witnesses)+1 {
+		return tlog.Tree{}, fmt.Errorf("checkpoint: signed by %d of %d keys", len(opened.Sigs), len(witnesses)+1)
 	}
 	lines := strings.Split(opened.Text, "\n")
 	if len(lines) < 4 || lines[0] != verifier.Name() {

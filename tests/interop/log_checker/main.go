@@ -23,13 +23,19 @@ func main() {
 	vkey := flag.String("vkey", "", "verifier key of the log")
 	old := flag.String("old", "", "file with an older checkpoint, which the log must continue")
 	save := flag.String("save", "", "file to write the checkpoint to, if all is well")
+	var witnesses []note.Verifier
+	flag.Func("witness", "key of a witness who must have cosigned; may be repeated", func(vkey string) error {
+		witness, err := newCosigner(vkey)
+		witnesses = append(witnesses, witness)
+		return err
+	})
 	flag.Parse()
 	verifier, err := note.NewVerifier(*vkey)
 	if err != nil || *url == "" || flag.NArg() > 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(*url, verifier, *old, *save); err != nil {
+	if err := run(*url, verifier, witnesses, *old, *save); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		if errors.Is(err, errUnreachable) {
 			os.Exit(2)
@@ -38,13 +44,13 @@ func main() {
 	}
 }
 
-func run(url string, verifier note.Verifier, oldFile, saveFile string) error {
+func run(url string, verifier note.Verifier, witnesses []note.Verifier, oldFile, saveFile string) error {
 	client := newClient(url)
 	text, err := client.get("checkpoint")
 	if err != nil {
 		return err
 	}
-	tree, err := openCheckpoint(text, verifier)
+	tree, err := openCheckpoint(text, verifier, witnesses...)
 	if err != nil {
 		return err
 	}
