@@ -1,5 +1,6 @@
 """The floors: the least that any service of this kind must do per request, in the same framework."""
 
+import gc
 import os
 import secrets
 from collections.abc import AsyncIterator
@@ -31,6 +32,9 @@ class SqliteStore:
     async def insert(self, key: str, body: str) -> None:
         await self._connection.execute("INSERT INTO floor VALUES (?, ?)", (key, body))
 
+    async def close(self) -> None:
+        await self._connection.close()
+
 
 class PostgresStore:
     """A pool of ten; every insert commits."""
@@ -42,23 +46,33 @@ class PostgresStore:
     async def insert(self, key: str, body: str) -> None:
         await self._pool.execute("INSERT INTO floor VALUES ($1, $2)", key, body)
 
+    async def close(self) -> None:
+        await self._pool.close()
+
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     url = os.environ["FLOOR_DATABASE_URL"]
     app.state.store = SqliteStore() if url.startswith("sqlite") else PostgresStore()
     await app.state.store.open(url)
+    gc.freeze()  # as the service does, which is then no advantage of either
     yield
+    await app.state.store.close()
 
 
 app = FastAPI(lifespan=_lifespan)
 
 
-@app.post("/verify")
-async def verify(body: dict[str, Any]) -> dict[str, Any]:
-    """Echo and two raw P-256 verifications: issuer and holder."""
-    _PUBLIC.verify(_SIGNATURE, _MESSAGE, _ALGORITHM)
-    _PUBLIC.verify(_SIGNATURE, _MESSAGE, _ALGORITHM)
+@app.post("/echo")
+async def echo(body: dict[str, Any]) -> dict[str, Any]:
+    """Echo."""
+    return body
+
+
+@app.post("/sign")
+async def sign(body: dict[str, Any]) -> dict[str, Any]:
+    """Echo and one ES256 signature."""
+    _KEY.sign(_MESSAGE, _ALGORITHM)
     return body
 
 
@@ -67,6 +81,14 @@ async def decide(body: dict[str, Any], request: Request) -> dict[str, Any]:
     """Echo, one ES256 signature, one committed INSERT."""
     _KEY.sign(_MESSAGE, _ALGORITHM)
     await request.app.state.store.insert(secrets.token_hex(16), str(body))
+    return body
+
+
+@app.post("/verify")
+async def verify(body: dict[str, Any]) -> dict[str, Any]:
+    """Echo and two raw P-256 verifications: issuer and holder."""
+    _PUBLIC.verify(_SIGNATURE, _MESSAGE, _ALGORITHM)
+    _PUBLIC.verify(_SIGNATURE, _MESSAGE, _ALGORITHM)
     return body
 
 

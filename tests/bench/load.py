@@ -1,12 +1,15 @@
-"""A small HTTP/1.1 load generator: keep-alive connections, so many clients, so many requests."""
+"""A small HTTP/1.1 load generator: keep-alive connections, so many clients, so many seconds."""
 
 import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
+
+Headers = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +23,6 @@ class Reply:
         return json.loads(self.body)
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What a run of requests showed: requests per second, latencies in seconds."""
-
-    rate: float
-    p50: float
-    p99: float
-
-
 class Connection:
     """One keep-alive connection to a loopback server."""
 
@@ -37,9 +31,8 @@ class Connection:
         self._port = urlsplit(base_url).port or 80
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def request(
-        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> Reply:
+    async def request(self, method: str, path: str, body: bytes = b"", headers: Headers | None = None) -> Reply:
+        """Send one request and read its answer."""
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._streams
@@ -50,55 +43,82 @@ class Connection:
         length = next((int(line[15:]) for line in head.split("\r\n") if line.startswith("content-length:")), 0)
         return Reply(int(head.split(" ", 2)[1]), await reader.readexactly(length))
 
-    async def send_json(self, method: str, path: str, body: Any, headers: Mapping[str, str] | None = None) -> Reply:
+    async def send_json(self, method: str, path: str, body: Any, headers: Headers | None = None) -> Reply:
+        """Send a JSON body."""
         sent = {"Content-Type": "application/json"} | dict(headers or {})
         return await self.request(method, path, json.dumps(body).encode(), sent)
 
-    async def send_form(self, path: str, form: str, headers: Mapping[str, str] | None = None) -> Reply:
+    async def send_form(self, path: str, form: str, headers: Headers | None = None) -> Reply:
+        """POST a form."""
         sent = {"Content-Type": "application/x-www-form-urlencoded"} | dict(headers or {})
         return await self.request("POST", path, form.encode(), sent)
 
     def close(self) -> None:
+        """Hang up."""
         if self._streams is not None:
             self._streams[1].close()
 
 
+Work = Callable[[Connection, int], Any]
+"""Does the n-th piece of work over a connection; awaited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one round showed: the seconds that each piece of work took, and those that they took together."""
+
+    latencies: Sequence[float]
+    seconds: float
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request of a load run; ``make`` gives body and headers of the n-th one."""
+    """One request of a load run; ``make`` gives body and headers of the n-th one.
 
-    method: str
+    Attributes:
+        proof: What an answer must contain, so that no refusal is counted as work.
+        proofs: How often.
+    """
+
     path: str
-    make: Callable[[int], tuple[bytes, Mapping[str, str]]]
-    expected_status: int = 200
+    make: Callable[[int], tuple[bytes, Headers]]
+    proof: bytes = b""
+    proofs: int = 1
+
+    async def __call__(self, connection: Connection, number: int) -> None:
+        """Send the n-th request.
+
+        Raises:
+            RuntimeError: Any other answer than the expected one.
+        """
+        body, headers = self.make(number)
+        reply = await connection.request("POST", self.path, body, headers)
+        if reply.status != 200 or (self.proof and reply.body.count(self.proof) != self.proofs):
+            raise RuntimeError(f"{self.path}: {reply.status} {reply.body[:2000]!r}")
 
 
-async def run_load(base_url: str, call: Call, *, clients: int, requests: int) -> Load:
-    """Send ``requests`` requests over ``clients`` connections; any unexpected status ends the benchmark."""
-    numbers = iter(range(requests))
-    latencies: list[float] = []
-
-    async def work() -> None:
-        connection = Connection(base_url)
-        for number in numbers:
-            body, headers = call.make(number)
-            started = time.perf_counter()
-            reply = await connection.request(call.method, call.path, body, headers)
-            latencies.append(time.perf_counter() - started)
-            if reply.status != call.expected_status:
-                raise RuntimeError(f"{call.path}: {reply.status} {reply.body[:300]!r}")
-        connection.close()
-
+async def run_load(base_url: str, work: Work, *, clients: int, seconds: float) -> Sample:
+    """Let ``clients`` connections repeat the work until the time is up; what has begun is finished and counted."""
+    numbers, latencies = count(), []
     started = time.perf_counter()
-    await asyncio.gather(*(work() for _ in range(clients)))
-    return summarize(latencies, time.perf_counter() - started)
+
+    async def repeat() -> None:
+        connection = Connection(base_url)
+        try:
+            while (begun := time.perf_counter()) - started < seconds:
+                await work(connection, next(numbers))
+                latencies.append(time.perf_counter() - begun)
+        finally:
+            connection.close()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(clients):
+            group.create_task(repeat())
+    return Sample(latencies, time.perf_counter() - started)
 
 
-def summarize(latencies: Sequence[float], seconds: float) -> Load:
-    """Return rate and percentiles of latencies that were measured within ``seconds``."""
-    ordered = sorted(latencies)
-    return Load(
-        rate=len(ordered) / seconds,
-        p50=ordered[len(ordered) // 2],
-        p99=ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))],
-    )
+def json_call(path: str, body: Any, headers: Headers | None = None, proof: bytes = b"") -> Call:
+    """Return a call that sends the same body every time."""
+    raw = json.dumps(body).encode()
+    sent = {"Content-Type": "application/json", **(headers or {})}
+    return Call(path, lambda _number: (raw, sent), proof)
