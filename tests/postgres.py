@@ -51,17 +51,29 @@ class PostgresServer:
 
     def execute(self, statement: str) -> None:
         """Run one SQL statement as superuser, in a transaction of its own."""
-        _run(
+        self._ask(statement)
+
+    def _ask(self, statement: str) -> str:
+        """Run one SQL statement and return what it answers, as text without a head."""
+        return _run(
             [
                 str(self.binaries / "psql"),
                 "--no-psqlrc",
                 "--quiet",
+                "--tuples-only",
+                "--no-align",
                 "--set=ON_ERROR_STOP=1",
                 f"--dbname=postgresql://{SUPERUSER}@127.0.0.1:{self.port}/postgres",
                 f"--command={statement}",
             ],
             cwd=self.data.parent,
-        )
+        ).strip()
+
+    def ensure_database(self, name: str) -> None:
+        """Make an empty database, unless there is one of this name."""
+        counting = f"SELECT count(*) FROM pg_database WHERE datname = '{name}'"
+        if self._ask(counting) == "0":
+            self.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
 
     @contextmanager
     def temporary_database(self, *, template: str = "template0") -> Iterator[str]:
@@ -79,28 +91,41 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
-    """Run a new cluster for the length of the ``with`` block.
+def running_postgres(*, durable: bool = False, home: Path | None = None) -> Iterator[PostgresServer]:
+    """Run a cluster for the length of the ``with`` block.
 
     Args:
         durable: Sync to disk as in production; tests have no use for it, benchmarks do.
+        home: Where a cluster is kept that an earlier run may have made; without it, a new one is made and removed.
 
     Ends the test through ``require_or_skip`` when no PostgreSQL 15 or later is found.
     """
     binaries = find_binaries()
     account = _unprivileged_account()
-    with tempfile.TemporaryDirectory(prefix="goodstanding-postgres-", ignore_cleanup_errors=True) as home:
+    with _open_home(home) as folder:
         if account:
-            os.chown(home, account["user"], account["group"])
-        data = Path(home, "data")
-        _run([str(binaries / "initdb"), *_initdb_options(data)], cwd=data.parent, **account)
-        with data.joinpath("postgresql.auto.conf").open("a") as configuration:
-            configuration.write(CONFIGURATION.replace("off", "on") if durable else CONFIGURATION)
+            os.chown(folder, account["user"], account["group"])
+        data = folder / "data"
+        if not data.exists():
+            _run([str(binaries / "initdb"), *_initdb_options(data)], cwd=folder, **account)
+            with data.joinpath("postgresql.auto.conf").open("a") as configuration:
+                configuration.write(CONFIGURATION.replace("off", "on") if durable else CONFIGURATION)
         server = _start(binaries, data, account)
         try:
             yield server
         finally:
-            _run([str(binaries / "pg_ctl"), "stop", "-D", str(data), "-m", "immediate", "-w"], cwd=home, **account)
+            mode = "fast" if home else "immediate"
+            _run([str(binaries / "pg_ctl"), "stop", "-D", str(data), "-m", mode, "-w"], cwd=folder, **account)
+
+
+@contextmanager
+def _open_home(home: Path | None) -> Iterator[Path]:
+    if home is not None:
+        home.mkdir(parents=True, exist_ok=True)
+        yield home
+        return
+    with tempfile.TemporaryDirectory(prefix="goodstanding-postgres-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
 
 
 def find_binaries() -> Path:

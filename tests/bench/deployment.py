@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import secrets
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -120,9 +121,7 @@ class Bench:
     async def ask(self, connection: Connection, subject: str) -> dict[str, Any]:
         """Let the platform ask for a presentation."""
         body = {"purpose": "us.506c", "investor_ref": subject}
-        request: dict[str, Any] = await self.call(
-            connection, "platform", "POST", "/v1/presentation-requests", body
-        )
+        request: dict[str, Any] = await self.call(connection, "platform", "POST", "/v1/presentation-requests", body)
         return request
 
     async def prepare(self) -> None:
@@ -141,9 +140,7 @@ class Bench:
         """Run the service until the block is left."""
         arguments = (*wrapper, "--port", self.base_url.rpartition(":")[2])
         probe = f"{self.base_url}/readyz"
-        started = running_server(
-            arguments, self.settings | environment, probe=probe, log=self.folder / "service.log"
-        )
+        started = running_server(arguments, self.settings | environment, probe=probe, log=self.folder / "service.log")
         async with started as self.pid:
             yield
 
@@ -168,6 +165,13 @@ class Bench:
         """Return how many investors are loaded."""
         async with self._context() as context:
             return await count_loaded(context, self.model)
+
+    async def read_version(self) -> str:
+        """Return kind and version of the database."""
+        async with self._context() as context, context.database.engine.connect() as connection:
+            await connection.exec_driver_sql("SELECT 1")  # the version is asked for at the first statement
+            version = ".".join(map(str, connection.dialect.server_version_info or sqlite3.sqlite_version_info))
+            return f"{'SQLite' if context.database.is_sqlite else 'PostgreSQL'} {version}"
 
     @asynccontextmanager
     async def _context(self) -> AsyncIterator[Context]:

@@ -100,7 +100,8 @@ class Point:
 
     def median_of(self, side: Literal["measured", "floor"]) -> float:
         """Return the median p50 over the rounds, in seconds."""
-        return median(getattr(each, side).read("p50") for each in self.rounds)
+        loads: list[Load] = [getattr(each, side) for each in self.rounds]
+        return median(load.read("p50") for load in loads)
 
 
 @dataclass(frozen=True, slots=True)

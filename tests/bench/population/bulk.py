@@ -3,15 +3,14 @@
 Values are the driver's, so that a row that was read can be written again without knowing its types.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 TIMEOUT_S = 600.0
 _SQLITE_CACHE_KIB = 1024 * 1024
-
-Values = Sequence[Any]
 
 
 class Bulk:
@@ -29,7 +28,7 @@ class Bulk:
     @classmethod
     async def open(cls, session: AsyncSession) -> "Bulk":
         connection = await session.connection()
-        driver = (await connection.get_raw_connection()).driver_connection
+        driver: Any = (await connection.get_raw_connection()).driver_connection
         is_sqlite = connection.dialect.name == "sqlite"
         if is_sqlite:
             await driver.execute(f"PRAGMA cache_size=-{_SQLITE_CACHE_KIB}")
@@ -40,15 +39,21 @@ class Bulk:
     async def fetch(self, statement: str) -> list[dict[str, Any]]:
         """Return the rows of a query without parameters, each by column."""
         if not self._is_sqlite:
-            return [dict(row) for row in await self._driver.fetch(statement)]
+            rows = await self._driver.fetch(statement)
+            return [{name: _write_document(value) for name, value in row.items()} for row in rows]
         async with self._driver.execute(statement) as cursor:
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in await cursor.fetchall()]
 
-    async def insert(self, table: str, columns: Sequence[str], rows: Sequence[Values]) -> None:
+    async def insert(self, table: str, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
         """Insert rows, all or none."""
         if not self._is_sqlite:
             await self._driver.copy_records_to_table(table, records=rows, columns=columns, timeout=TIMEOUT_S)
             return
         places = ", ".join("?" * len(columns))
         await self._driver.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", rows)
+
+
+def _write_document(value: Any) -> Any:
+    """Return JSON as the text that the driver wants back, and anything else as it is."""
+    return json.dumps(value) if isinstance(value, dict | list) else value

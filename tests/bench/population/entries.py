@@ -28,7 +28,7 @@ from service.storage.tables.organizations import SYSTEM_ORG_ID
 from service.web.context import Context
 from service.web.signing import LOG, get_active_key
 from tests.bench.population.bulk import Bulk
-from tests.bench.population.molds import Mold
+from tests.bench.population.molds import Mold, Rows
 
 _ID, _LOT_ID = secrets.token_hex(16), secrets.token_hex(16)
 
@@ -61,20 +61,23 @@ class EntryMold:
     def _encode(self, entry_id: str = _ID, lot_id: str = _LOT_ID) -> bytes:
         return self._whole.replace(_ID, entry_id).replace(_LOT_ID, lot_id).encode()
 
-    def cast(self, lot_id: str, index: int) -> tuple[tuple[Any, ...], bytes]:
-        """Return the row of one more entry at its place in the log, and what the log shows of it."""
-        entry_id, nonce = new_id("aud"), os.urandom(NONCE_SIZE)
-        record = lot_id.join(self._record)
-        commitment = hashlib.sha256(nonce + self._encode(entry_id, lot_id)).digest()
-        row = self._mold.cast(
-            id=entry_id,
-            record=record,
-            record_sha256=hashlib.sha256(record.encode()).hexdigest(),
-            commitment=commitment,
-            nonce=nonce,
-            idx=index,
+    def cast(self, lot_ids: Sequence[str], size: int) -> tuple[Rows, list[bytes]]:
+        """Return the rows of entries for more lots, behind the first ``size``, and what the log shows of them."""
+        ids, nonces = [new_id("aud") for _ in lot_ids], [os.urandom(NONCE_SIZE) for _ in lot_ids]
+        records = [lot_id.join(self._record) for lot_id in lot_ids]
+        leaves = [
+            hashlib.sha256(nonce + self._encode(entry_id, lot_id)).digest()
+            for nonce, entry_id, lot_id in zip(nonces, ids, lot_ids, strict=True)
+        ]
+        rows = self._mold.cast(
+            id=ids,
+            record=records,
+            record_sha256=[hashlib.sha256(record.encode()).hexdigest() for record in records],
+            commitment=leaves,
+            nonce=nonces,
+            idx=range(size, size + len(ids)),
         )
-        return row, commitment
+        return rows, leaves
 
 
 async def extend_loaded_log(bulk: Bulk, context: Context, size: int, leaves: Sequence[bytes]) -> None:

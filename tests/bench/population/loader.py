@@ -2,7 +2,6 @@
 
 import gc
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -82,28 +81,24 @@ async def _load_chunk(context: Context, model: Model, first: int, count: int) ->
     async with context.database.transaction() as session:
         bulk = await Bulk.open(session)
         molds, entries = await Molds.read(bulk, model), await _read_entry_mold(bulk, model)
-        rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
-        places = _open_lists(molds, count, rows)
-        size, leaves = await read_size(bulk), []
-        for number in range(count):
-            lot_id = new_id("lot")
-            for table, row in molds.cast(name_investor(first + number), lot_id, places):
-                rows[table].append(row)
-            entry, leaf = entries.cast(lot_id, size + number)
-            rows["audit_entry"].append(entry)
-            leaves.append(leaf)
-        for table, values in rows.items():
-            await bulk.insert(table, KNOWN[table].split(), values)
+        places = await _open_lists(bulk, molds, count)
+        refs = [name_investor(first + number) for number in range(count)]
+        lot_ids = [new_id("lot") for _ in refs]
+        for table, rows in molds.cast(refs, lot_ids, places):
+            await bulk.insert(table, KNOWN[table].split(), rows)
+        size = await read_size(bulk)
+        audit_rows, leaves = entries.cast(lot_ids, size)
+        await bulk.insert("audit_entry", KNOWN["audit_entry"].split(), audit_rows)
         await extend_loaded_log(bulk, context, size, leaves)
         await _count_holders(bulk, model, count)
 
 
-def _open_lists(molds: Molds, count: int, rows: dict[str, list[tuple[Any, ...]]]) -> dict[str, Places]:
+async def _open_lists(bulk: Bulk, molds: Molds, count: int) -> dict[str, Places]:
     places = {}
     issuers = [grant.row["org_id"] for grant, _, _ in molds.credentials]
     for org_id in set(issuers):
-        row, places[org_id] = molds.open_list(org_id, count * issuers.count(org_id))
-        rows["status_list"].append(row)
+        rows, places[org_id] = molds.open_list(org_id, count * issuers.count(org_id))
+        await bulk.insert("status_list", KNOWN["status_list"].split(), rows)
     return places
 
 
@@ -132,9 +127,11 @@ async def _count_holders(bulk: Bulk, model: Model, count: int) -> None:
 
 async def _tidy(context: Context) -> None:
     """Do at once what either database would do by itself during the measurement."""
-    statements = ["PRAGMA wal_checkpoint(TRUNCATE)"] if context.database.is_sqlite else ["VACUUM (ANALYZE)", "CHECKPOINT"]
+    statements = (
+        ["PRAGMA wal_checkpoint(TRUNCATE)"] if context.database.is_sqlite else ["VACUUM (ANALYZE)", "CHECKPOINT"]
+    )
     async with context.database.engine.connect() as connection:
-        raw = (await connection.get_raw_connection()).driver_connection
+        raw: Any = (await connection.get_raw_connection()).driver_connection
         for statement in statements:
             if context.database.is_sqlite:
                 await raw.execute(statement)

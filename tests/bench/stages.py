@@ -1,0 +1,86 @@
+"""Which part of a decision a stack belongs to. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+WAITING = "waiting, or in the event loop"
+OTHER = "other"
+_IDLE = frozenset({("runners.py", "run"), ("selectors.py", "select")})
+_STAGES = (
+    ("/sqlalchemy/orm/", "database: ORM"),
+    ("/sqlmodel/", "database: ORM"),
+    ("/sqlalchemy/dialects/", "database: driver and its adapter"),
+    ("/asyncpg/", "database: driver and its adapter"),
+    ("/aiosqlite/", "database: driver and its adapter"),
+    ("/sqlalchemy/", "database: SQLAlchemy Core"),
+    ("/service/rules/", "rules"),
+    ("/service/keys/", "signature"),
+    ("/service/credentials/jose", "signature"),
+    ("/service/log/", "log: sequencer"),
+    ("/service/storage/log", "log: sequencer"),
+    ("/service/credentials/merkle", "log: sequencer"),
+    ("/service/credentials/tlog_tiles", "log: sequencer"),
+    ("/service/credentials/signed_note", "log: sequencer"),
+    ("/service/storage/audit", "audit entry"),
+    ("/service/credentials/commitment", "audit entry"),
+    ("/service/gate/bundle", "bundle, payload and answer"),
+    ("/service/gate/decision", "bundle, payload and answer"),
+    ("/service/gate/projections", "bundle, payload and answer"),
+    ("/service/gate/redaction", "bundle, payload and answer"),
+    ("/service/gate/fact_sheet", "facts"),
+    ("/service/gate/facts", "facts"),
+    ("/service/gate/party_facts", "facts"),
+    ("/service/gate/qualification_facts", "facts"),
+    ("/service/gate/register_facts", "facts"),
+    ("/service/gate/verdict", "facts"),
+    ("/service/gate/transfer_models", "HTTP: parse, check, answer"),
+    ("/service/gate/", "gate: the rest (state, reservations)"),
+    ("/service/storage/", "storage: standing, trust, statuses, transactions"),
+    ("/service/web/auth", "HTTP: access token"),
+    ("/service/web/", "HTTP: parse, check, answer"),
+    ("/fastapi/", "HTTP: parse, check, answer"),
+    ("/starlette/", "HTTP: parse, check, answer"),
+    ("/pydantic/", "HTTP: parse, check, answer"),
+    ("/uvicorn/", "HTTP: parse, check, answer"),
+)
+"""The first whose fragment is in the path of a frame; the innermost frame that has one decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What sampling a process showed.
+
+    Attributes:
+        samples: How often the event loop's thread was found in each stage.
+        wall_seconds: How long was sampled.
+        loop_seconds: Processor time of the event loop's thread in that time, the sampler's own work not counted.
+        other_seconds: Processor time of all other threads, such as those of SQLite.
+    """
+
+    samples: Mapping[str, int]
+    wall_seconds: float
+    loop_seconds: float
+    other_seconds: float
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of each stage in the time in which the loop's thread was in any, largest first."""
+        busy = {stage: count for stage, count in self.samples.items() if stage != WAITING}
+        total = sum(busy.values())
+        return {stage: count / total for stage, count in sorted(busy.items(), key=lambda item: -item[1])}
+
+
+def find_stage(frames: Iterable[tuple[str, str]]) -> str:
+    """Return the stage of a stack.
+
+    Args:
+        frames: File and function of each frame, innermost first.
+    """
+    ordered = list(frames)
+    if ordered and (ordered[0][0].rpartition("/")[2], ordered[0][1]) in _IDLE:
+        return WAITING
+    for file, _function in ordered:
+        for fragment, stage in _STAGES:
+            if fragment in file:
+                return stage
+    return OTHER
