@@ -158,23 +158,24 @@ class Bench:
 
     async def populate(self, target: int, say: Any) -> float:
         """Load investors, while no service runs; returns the seconds that it took."""
-        async with self._context() as context:
+        async with self.open_context() as context:
             return await load(context, self.model, target, say)
 
     async def count(self) -> int:
         """Return how many investors are loaded."""
-        async with self._context() as context:
+        async with self.open_context() as context:
             return await count_loaded(context, self.model)
 
     async def read_version(self) -> str:
         """Return kind and version of the database."""
-        async with self._context() as context, context.database.engine.connect() as connection:
+        async with self.open_context() as context, context.database.engine.connect() as connection:
             await connection.exec_driver_sql("SELECT 1")  # the version is asked for at the first statement
             version = ".".join(map(str, connection.dialect.server_version_info or sqlite3.sqlite_version_info))
             return f"{'SQLite' if context.database.is_sqlite else 'PostgreSQL'} {version}"
 
     @asynccontextmanager
-    async def _context(self) -> AsyncIterator[Context]:
+    async def open_context(self) -> AsyncIterator[Context]:
+        """Open what the service works with, in this process."""
         values = {name.removeprefix("GOODSTANDING_").lower(): value for name, value in self.settings.items()}
         settings: Settings = load_settings(**values)
         context = build_context(settings)

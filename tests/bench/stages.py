@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 WAITING = "waiting, or in the event loop"
+EVENT_LOOP = "event loop: sockets"
 OTHER = "other"
 _IDLE = frozenset({("runners.py", "run"), ("selectors.py", "select")})
 _STAGES = (
@@ -64,10 +65,15 @@ class Profile:
 
     @property
     def shares(self) -> dict[str, float]:
-        """The share of each stage in the time in which the loop's thread was in any, largest first."""
-        busy = {stage: count for stage, count in self.samples.items() if stage != WAITING}
-        total = sum(busy.values())
-        return {stage: count / total for stage, count in sorted(busy.items(), key=lambda item: -item[1])}
+        """The share of each stage in the time in which the loop's thread worked, largest first.
+
+        Samples cannot tell an event loop that waits from one that reads and writes; its processor time can.
+        """
+        taken = sum(self.samples.values())
+        parts = {stage: count / taken for stage, count in self.samples.items() if stage != WAITING}
+        parts[EVENT_LOOP] = max(0.0, self.loop_seconds / self.wall_seconds - sum(parts.values()))
+        total = sum(parts.values())
+        return {stage: part / total for stage, part in sorted(parts.items(), key=lambda item: -item[1]) if part}
 
 
 def find_stage(frames: Iterable[tuple[str, str]]) -> str:

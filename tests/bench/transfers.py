@@ -39,6 +39,7 @@ class Trading:
 
     def __init__(self, investors: int, access: Headers) -> None:
         self._investors = investors
+        self.access = access
         self._headers = {"Content-Type": "application/json", **access}
         self._run = secrets.token_hex(6)
 
