@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.bench.load import Sample
+from tests.bench.population.layout import KNOWN, LayoutChangedError, check_layout
 from tests.bench.report.document import Findings, Section, dump_findings, parse_findings
 from tests.bench.report.machine import Machine
 from tests.bench.results import Load, Point, Round, Row, relate_growth, summarize
@@ -81,6 +82,13 @@ def test_findings_survive_writing_and_reading() -> None:
     section.profiles["z"] = Profile({"rules": 3}, 1.0, 0.5, 0.1)
     findings = Findings({("sqlite", "rows"): section})
     assert parse_findings(json.loads(dump_findings(findings))) == findings
+
+
+def test_a_column_that_the_loader_does_not_know_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_layout()
+    monkeypatch.setitem(KNOWN, "lot", KNOWN["lot"].replace("reserved ", ""))
+    with pytest.raises(LayoutChangedError, match="lot: .*reserved"):
+        check_layout()
 
 
 def test_a_later_run_replaces_only_the_parts_that_it_measured() -> None:
