@@ -87,7 +87,7 @@ def test_findings_survive_writing_and_reading() -> None:
 def test_a_column_that_the_loader_does_not_know_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
     check_layout()
     monkeypatch.setitem(KNOWN, "lot", KNOWN["lot"].replace("reserved ", ""))
-    with pytest.raises(LayoutChangedError, match="lot: .*reserved"):
+    with pytest.raises(LayoutChangedError, match="reserved"):
         check_layout()
 
 
