@@ -22,7 +22,7 @@ from service.web.context import Context
 from tests.bench.holder import BenchHolder, accreditation_claims
 from tests.bench.load import Connection
 from tests.bench.population.loader import count_loaded, load
-from tests.bench.population.molds import Model
+from tests.bench.population.mold import Model
 from tests.bench.processes import running_server
 
 SCOPES = {"kyc": "issuer", "accreditor": "issuer", "platform": "verifier gate compliance"}

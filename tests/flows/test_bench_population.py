@@ -12,7 +12,22 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.credentials.status_list import get_status
 from service.demo.processes import run_command
 from service.storage.log import read_log_progress
-from service.storage.tables import CredentialCopy, HolderCount, Lot, Security, StandingCredential, StatusList
+from service.storage.personal_data import open_standing_claims
+from service.storage.snapshots import take_snapshot
+from service.storage.standings import list_investors, read_investor_keys
+from service.storage.tables import (
+    CredentialCopy,
+    HolderCount,
+    Investor,
+    InvestorVersion,
+    Lot,
+    Security,
+    StandingCredential,
+    StandingVersion,
+    StatusList,
+    Subject,
+)
+from service.web.context import Context
 from tests.bench.deployment import MODEL, Bench, open_bench
 from tests.bench.load import run_load
 from tests.bench.population import layout
@@ -85,13 +100,34 @@ async def _check_statuses(session: AsyncSession) -> None:
         taken = [copy.status_index for copy in copies if (copy.org_id, copy.status_list_id) == (row.org_id, row.id)]
         assert row.allocated == len(taken) == len(set(taken))
         assert all(get_status(row.packed, row.bits, index) == 0 for index in taken)
-    by_digest = {copy.digest: copy for copy in copies}
-    standing = (await session.exec(select(StandingCredential))).all()
-    assert len(standing) == 3 * (THEN + 2)  # those of the model and of the one with a wallet as well
-    for shown in standing:
-        copy = by_digest[shown.digest]
-        assert (shown.status_uri or "").endswith(f"/status-lists/{copy.status_list_id}")
-        assert (shown.status_index, shown.holder_thumbprint) == (copy.status_index, copy.holder_thumbprint)
+
+
+async def _check_standing(session: AsyncSession, context: Context) -> None:
+    """Open what is sealed about everybody, and compare it with the issuers' rows and with its own history."""
+    copies = {copy.digest: copy for copy in (await session.exec(select(CredentialCopy))).all()}
+    rows = (await session.exec(select(StandingCredential))).all()
+    opened = await open_standing_claims(await session.connection(), context.signer, rows[0].org_id, rows)
+    versions = {each.standing_id: each for each in (await session.exec(select(StandingVersion))).all()}
+    subjects = {each.subject_ref: each.sub for each in (await session.exec(select(Subject))).all()}
+    assert len(rows) == len(opened) == len(versions) == 3 * (THEN + 2)  # the model and the one with a wallet as well
+    for row in rows:
+        content, copy = opened[row.id], copies[opened[row.id].digest]
+        assert (row.status_uri or "").endswith(f"/status-lists/{copy.status_list_id}")
+        assert (content.status_index, content.holder_thumbprint) == (copy.status_index, copy.holder_thumbprint)
+        assert content.claims.get("sub", subjects[row.investor_ref]) == subjects[row.investor_ref]
+        assert versions[row.id].document == take_snapshot(row)
+
+
+async def _check_investors(session: AsyncSession, context: Context) -> None:
+    rows = {row.ref: row for row in (await session.exec(select(Investor))).all()}
+    org_id = next(iter(rows.values())).org_id
+    known = await list_investors(
+        session, await read_investor_keys(session, context.signer, org_id, list(rows)), org_id, list(rows)
+    )
+    subjects = {each.subject_ref: each.sub for each in (await session.exec(select(Subject))).all()}
+    assert {ref: each.kyc_sub for ref, each in known.items()} == subjects
+    for version in (await session.exec(select(InvestorVersion))).all():
+        assert version.document == take_snapshot(rows[version.ref])
 
 
 async def test_the_service_runs_on_what_was_loaded(
@@ -106,6 +142,8 @@ async def test_the_service_runs_on_what_was_loaded(
     async with bench.open_context() as context, context.database.reading() as session:
         await _check_counters(session, bench)
         await _check_statuses(session)
+        await _check_standing(session, context)
+        await _check_investors(session, context)
     async with bench.serving():
         access = await bench.authorize("platform")
         for resale in (False, True):  # raises unless every answer is a permit

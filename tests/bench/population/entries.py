@@ -28,7 +28,7 @@ from service.storage.tables.organizations import SYSTEM_ORG_ID
 from service.web.context import Context
 from service.web.signing import LOG, get_active_key
 from tests.bench.population.bulk import Bulk
-from tests.bench.population.molds import Mold, Rows
+from tests.bench.population.mold import Mold, Rows
 
 _ID, _LOT_ID = secrets.token_hex(16), secrets.token_hex(16)
 

@@ -3,11 +3,14 @@
 from sqlmodel import SQLModel
 
 KNOWN = {
-    "investor": "org_id ref frozen screening kyc_issuer kyc_sub created_at updated_at",
+    "subject_key": "org_id subject id wrapped_key created_at destroyed_at",
+    "investor": "org_id ref frozen kyc_issuer sealed created_at updated_at",
+    "investor_version": "org_id ref version document recorded_at",
     "standing_credential": (
-        "org_id id investor_ref request_id credential_type vct issuer digest holder_thumbprint claims status_uri"
-        " status_index issued_at not_before expires_at presented_at"
+        "org_id id investor_ref request_id credential_type vct issuer sealed status_uri issued_at not_before"
+        " expires_at presented_at"
     ),
+    "standing_version": "org_id standing_id version investor_ref document recorded_at",
     "subject": "org_id subject_ref sub created_at",
     "credential": (
         "org_id id offer_id credential_configuration_id subject_ref status status_reason status_changed_at created_at"

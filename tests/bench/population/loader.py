@@ -15,7 +15,8 @@ from service.web.context import Context
 from tests.bench.population.bulk import Bulk
 from tests.bench.population.entries import EntryMold, extend_loaded_log, read_size
 from tests.bench.population.layout import KNOWN, check_layout
-from tests.bench.population.molds import Model, Molds, Places
+from tests.bench.population.mold import Model
+from tests.bench.population.molds import Molds, Places
 
 CHUNK = 2**15
 """Investors of one transaction: the two credentials of each at one issuer then fill one status list."""
@@ -80,7 +81,7 @@ async def load(context: Context, model: Model, target: int, say: Callable[[str],
 async def _load_chunk(context: Context, model: Model, first: int, count: int) -> None:
     async with context.database.transaction() as session:
         bulk = await Bulk.open(session)
-        molds, entries = await Molds.read(bulk, model), await _read_entry_mold(bulk, model)
+        molds, entries = await Molds.read(bulk, context.signer, model), await _read_entry_mold(bulk, model)
         places = await _open_lists(bulk, molds, count)
         refs = [name_investor(first + number) for number in range(count)]
         lot_ids = [new_id("lot") for _ in refs]
@@ -95,7 +96,7 @@ async def _load_chunk(context: Context, model: Model, first: int, count: int) ->
 
 async def _open_lists(bulk: Bulk, molds: Molds, count: int) -> dict[str, Places]:
     places = {}
-    issuers = [grant.row["org_id"] for grant, _, _ in molds.credentials]
+    issuers = molds.list_issuers()
     for org_id in set(issuers):
         rows, places[org_id] = molds.open_list(org_id, count * issuers.count(org_id))
         await bulk.insert("status_list", KNOWN["status_list"].split(), rows)
