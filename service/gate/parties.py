@@ -36,21 +36,22 @@ async def read_parties(
     investors = await list_investors(session, keys, org_id, refs)
     standing = await list_standing(session, keys, org_id, refs)
     trusted = await list_trusted_issuers(session, org_id)
-    queries = {query for rows in standing.values() for row in rows if (query := _status_query(row))}
+    queries = {query for rows in standing.values() for row in rows if (query := status_query(row))}
     readings = await read_credential_statuses(session, base_url=base_url, org_id=org_id, queries=queries, now=now)
     return {
-        ref: _build_party(ref, investors.get(ref), standing[ref], trusted=trusted, readings=readings, on=on)
+        ref: build_party(ref, investors.get(ref), standing[ref], trusted=trusted, readings=readings, on=on)
         for ref in refs
     }
 
 
-def _status_query(row: Standing) -> StatusQuery | None:
+def status_query(row: Standing) -> StatusQuery | None:
+    """Return the status entry that a credential names."""
     if row.status_uri is None or row.status_index is None:
         return None
     return StatusQuery(row.issuer, row.status_uri, row.status_index)
 
 
-def _build_party(
+def build_party(
     ref: str,
     investor: KnownInvestor | None,
     rows: Sequence[Standing],
@@ -59,6 +60,7 @@ def _build_party(
     readings: dict[StatusQuery, StatusReading],
     on: date,
 ) -> Party:
+    """Put together what is known of one party; arguments as in ``read_parties``."""
     if investor is None:
         return Party(ref, is_bound=False, frozen=False, screening=None, credentials=())
     holders = {row.holder_thumbprint for row in rows if row.credential_type == "kyc" and _is_bound_to(investor, row)}
@@ -103,7 +105,7 @@ def _judge(
         attester_class=row.claims.get("attester_class"),
         on=on,
     )
-    query = _status_query(row)
+    query = status_query(row)
     return HeldCredential(
         id=row.id,
         type=row.credential_type,

@@ -67,8 +67,13 @@ async def list_positions(session: AsyncSession, org_id: str, security_id: str) -
         NotFoundError: The caller is not the registrar of such a security.
     """
     security = await find_security(session, org_id, security_id)
+    return describe_positions(await list_lots(session, security))
+
+
+def describe_positions(lots: Iterable[Lot]) -> list[dict[str, Any]]:
+    """Return the published form of lots, by holder."""
     by_holder: dict[tuple[str, str], list[Lot]] = defaultdict(list)
-    for lot in await list_lots(session, security):
+    for lot in lots:
         by_holder[lot.holder_org_id, lot.investor_ref].append(lot)
     return [
         {

@@ -19,12 +19,14 @@ from service.gate.answer_models import (
     SecurityAnswer,
 )
 from service.gate.facts import zone_of
+from service.gate.past_register import list_positions_as_of
 from service.gate.securities import Saved
 from service.gate.security_models import GrantTerms, OffereeEntry, OfferingTerms, OpeningPositions, SecurityTerms
 from service.web.auth import Caller, require_scope
 from service.web.context import Context
 from service.web.dependencies import ContextDep
 from service.web.idempotency import Answer, answer_once
+from service.web.instants import AsOf, resolve_as_of
 from service.web.models import Page
 from service.web.openapi import answers, takes_idempotency_key
 from service.web.pagination import DEFAULT_LIMIT, After, Limit, page_of
@@ -191,10 +193,17 @@ async def _enter(
 
 
 @router.get("/securities/{security_id}/positions", responses=answers(Page[PositionAnswer]))
-async def list_positions(security_id: Id, context: ContextDep, caller: GateCaller) -> dict[str, Any]:
-    """Return the cap table."""
+async def list_positions(
+    security_id: Id, context: ContextDep, caller: GateCaller, as_of: AsOf = None
+) -> dict[str, Any]:
+    """Return the cap table; with `as_of`, as it stood at that instant."""
+    at = None if as_of is None else resolve_as_of(as_of, context.clock())
     async with context.database.reading() as session:
-        return {"data": await register.list_positions(session, caller.org_id, security_id), "next": None}
+        if at is None:
+            data = await register.list_positions(session, caller.org_id, security_id)
+        else:
+            data = await list_positions_as_of(session, caller.org_id, security_id, at)
+    return {"data": data, "next": None}
 
 
 @router.get("/securities/{security_id}/holders", responses=answers(HoldersAnswer))

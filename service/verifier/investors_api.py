@@ -14,13 +14,10 @@ from service.verifier.standing_answer import describe_standing
 from service.web.accesses import record_access
 from service.web.auth import Caller, require_scope
 from service.web.dependencies import ContextDep
-from service.web.instants import resolve_as_of
+from service.web.instants import AsOf, resolve_as_of
 from service.web.openapi import answers
 from service.web.routing import v1_router
 
-AsOf = Annotated[
-    str | None, Query(description="RFC 3339 instant, or a date: the end of that day in UTC. Not in the future.")
-]
 RulesVersion = Annotated[
     str | None, Query(description="Version of the rules to apply, instead of that of the instant.")
 ]

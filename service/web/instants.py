@@ -2,9 +2,16 @@
 
 import re
 from datetime import UTC, date, datetime, time
+from typing import Annotated
+
+from fastapi import Query
 
 from service.errors import InvalidInputError
 
+AsOf = Annotated[
+    str | None, Query(description="RFC 3339 instant, or a date: the end of that day in UTC. Not in the future.")
+]
+"""Parameter that asks about the past; ``resolve_as_of`` reads it."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})")
 
