@@ -17,6 +17,7 @@ from service.log.api import router as log_router
 from service.log.sequencer import run_sequencer
 from service.organizations.api import router as organizations_router
 from service.organizations.throttle import AuthenticationThrottle
+from service.privacy.api import router as privacy_router
 from service.settings import Settings
 from service.storage.migrate import check_schema
 from service.verifier.api import router as verifier_router
@@ -93,7 +94,7 @@ def create_app(
     app.state.throttle = AuthenticationThrottle()
     install_problem_handlers(app)
     install_openapi(app)
-    parties = (organizations_router, issuer_router, verifier_router, gate_router, log_router)
+    parties = (organizations_router, issuer_router, verifier_router, gate_router, log_router, privacy_router)
     for router in (docs_router, probes_router, *parties):
         app.include_router(router)
     return app

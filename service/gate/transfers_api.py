@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.errors import ForbiddenError, MalformedError, ServiceError
+from service.errors import ConflictError, ForbiddenError, MalformedError, ServiceError
 from service.gate.answer_models import BundleAnswer, DecisionAnswer, DecisionsAnswer, PreviewAnswer, ReceiptAnswer
 from service.gate.bundle import list_keys, open_bundle
 from service.gate.decisions import build_answer
@@ -51,6 +51,12 @@ class BundleRestrictedError(ForbiddenError):
     """The bundle holds what only callers with the compliance scope may see."""
 
     code = "bundle_restricted"
+
+
+class BundleErasedError(ConflictError):
+    """A bundle of the first format named people, and one of them was erased; the signed decision is still there."""
+
+    code = "bundle_erased"
 
 
 class ReceiptRestrictedError(ForbiddenError):
@@ -137,6 +143,8 @@ async def get_bundle(transfer_id: str, context: ContextDep, caller: Reader) -> d
 
 
 async def _open_bundle(context: Context, transfer: Transfer) -> dict[str, Any]:
+    if not transfer.bundle:
+        raise BundleErasedError("A party of this decision was erased, and its bundle named them.")
     bundle = json.loads(transfer.bundle)
     async with context.database.reading() as session:
         connection = await session.connection()

@@ -198,6 +198,7 @@ async def list_accesses(
     """Return an organisation's accesses to personal data in the order of their ids, of one person or of all."""
     kind = literal(PERSONAL_DATA_ACCESSED, literal_execute=True)  # as text, or SQLite would not use the partial index
     query = select(AuditEntry).where(AuditEntry.org_id == org_id, col(AuditEntry.kind) == kind)
+    query = query.where(col(AuditEntry.record) != "")  # an erased person's are empty
     if subject_id is not None:
         query = query.where(AuditEntry.subject_id == subject_id)
     if after is not None:

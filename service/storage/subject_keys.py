@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import Row
+from sqlalchemy import Row, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped
@@ -126,6 +126,26 @@ def open_subject_key(wrapper: KeyWrapper, org_id: str, subject: str, wrapped: by
 def key_purpose(org_id: str, subject: str) -> str:
     """Return what binds a wrapped key to its subject."""
     return f"subject {org_id} {subject}"
+
+
+async def find_subject_key(connection: AsyncConnection, org_id: str, subject: str) -> str | None:
+    """Return the id of a subject's key, held until the transaction ends; None if there is none."""
+    query = select(SubjectKey.id).where(
+        SubjectKey.org_id == org_id, SubjectKey.subject == subject, col(SubjectKey.destroyed_at).is_(None)
+    )
+    return (await connection.execute(query.with_for_update())).scalar_one_or_none()
+
+
+async def destroy_subject_key(
+    connection: AsyncConnection, org_id: str, subject: str, *, tombstone: str, now: datetime
+) -> None:
+    """Empty a subject's key for good, if there is one; the row stays, under a name that leads to nobody."""
+    change = (
+        update(SubjectKey)
+        .where(col(SubjectKey.org_id) == org_id, col(SubjectKey.subject) == subject)
+        .values(subject=tombstone, wrapped_key=b"", destroyed_at=now)
+    )
+    await connection.execute(change)
 
 
 async def ensure_subject_key(

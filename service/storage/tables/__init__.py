@@ -38,7 +38,7 @@ from service.storage.tables.issuing import (
 )
 from service.storage.tables.log import LogCheckpoint, LogTile
 from service.storage.tables.organizations import ApiClient, IdempotencyRecord, Organization, SigningKey
-from service.storage.tables.subjects import SubjectKey
+from service.storage.tables.subjects import LegalHold, SubjectKey
 from service.storage.tables.verifying import (
     CachedDocument,
     Investor,
@@ -62,6 +62,7 @@ __all__ = [
     "InvestorVersion",
     "IssuanceNotification",
     "IssuanceToken",
+    "LegalHold",
     "LogCheckpoint",
     "LogTile",
     "Lot",

@@ -23,3 +23,18 @@ class SubjectKey(SQLModel, table=True):
     wrapped_key: bytes
     created_at: datetime = Field(sa_type=Instant)
     destroyed_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class LegalHold(SQLModel, table=True):
+    """While it stands, nothing of this person is erased, whoever asks and however old it is.
+
+    ``sealed`` holds why and under which reference, under the person's key.
+    """
+
+    __tablename__ = "legal_hold"
+
+    org_id: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    sealed: bytes
+    placed_by: str
+    placed_at: datetime = Field(sa_type=Instant)

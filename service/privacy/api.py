@@ -1,0 +1,9 @@
+"""All calls about erasing people."""
+
+from fastapi import APIRouter
+
+from service.privacy import investors_api
+
+router = APIRouter()
+for part in (investors_api,):
+    router.include_router(part.router)
