@@ -1,0 +1,130 @@
+"""Many clients of several venues want the last places in one register, whatever happens to the processes."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+
+from tests.faults.audit import Books, add_hints, check_acknowledged, check_counters, check_log, read_books
+from tests.faults.checker import check_history
+from tests.faults.clients import Desk
+from tests.faults.estate import ISSUED, SECURITY, Estate
+from tests.faults.history import Recorder, read_history
+from tests.faults.processes import ServiceProcess
+from tests.faults.register_model import Register
+
+HOLDERS = f"/v1/securities/{SECURITY}/holders"
+SEED = 20261123
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How hard it blows.
+
+    Attributes:
+        cap: Holders that there may be.
+        clients: At once, over all venues.
+        refs: Investors of each venue who want in.
+        late_refs: Investors of the first venue who come when it is over.
+        settle_within: Seconds that a permit holds its place.
+    """
+
+    cap: int
+    clients: int
+    refs: Sequence[str]
+    late_refs: Sequence[str]
+    settle_within: int
+
+
+@dataclass
+class Storm:
+    """Desks of every venue, and what their clients still have to do."""
+
+    plan: Plan
+    estate: Estate
+    desks: Sequence[Desk]
+    recorder: Recorder
+    chance: random.Random = field(default_factory=lambda: random.Random(SEED))
+
+    async def blow(self, disturb: Callable[[], Awaitable[Any]]) -> None:
+        """Let every investor ask once, and disturb when half of them have been answered."""
+        half, answered = asyncio.Event(), 0
+        waiting = [iter(self.plan.refs) for _ in self.desks]
+
+        async def client(desk: Desk, refs: Iterator[str]) -> None:
+            nonlocal answered
+            for ref in refs:
+                await self._trade(desk, ref)
+                answered += 1
+                if answered * 2 >= len(self.plan.refs) * len(self.desks):
+                    half.set()
+
+        async def disturber() -> None:
+            await half.wait()
+            await disturb()
+
+        each = self.plan.clients // len(self.desks)
+        clients = [client(desk, refs) for desk, refs in zip(self.desks, waiting, strict=True) for _ in range(each)]
+        await asyncio.gather(disturber(), *clients)
+
+    async def _trade(self, desk: Desk, ref: str) -> None:
+        decision = await desk.decide(ref)
+        if self.chance.random() < 0.1:
+            await desk.read(HOLDERS)
+        if decision is None or decision["outcome"] != "permit":
+            return
+        end = self.chance.choice((desk.settle, desk.settle, desk.void, None))
+        if end is not None:
+            await end(decision["id"])
+
+    async def fill(self) -> int:
+        """When every permit that nobody settled has expired, take what is left; return how many places that were."""
+        await asyncio.sleep(self.plan.settle_within)
+        desk, taken = self.desks[0], 0
+        for ref in self.plan.late_refs:
+            decision = await desk.decide(ref)
+            assert decision is not None
+            if decision["outcome"] != "permit":
+                break
+            assert await desk.settle(decision["id"]) == "settled"
+            taken += 1
+        return taken
+
+    async def check(self) -> Books:
+        """Compare database, log and counters with what clients were told, and explain the history."""
+        books = await read_books(self.estate)
+        operations = read_history(self.recorder.path)
+        check_acknowledged(books, operations)
+        check_log(books)
+        check_counters(books)
+        verified = await self.estate.command("log", "verify", "--database")
+        assert verified["valid"], verified["problems"]
+        add_hints(self.recorder, operations, books)
+        verdict = check_history(read_history(self.recorder.path), Register(self.plan.cap, ISSUED))
+        assert verdict.order is not None, verdict.complaint
+        return books
+
+
+@asynccontextmanager
+async def gathering_storm(estate: Estate, processes: Sequence[ServiceProcess], plan: Plan) -> AsyncIterator[Storm]:
+    """Open the market with everybody who will want in, and let every client connect to every process."""
+    venues = [name for name in ("platform", "venue") if name in estate.members]
+    await estate.open_market(processes[0].url, venues, cap=plan.cap, settle_within=plan.settle_within)
+    for name in venues:
+        late = plan.late_refs if name == venues[0] else ()
+        await estate.populate(processes[0].url, name, [*plan.refs, *late])
+    recorder = Recorder(estate.folder / "history.jsonl")
+    async with AsyncExitStack() as closing:
+        limits = httpx2.Limits(max_connections=plan.clients)
+        https = [
+            await closing.enter_async_context(httpx2.AsyncClient(base_url=each.url, limits=limits))
+            for each in processes
+        ]
+        for name in venues:
+            await estate.members[name].authorize(https[0])
+        desks = [Desk(estate.members[name], https, recorder, "storm") for name in venues]
+        yield Storm(plan, estate, desks, recorder)
