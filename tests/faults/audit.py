@@ -128,7 +128,7 @@ def check_counters(books: Books) -> None:
 
 
 def add_hints(recorder: Recorder, operations: Sequence[Operation], books: Books) -> None:
-    """Note when the database says that reservations ended, which their answers don't tell."""
+    """Note when the database says that clients ended reservations, which their answers don't tell."""
     for each in operations:
-        if each.what in ("settle", "void") and each.asked["id"] in books.endings:
+        if each.answer and each.answer.get("state") in ("settled", "void"):
             recorder.hint(each.id, books.endings[each.asked["id"]].ended_at.timestamp())

@@ -1,8 +1,9 @@
 """Decide whether some order of the operations, one after the other, explains every answer. Pure.
 
 The search is that of Wing and Gong with Lowe's memory of what was tried. An operation may come next if no other that
-is still to come was answered before it was asked. Of those, the one that the service itself places first is tried
-first, and instants that it names never go back; so for a correct service the search walks straight through, and only a wrong one makes it look around.
+is still to come was answered before it was asked, and instants that answers name never go back. Of those, the one that
+the service itself places first is tried first; so for a correct service the search walks straight through, and only a
+wrong one makes it look around.
 
 Source: J. M. Wing and C. Gong, "Testing and Verifying Concurrent Objects" (1993), section 4; G. Lowe, "Testing for
 linearizability" (2017), section 3.
@@ -129,7 +130,12 @@ class _Search:
 
 
 def _rank(operation: Operation) -> tuple[float, bool, int]:
-    """Order by the service's own word, permits before denials of the same instant, and what nobody heard of last."""
+    """Order reads first, for they fit rarely; then by the service's own word; and what nobody heard of last.
+
+    Of one instant, permits come before denials.
+    """
+    if operation.what == "read":
+        return (-math.inf, False, operation.id)
     if operation.answer is None:
         return (math.inf, True, operation.id)
     at = operation.answer.get("at", operation.hint)

@@ -5,6 +5,7 @@ import itertools
 import random
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -47,15 +48,13 @@ class Desk:
     member: Member
     processes: Sequence[httpx2.AsyncClient]
     recorder: Recorder
-    run: str
     patience_s: float = PATIENCE_S
     attempts: list[Attempt] = field(default_factory=list)
-    _numbers: Any = field(default_factory=itertools.count)
 
     async def decide(self, ref: str, quantity: int = 1) -> dict[str, Any] | None:
         """Ask for a purchase until there is an answer; None if there never is."""
         number = self.recorder.invoke("decide", buyer=self._name(ref), quantity=quantity)
-        headers = {"Idempotency-Key": f"{self.run}-{self.member.name}-{number}"}
+        headers = {"Idempotency-Key": f"key-{number}"}
         answer = await self._persist("POST", "/v1/transfers", purchase(ref, quantity), headers)
         if answer is None:
             self.recorder.unknown(number)
@@ -103,12 +102,18 @@ class Desk:
         deadline = time.monotonic() + self.patience_s
         for process in order:
             answer = await self.attempt(process, method, path, body, headers)
-            if answer is not None and answer.status_code < 500 and not _is_running(answer):
+            if answer is not None and answer.status_code == 401:
+                await self._renew(process)
+            elif answer is not None and answer.status_code < 500 and not _is_running(answer):
                 return answer
             if time.monotonic() > deadline:
                 return None
             await asyncio.sleep(RETRY_S)
         return None
+
+    async def _renew(self, process: httpx2.AsyncClient) -> None:
+        with suppress(httpx2.HTTPError, AssertionError):  # the next try tells
+            await self.member.authorize(process, anew=True)
 
     async def attempt(
         self, process: httpx2.AsyncClient, method: str, path: str, body: Any, headers: dict[str, str]

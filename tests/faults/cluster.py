@@ -44,7 +44,7 @@ def running_cluster() -> Iterator[Cluster]:
     with running_postgres() as server:
         server.execute("ALTER SYSTEM SET wal_level = 'logical'")
         server.execute(f"ALTER SYSTEM SET port = {server.port}")
-        server.execute("ALTER SYSTEM SET max_connections = 200")
+        server.execute("ALTER SYSTEM SET max_connections = 60")
         _control(server, "stop", "-m", "fast", "-w")
         cluster = Cluster(server)
         cluster.start()

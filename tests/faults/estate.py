@@ -1,7 +1,8 @@
 """A deployment as operators make one: set up by commands, open to as many service processes as a test starts."""
 
+import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,9 @@ class Member:
     scopes: Sequence[str]
     _headers: dict[str, str] = field(default_factory=dict)
 
-    async def authorize(self, http: httpx2.AsyncClient) -> dict[str, str]:
-        """Return the Authorization header; the token is fetched once, and lasts for the length of a test."""
-        if not self._headers:
+    async def authorize(self, http: httpx2.AsyncClient, *, anew: bool = False) -> dict[str, str]:
+        """Return the Authorization header; a token lasts for five minutes, so that ``anew`` may be needed."""
+        if anew or not self._headers:
             form = {"grant_type": "client_credentials", "scope": " ".join(self.scopes)}
             answer = await http.post("/oauth/token", data=form, auth=(self.client_id, self.client_secret))
             assert answer.status_code == 200, answer.text
@@ -67,15 +68,26 @@ class Estate:
     folder: Path
     settings: Mapping[str, str]
     members: Mapping[str, Member]
-    holders: dict[str, BenchHolder] = field(default_factory=dict)
 
-    def process(self, *, command: Sequence[str] = SERVE, limits: str = "") -> ServiceProcess:
+    def process(self, *, command: Sequence[str] = SERVE) -> ServiceProcess:
         """Describe one more service process; nothing is started."""
-        return ServiceProcess(self.settings, self.folder / "service.log", command=command, limits=limits)
+        return ServiceProcess(self.settings, self.folder / "service.log", command=command)
 
     @property
     def database_url(self) -> str:
         return self.settings["GOODSTANDING_DATABASE_URL"]
+
+    def copy_to(self, folder: Path, database_url: str) -> "Estate":
+        """Return a deployment like this one, which must have stopped, on a copy of its database."""
+        shutil.copytree(self.folder, folder)
+        moved = replace(self, folder=folder, settings={**self.settings, "GOODSTANDING_DATA_DIR": str(folder / "data")})
+        return moved.with_database(database_url)
+
+    def with_database(self, database_url: str) -> "Estate":
+        """Return the same deployment, reaching its database by another address."""
+        settings = {**self.settings, "GOODSTANDING_DATABASE_URL": database_url}
+        members = {name: replace(each, _headers={}) for name, each in self.members.items()}
+        return replace(self, settings=settings, members=members)
 
     async def command(self, *arguments: str) -> Any:
         """Run a command of the service that must succeed, and return its JSON."""
@@ -133,13 +145,12 @@ class Estate:
             )
             held = await self.members["accreditor"].call(http, "GET", f"/v1/credentials?subject_ref={ref}")
         connection.close()
-        self.holders[ref] = holder
         return str(held["data"][0]["id"])
 
     async def populate(self, url: str, venue: str, refs: Sequence[str]) -> None:
         """Give a venue investors who may all buy."""
         await self.admit(url, venue, f"{venue}-first")
-        await copy_investor(self.database_url, self.members[venue].org_id, f"{venue}-first", refs)
+        await copy_investor(self.settings, self.members[venue].org_id, f"{venue}-first", refs)
 
 
 def purchase(buyer: str, quantity: int = 1) -> dict[str, Any]:
@@ -147,8 +158,21 @@ def purchase(buyer: str, quantity: int = 1) -> dict[str, Any]:
     return cases.purchase(SECURITY, OFFERING, buyer) | {"quantity": str(quantity)}
 
 
-async def prepare_estate(folder: Path, database_url: str, *, with_venue: bool = False) -> Estate:
-    """Seed an empty database; ``with_venue`` adds a second platform, called ``venue``."""
+async def prepare_market(folder: Path, database_url: str, refs: Sequence[str], *venues: str) -> Estate:
+    """Seed an empty database, make the capped security and admit ``refs`` at each venue; nothing runs any more."""
+    estate = await _prepare_estate(folder, database_url, with_venue="venue" in venues)
+    process = estate.process()
+    try:
+        await process.start()
+        await estate.open_market(process.url, venues, cap=100)
+        for name in venues:
+            await estate.populate(process.url, name, refs)
+    finally:
+        await process.stop()
+    return estate
+
+
+async def _prepare_estate(folder: Path, database_url: str, *, with_venue: bool) -> Estate:
     folder.joinpath("holders").mkdir(mode=0o700, parents=True)
     settings = {
         "GOODSTANDING_BASE_URL": f"http://localhost:{free_port()}",

@@ -28,29 +28,22 @@ class ServiceProcess:
         settings: ``GOODSTANDING_*`` values, shared by every process of a deployment.
         log: File that its output is appended to.
         command: What to run in place of ``serve``; ``--port`` is added.
-        limits: Words of a shell's ``ulimit`` to start it under, such as ``-f 100``.
     """
 
-    def __init__(
-        self, settings: Mapping[str, str], log: Path, *, command: Sequence[str] = SERVE, limits: str = ""
-    ) -> None:
+    def __init__(self, settings: Mapping[str, str], log: Path, *, command: Sequence[str] = SERVE) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._settings = dict(settings)
         self._log = log
         self._command = (sys.executable, *command, "--port", str(self.port))
-        self._limits = limits
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> float:
         """Start it and wait until it is ready; return how many seconds that took."""
         started = time.monotonic()
-        command = self._command
-        if self._limits:
-            command = ("sh", "-c", f'ulimit {self._limits}; exec "$@"', "sh", *command)
         with self._log.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
-                *command,
+                *self._command,
                 cwd=ROOT,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
@@ -74,6 +67,11 @@ class ServiceProcess:
                     raise ServiceDiedError(self.read_log()[-2000:])
                 await asyncio.sleep(0.05)
         return time.monotonic() - started
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     async def kill(self) -> None:
         """End it without warning, as ``kill -9`` does."""

@@ -74,7 +74,14 @@ class Register:
             yield from _apply_unanswered(self, operation)
         else:
             latest = operation.completed_at + CLOCK_TOLERANCE_S
-            yield from _APPLY[operation.what](self, operation.asked, operation.answer, latest)
+            for state in self._follow_hint(operation):
+                yield from _APPLY[operation.what](state, operation.asked, operation.answer, latest)
+
+    def _follow_hint(self, operation: Operation) -> Iterator["Register"]:
+        """Yield the state at the instant that the record names, then the state as if it named none."""
+        if operation.hint is not None and operation.hint > self.now:
+            yield from self.pass_time(operation.hint)
+        yield self
 
     def advance(self, now: float) -> "Register":
         """Let time pass; what is overdue has expired."""

@@ -29,7 +29,7 @@ class Plan:
         cap: Holders that there may be.
         clients: At once, over all venues.
         refs: Investors of each venue who want in.
-        late_refs: Investors of the first venue who come when it is over.
+        late_refs: Investors who come to the first venue when it is over.
         settle_within: Seconds that a permit holds its place.
     """
 
@@ -105,20 +105,19 @@ class Storm:
         assert verified["valid"], verified["problems"]
         add_hints(self.recorder, operations, books)
         verdict = check_history(read_history(self.recorder.path), Register(self.plan.cap, ISSUED))
-        assert verdict.order is not None, verdict.complaint
+        assert verdict.order is not None, f"{verdict.complaint}; see {self.recorder.path}"
         return books
 
 
 @asynccontextmanager
 async def gathering_storm(estate: Estate, processes: Sequence[ServiceProcess], plan: Plan) -> AsyncIterator[Storm]:
-    """Open the market with everybody who will want in, and let every client connect to every process."""
-    venues = [name for name in ("platform", "venue") if name in estate.members]
-    await estate.open_market(processes[0].url, venues, cap=plan.cap, settle_within=plan.settle_within)
-    for name in venues:
-        late = plan.late_refs if name == venues[0] else ()
-        await estate.populate(processes[0].url, name, [*plan.refs, *late])
-    recorder = Recorder(estate.folder / "history.jsonl")
+    """Start the processes, set the cap, and let every client connect to every process."""
     async with AsyncExitStack() as closing:
+        for each in processes:
+            closing.push_async_callback(each.stop)
+        await asyncio.gather(*(each.start() for each in processes))
+        venues = [name for name in ("platform", "venue") if name in estate.members]
+        await estate.open_market(processes[0].url, venues, cap=plan.cap, settle_within=plan.settle_within)
         limits = httpx2.Limits(max_connections=plan.clients)
         https = [
             await closing.enter_async_context(httpx2.AsyncClient(base_url=each.url, limits=limits))
@@ -126,5 +125,5 @@ async def gathering_storm(estate: Estate, processes: Sequence[ServiceProcess], p
         ]
         for name in venues:
             await estate.members[name].authorize(https[0])
-        desks = [Desk(estate.members[name], https, recorder, "storm") for name in venues]
-        yield Storm(plan, estate, desks, recorder)
+        recorder = Recorder(estate.folder / "history.jsonl")
+        yield Storm(plan, estate, [Desk(estate.members[name], https, recorder) for name in venues], recorder)
