@@ -53,9 +53,9 @@ class Desk:
 
     async def decide(self, ref: str, quantity: int = 1) -> dict[str, Any] | None:
         """Ask for a purchase until there is an answer; None if there never is."""
-        number = self.recorder.invoke("decide", buyer=self._name(ref), quantity=quantity)
+        number = self.recorder.invoke("decide", buyer=self.name_holder(ref), quantity=quantity)
         headers = {"Idempotency-Key": f"key-{number}"}
-        answer = await self._persist("POST", "/v1/transfers", purchase(ref, quantity), headers)
+        answer = await self.persist("POST", "/v1/transfers", purchase(ref, quantity), headers)
         if answer is None:
             self.recorder.unknown(number)
             return None
@@ -75,7 +75,7 @@ class Desk:
     async def read(self, path: str) -> dict[str, Any]:
         """Read, recorded as an operation of the register: holders and slots promised."""
         number = self.recorder.invoke("read")
-        answer = await self._persist("GET", path, None, {})
+        answer = await self.persist("GET", path, None, {})
         if answer is None or answer.status_code != 200:
             self.recorder.fail(number)
             return {}
@@ -85,7 +85,7 @@ class Desk:
 
     async def _end(self, what: str, decision_id: str, body: dict[str, str]) -> str | None:
         number = self.recorder.invoke(what, id=decision_id)
-        answer = await self._persist("POST", f"/v1/transfers/{decision_id}/{what}", body, {})
+        answer = await self.persist("POST", f"/v1/transfers/{decision_id}/{what}", body, {})
         if answer is None:
             self.recorder.unknown(number)
             return None
@@ -93,10 +93,11 @@ class Desk:
         self.recorder.ok(number, {"state": state})
         return state
 
-    def _name(self, ref: str) -> str:
+    def name_holder(self, ref: str) -> str:
+        """Return what tells this venue's investor from another's of the same ref."""
         return f"{self.member.name}/{ref}"
 
-    async def _persist(self, method: str, path: str, body: Any, headers: dict[str, str]) -> httpx2.Response | None:
+    async def persist(self, method: str, path: str, body: Any, headers: dict[str, str]) -> httpx2.Response | None:
         """Send until somebody answers for good; another process is tried after each failure."""
         order = itertools.cycle(random.sample(self.processes, len(self.processes)))
         deadline = time.monotonic() + self.patience_s

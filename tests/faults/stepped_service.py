@@ -1,4 +1,4 @@
-"""The service with a clock that is off by so many seconds as a file says: ``python -m tests.faults.stepped_service``.
+"""The service with a clock that is off by as many seconds as a file says: ``python -m tests.faults.stepped_service``.
 
 Everything else is what ``serve`` runs; only the reading of the wall clock is put through ``step``.
 """
@@ -16,6 +16,7 @@ from service.composition import read_clock
 from service.settings import load_settings
 from service.web.logs import configure_logs
 
+STEPPED = ("-m", "tests.faults.stepped_service")
 STEP_FILE = "GOODSTANDING_TEST_STEP_FILE"
 
 
@@ -34,7 +35,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     settings = load_settings()
     configure_logs(settings.log_level)
-    app = create_app(settings, clock=step(Path(os.environ[STEP_FILE])))
+    file = os.environ.get(STEP_FILE)
+    app = create_app(settings, clock=step(Path(file)) if file else read_clock)
     uvicorn.run(app, port=parser.parse_args().port, log_config=None, access_log=False)
 
 

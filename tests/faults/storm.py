@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx2
@@ -74,12 +74,23 @@ class Storm:
     async def _trade(self, desk: Desk, ref: str) -> None:
         decision = await desk.decide(ref)
         if self.chance.random() < 0.1:
-            await desk.read(HOLDERS)
+            await self.desks[0].read(HOLDERS)  # which a venue may not
         if decision is None or decision["outcome"] != "permit":
             return
         end = self.chance.choice((desk.settle, desk.settle, desk.void, None))
         if end is not None:
             await end(decision["id"])
+
+    async def revoke(self, credential_id: str, ref: str) -> None:
+        """Let the issuer revoke what an investor of the first venue has shown; retried as everything else is."""
+        number = self.recorder.invoke("revoke", investor=self.desks[0].name_holder(ref))
+        issuer = replace(self.desks[0], member=self.estate.members["accreditor"])
+        await issuer.member.authorize(issuer.processes[-1])
+        body = {"status": "revoked", "reason": "withdrawn"}
+        answer = await issuer.persist("POST", f"/v1/credentials/{credential_id}/status", body, {})
+        assert answer is not None
+        assert answer.status_code == 200, answer.text
+        self.recorder.ok(number, {})
 
     async def fill(self) -> int:
         """When every permit that nobody settled has expired, take what is left; return how many places that were."""

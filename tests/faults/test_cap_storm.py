@@ -1,5 +1,6 @@
 """A thousand investors want a hundred places, two processes and two venues give them out, and one process dies."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -24,7 +25,17 @@ async def test_two_processes_two_venues_one_dies(postgres_market: Estate) -> Non
     plan = Plan(cap=100, clients=64, refs=REFS[:WANTING], late_refs=LATE_REFS, settle_within=10)
     url = postgres_market.database_url
     async with watched(url), gathering_storm(postgres_market, [dying, surviving], plan) as storm:
-        await storm.blow(dying.kill)
+        accreditation = await postgres_market.admit(surviving.url, "platform", "fickle")
+
+        async def disturb() -> None:
+            await dying.kill()
+            desk = storm.desks[0]
+            asked = [desk.decide("fickle") for _ in range(4)]
+            await asyncio.gather(storm.revoke(accreditation, "fickle"), *asked)
+            last = await desk.decide("fickle")
+            assert last is None or last["outcome"] == "deny"
+
+        await storm.blow(disturb)
         await storm.fill()
         books = await storm.check()
         commits = await list_commits(url)

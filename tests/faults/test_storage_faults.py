@@ -2,8 +2,9 @@
 
 import asyncio
 import resource
+import sqlite3
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import asyncpg
@@ -14,6 +15,7 @@ from tests.faults.cluster import Cluster
 from tests.faults.estate import Estate
 from tests.faults.probing import PROMPT_S, READY_S, Probe, probing
 from tests.faults.processes import ServiceProcess
+from tests.faults.stepped_service import STEPPED
 
 OUTAGES = {"storage_unavailable", "storage_busy"}
 ROOM_BYTES = 64 * 1024
@@ -45,12 +47,15 @@ async def test_a_full_disk(sqlite_market: Estate) -> None:
 
 
 async def test_a_read_only_sqlite_file(sqlite_market: Estate) -> None:
-    url = sqlite_market.database_url
-    path = make_url(url).database
+    path = make_url(sqlite_market.database_url).database
+    assert path is not None
     read_only = sqlite_market.with_database(f"sqlite+aiosqlite:///file:{path}?mode=ro&uri=true")
-    async with probing(read_only, read_only.process()) as probe:
-        assert set(await probe.ask(5)) <= OUTAGES
-        assert probe.slowest() < PROMPT_S
+    process = read_only.process(command=STEPPED)  # serve itself would not start on a file that it cannot write
+    with closing(sqlite3.connect(path)) as writer:  # whose log the readers need
+        writer.execute("SELECT count(*) FROM security").fetchone()
+        async with probing(read_only, process) as probe:
+            assert set(await probe.ask(5)) <= OUTAGES
+            assert probe.slowest() < PROMPT_S
     async with probing(sqlite_market, sqlite_market.process()) as probe:
         assert await probe.ask(3) == ["permit"] * 3
         await probe.check()
