@@ -1,4 +1,4 @@
-"""Markets that are set up once for a file of tests, and copied for each."""
+"""Markets that are set up once for a run of tests, and copied for each."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -13,14 +13,14 @@ from tests.faults.scale import REFS
 CopyMarket = Callable[[], Estate]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A PostgreSQL cluster that the tests of one file may kill."""
+    """A PostgreSQL cluster that tests may kill, if they start it again."""
     with running_cluster() as cluster:
         yield cluster
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def postgres_original(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
     with cluster.server.temporary_database() as url:
         folder = tmp_path_factory.mktemp("original") / "estate"
@@ -35,7 +35,7 @@ def postgres_market(cluster: Cluster, postgres_original: Estate, tmp_path: Path)
         yield postgres_original.copy_to(tmp_path / "estate", url)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def sqlite_original(tmp_path_factory: pytest.TempPathFactory) -> Estate:
     folder = tmp_path_factory.mktemp("original") / "estate"
     return asyncio.run(prepare_market(folder, _sqlite_url(folder), REFS, "platform"))

@@ -105,7 +105,7 @@ DEFENCES = (
     ),
     Defence(
         "published checkpoint",
-        "service/log/sequencer.py",
+        "service/log/history.py",
         "if published is not None and published.size > size:",
         "if published is not None and published.size > size + 10**9:",
         "tests/flows/test_log.py::test_a_restored_backup_signs_no_smaller_tree",

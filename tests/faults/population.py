@@ -66,12 +66,12 @@ class _Original:
     def copy(self, signer: Signer, ref: str) -> tuple[dict[str, Any], dict[str, Any], list[dict[str, Any]]]:
         """Return a key, an investor and their credentials."""
         org_id, subject = self._investor.org_id, name_investor(ref)
-        wrapped = signer.create_data_key(purpose=key_purpose(org_id, subject))
-        key = open_subject_key(signer, org_id, subject, wrapped)
+        key_id, wrapped = new_id("key"), signer.create_data_key(purpose=key_purpose(org_id, subject))
+        key = open_subject_key(signer, org_id, subject, wrapped, key_id=key_id)
         person = replace(open_investor(self._key, self._investor), kyc_sub=_name_person(org_id, ref))
         investor = {"ref": ref, "sealed": seal_investor(key, org_id, ref, person)}
         return (
-            {**self._key_row._mapping, "subject": subject, "wrapped_key": wrapped},
+            {**self._key_row._mapping, "subject": subject, "id": key_id, "wrapped_key": wrapped},
             {**self._investor._mapping, **investor},
             [self._copy_credential(key, row, ref) for row in self._standing],
         )
