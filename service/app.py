@@ -19,6 +19,7 @@ from service.organizations.api import router as organizations_router
 from service.organizations.throttle import AuthenticationThrottle
 from service.privacy.api import router as privacy_router
 from service.settings import Settings
+from service.storage.clock import DatabaseClock, read_database_clock
 from service.storage.migrate import check_schema
 from service.verifier.api import router as verifier_router
 from service.verifier.statuses import refresh_all_status_lists
@@ -63,13 +64,17 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def create_app(
-    settings: Settings, *, clock: Callable[[], datetime] = read_clock, with_sequencer: bool = True
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = read_clock,
+    database_clock: DatabaseClock = read_database_clock,
+    with_sequencer: bool = True,
 ) -> FastAPI:
     """Build the application.
 
     Args:
         settings: From ``load_settings``.
-        clock: Tests pass their own.
+        clock, database_clock: Tests pass their own.
         with_sequencer: Let this process extend the transparency log too.
     """
     chain = (RequestIdMiddleware, WalletCorsMiddleware, HeadMiddleware, NulMiddleware, BodyLimitMiddleware)
@@ -88,7 +93,7 @@ def create_app(
         redoc_url=None,
         exception_handlers={Exception: answer_unexpected},
     )
-    app.state.context = build_context(settings, clock=clock)
+    app.state.context = build_context(settings, clock=clock, database_clock=database_clock)
     app.state.background = [refresh_status_lists_forever, *([run_sequencer] if with_sequencer else [])]
     app.state.token_cache = TokenCache()
     app.state.throttle = AuthenticationThrottle()

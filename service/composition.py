@@ -8,6 +8,7 @@ from service.fetch import Fetcher
 from service.keys import FileKeystore, Signer
 from service.keys.files import read_or_create_passphrase
 from service.settings import Settings
+from service.storage.clock import DatabaseClock, read_database_clock
 from service.storage.database import Database
 from service.web.context import Context
 
@@ -28,7 +29,12 @@ def build_signer(settings: Settings) -> Signer:
     return FileKeystore(settings.data_dir / "keys", passphrase)
 
 
-def build_context(settings: Settings, *, clock: Callable[[], datetime] = read_clock) -> Context:
+def build_context(
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = read_clock,
+    database_clock: DatabaseClock = read_database_clock,
+) -> Context:
     """Build what requests and commands work with."""
     return Context(
         base_url=settings.base_url,
@@ -36,6 +42,7 @@ def build_context(settings: Settings, *, clock: Callable[[], datetime] = read_cl
         signer=build_signer(settings),
         fetcher=Fetcher(settings.fetch_allow),
         clock=clock,
+        database_clock=database_clock,
         data_dir=settings.data_dir,
         witnesses=tuple(map(parse_witness, settings.log_witnesses)),
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.app import create_app
 from service.keys import FileKeystore
@@ -35,6 +36,10 @@ class TestClock:
     now: datetime = START
 
     def __call__(self) -> datetime:
+        return self.now
+
+    async def read_as_database(self, _connection: AsyncConnection) -> datetime:
+        """Be the database's clock too."""
         return self.now
 
     def advance(self, **parts: float) -> None:
@@ -111,7 +116,7 @@ async def running_deployment(
     settings.setdefault("key_passphrase", PASSPHRASE)
     values = Settings(base_url=BASE_URL, data_dir=data_dir, database_url=database_url, _env_file=None, **settings)
     clock = TestClock()
-    app = create_app(values, clock=clock, with_sequencer=with_sequencer)
+    app = create_app(values, clock=clock, database_clock=clock.read_as_database, with_sequencer=with_sequencer)
     context: Context = app.state.context
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     async with (

@@ -19,6 +19,7 @@ COMMANDS = {
     "wallet": ("service.cli.wallet", "app", "Keep credentials and show them: a holder on the command line."),
     "rules": ("service.cli.rules", "app", "Rules with their citations, and the scenario files that test them."),
     "log": ("service.cli.log", "app", "Check the transparency log."),
+    "reconcile": ("service.cli.reconcile", "reconcile_registers", "Add up every register again from its rows."),
     "replay": ("service.cli.replay", "replay", "Re-evaluate a decision bundle offline."),
     "shadow": ("service.cli.shadow", "shadow", "Compare a venue's past trades with the rules; nothing is recorded."),
     "did": ("service.cli.did", "app", "Decentralized identifiers."),

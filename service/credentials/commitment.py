@@ -12,6 +12,7 @@ from typing import Any
 
 import rfc8785
 
+from service.credentials.canonical import canonicalize
 from service.errors import VerificationError
 
 NONCE_SIZE = 32
@@ -60,7 +61,7 @@ def commit_to_record(nonce: bytes, record: Mapping[str, Any]) -> bytes:
     if len(nonce) != NONCE_SIZE:
         raise CommitmentError("The nonce has another length.")
     try:
-        canonical = rfc8785.dumps(dict(record))
+        canonical = canonicalize(dict(record))
     except rfc8785.CanonicalizationError:
         raise CommitmentError("The record has no canonical form.") from None
     return hashlib.sha256(nonce + canonical).digest()

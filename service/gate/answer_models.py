@@ -79,6 +79,24 @@ class PositionAnswer(AnswerModel):
     lots: list[LotAnswer]
 
 
+class HolderName(AnswerModel):
+    """An investor as one organisation knows them."""
+
+    org_id: str
+    investor_ref: str
+
+
+class HolderLinkAnswer(AnswerModel):
+    """Who an investor of a venue is in the registrar's registers; ``source`` says who said so."""
+
+    id: str
+    org_id: str
+    investor_ref: str
+    holder: HolderName
+    source: Literal["kyc", "registrar"]
+    linked_at: datetime
+
+
 class OffereeAnswer(AnswerModel):
     """Somebody to whom was offered; ``qualified`` are those whom the regime does not count."""
 

@@ -1,38 +1,33 @@
-"""Read everything that a decision depends on, and evaluate it. Deciding, previewing and settling share this."""
+"""Evaluate one request with everything that was read for it. Pure; deciding, previewing and settling share this."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import or_
-from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from service.errors import InvalidInputError, NotFoundError
-from service.gate.counters import CountedParties, read_counted
+from service.gate.counters import CountedParties, find_counted
 from service.gate.counts import Category, Counts, Slots, claim_slots, count, read_category
 from service.gate.effects import ADDS_QUANTITY
 from service.gate.fact_sheet import encode_facts
 from service.gate.facts import AffiliateSale, TransferCase, build_facts, zone_of
 from service.gate.held_credentials import HeldCredential
-from service.gate.holdings import read_holdings
+from service.gate.holdings import find_holdings
 from service.gate.lots import Holdings, LotPart
-from service.gate.parties import read_parties
+from service.gate.parties import PartyRecords
 from service.gate.party_facts import Party, read_residence
-from service.gate.register import Holder
+from service.gate.register import Access, Held
 from service.gate.register_facts import RegisterState
-from service.gate.securities import Access, describe_security, list_offerings
+from service.gate.rows import Head, Holder, OrganizationRow, PledgeRow, TransferRow
 from service.gate.shares import Share, split_by_offering, take
 from service.gate.transfer_models import PartyRef, TransferRequest
 from service.gate.verdict import SEVERITY, Verdict, describe_tried, evaluate_encoded
-from service.gate.windows import Window, read_windows
+from service.gate.windows import Window
+from service.keys import Signer
 from service.rules.dates import add_months
 from service.rules.law import CURRENT_LAW, Law
-from service.storage.tables import Organization, Reservation, ReservationEnding, Transfer
-from service.web.context import Context
 
-_AFFILIATE_WINDOW_MONTHS = 3
+AFFILIATE_WINDOW_MONTHS = 3
 _SALES = ("secondary", "liquidation")
 _RULE_144 = "rule144"
 
@@ -44,27 +39,58 @@ class NoOfferingError(InvalidInputError):
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """The transfer that is being settled, with what it holds."""
+
+    transfer: TransferRow
+    held: Held
+
+    @property
+    def quantity(self) -> int:
+        """What is on its way to the taker by it."""
+        return self.held.row.quantity if self.held.row.taker else 0
+
+
+@dataclass(frozen=True, slots=True)
 class Inquiry:
-    """One request on its way through a transaction.
+    """One request, and everything that was read for it.
 
     Attributes:
+        signer: Makes the parties' pseudonyms.
         organization: Who asks: registrar of the security, or a venue with a grant.
         access: The security; overdue reservations of it have been given back.
+        records: What the organization holds about the parties.
+        holders: By investor ref, who the parties are in the register.
+        pledges: By id, the pledges of a liquidation's lots.
         now: The instant of the decision.
         trade_date_in: From a regime to the trade date that counts in its zone.
+        windows: By offering, what limits over time look at.
         law: Version of the rules to apply.
-        decides: The answer will be acted on, not only looked at.
+        own: The transfer's own reservation, when a settlement is checked.
+        assumed: Facts of a preview that replace what is known, by path.
+        withheld: Facts that nobody can know yet.
     """
 
-    session: AsyncSession
-    context: Context
-    organization: Organization
+    signer: Signer
+    organization: OrganizationRow
+    registrar: OrganizationRow
     access: Access
+    records: PartyRecords
+    holders: Mapping[str, Holder]
+    pledges: Mapping[str, PledgeRow]
     request: TransferRequest
     now: datetime
     trade_date_in: Callable[[str], date]
+    windows: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     law: Law = CURRENT_LAW
-    decides: bool = False
+    own: Own | None = None
+    assumed: Mapping[str, Any] = field(default_factory=dict)
+    withheld: frozenset[str] = frozenset()
+
+    @property
+    def head(self) -> Head:
+        """The security's counters."""
+        return self.access.register.head
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,30 +137,16 @@ class Assessment:
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
-    """What the transfer's own reservation already holds, when a settlement is checked."""
-
-    parts: Sequence[LotPart]
-    quantity: int
-    new_quantity: int
-    transfer_id: str
-    offering_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class _Inputs:
-    """What is read once, whatever offering turns out to apply."""
+    """What is the same whatever offering turns out to apply."""
 
     inquiry: Inquiry
-    own: Own | None
-    assumed: Mapping[str, Any]
     on: date
     security: Mapping[str, Any]
     offerings: Sequence[Mapping[str, Any]]
     parties: Mapping[str, Party]
     holdings: Holdings
     counted: CountedParties
-    windows: Mapping[str, Mapping[str, Any]]
     affiliate_sales: Sequence[AffiliateSale]
 
     def party(self, ref: PartyRef | None) -> Party | None:
@@ -143,8 +155,8 @@ class _Inputs:
     @property
     def pledgor(self) -> Party | None:
         """Whose lots a pledgee sells."""
-        ref, is_liquidation = self.holdings.owner_ref, self.inquiry.request.action == "liquidation"
-        return self.parties[ref] if ref and is_liquidation else None
+        ref = self.holdings.pledgor_ref
+        return self.parties[ref] if ref else None
 
     @property
     def converts_to(self) -> str | None:
@@ -152,98 +164,73 @@ class _Inputs:
         return self.inquiry.request.offering_id if self.inquiry.request.action == "conversion" else None
 
 
-async def assess(inquiry: Inquiry, *, own: Own | None = None, assumed: Mapping[str, Any] | None = None) -> Assessment:
-    """Read and evaluate.
+def assess(inquiry: Inquiry) -> Assessment:
+    """Evaluate.
 
-    Args:
-        own: The transfer's reservation, left out of what is taken.
-        assumed: Facts of a preview that replace what is known, by path.
+    Raises:
+        NotFoundError: The request names an unknown offering.
+        NoOfferingError: See ``code``.
+        InvalidTransferError: See ``find_holdings``.
+    """
+    return _choose_assessment(_gather_inputs(inquiry))
+
+
+def assess_each_offering(inquiry: Inquiry) -> list[Assessment]:
+    """Evaluate under every open offering, as if all that is asked for were, or came from, lots of it alone."""
+    inputs = _gather_inputs(inquiry)
+    candidates = [each for each in inputs.offerings if each["state"] == "open"] or inputs.offerings[:1]
+    quantity, free = int(inquiry.request.quantity), inputs.holdings.free
+    return [
+        _evaluate(inputs, [(offering, quantity, [part for part in free if part.lot.offering_id == offering["id"]])])
+        for offering in candidates
+    ]
+
+
+def _gather_inputs(inquiry: Inquiry) -> _Inputs:
+    register, request, own = inquiry.access.register, inquiry.request, inquiry.own
+    offerings = list_candidates(inquiry)
+    on = inquiry.trade_date_in(offerings[0]["regime"])
+    holdings = find_holdings(register, inquiry.organization.id, request, inquiry.holders, inquiry.pledges)
+    refs = list_refs(request, holdings.pledgor_ref)
+    return _Inputs(
+        inquiry=inquiry,
+        on=on,
+        security={"id": register.head.id, "version": register.head.version, **register.terms},
+        offerings=offerings,
+        parties={ref: describe_party(inquiry, ref, on) for ref in refs},
+        holdings=replace(holdings, free=own.held.parts) if own else holdings,
+        counted=_find_counted(inquiry, holdings),
+        affiliate_sales=_list_affiliate_sales(inquiry, on),
+    )
+
+
+def describe_party(inquiry: Inquiry, ref: str, on: date) -> Party:
+    """Return what is known about a party of the request."""
+    return inquiry.records.describe((inquiry.organization.id, ref), now=inquiry.now, on=on)
+
+
+def _find_counted(inquiry: Inquiry, holdings: Holdings) -> CountedParties:
+    buyer = inquiry.request.buyer
+    taker = inquiry.holders[buyer.investor_ref] if buyer else Holder(inquiry.organization.id, "")
+    return find_counted(inquiry.access.register, buyer=taker, owner=holdings.owner)
+
+
+def list_refs(request: TransferRequest, pledgor_ref: str | None = None) -> list[str]:
+    """Return every investor whom the transfer is about, as the organisation knows them."""
+    named = [party.investor_ref for party in (request.seller, request.buyer) if party]
+    return list(dict.fromkeys([*named, *([pledgor_ref] if pledgor_ref else [])]))
+
+
+def list_candidates(inquiry: Inquiry) -> list[dict[str, Any]]:
+    """Return the offerings under which the transfer could be made, or by which its lots can be replaced.
 
     Raises:
         NotFoundError: The request names an unknown offering.
         NoOfferingError: See ``code``.
     """
-    inputs = await _read_inputs(inquiry, own, assumed or {})
-    return _choose_assessment(inputs)
-
-
-async def _read_inputs(inquiry: Inquiry, own: Own | None, assumed: Mapping[str, Any]) -> _Inputs:
-    session, access, request = inquiry.session, inquiry.access, inquiry.request
-    offerings = await _list_candidates(inquiry, own)
-    on = inquiry.trade_date_in(offerings[0]["regime"])
-    holdings = await read_holdings(session, access.head, inquiry.organization.id, request)
-    parties = await read_parties(
-        session,
-        inquiry.context.signer,
-        base_url=inquiry.context.base_url,
-        org_id=inquiry.organization.id,
-        refs=list_refs(request, holdings),
-        now=inquiry.now,
-        on=on,
-    )
-    return _Inputs(
-        inquiry=inquiry,
-        own=own,
-        assumed=assumed,
-        on=on,
-        security=describe_security(access.head, access.terms),
-        offerings=offerings,
-        parties=parties,
-        holdings=replace(holdings, free=own.parts) if own else holdings,
-        counted=await _read_counted(inquiry, holdings),
-        windows=await _read_windows(inquiry, own, offerings, on, parties),
-        affiliate_sales=await _list_affiliate_sales(inquiry, on, own) if request.seller else [],
-    )
-
-
-async def _read_counted(inquiry: Inquiry, holdings: Holdings) -> CountedParties:
-    buyer = inquiry.request.buyer
-    return await read_counted(
-        inquiry.session,
-        inquiry.access.head,
-        inquiry.organization.id,
-        buyer_ref=buyer.investor_ref if buyer else None,
-        owner_ref=holdings.owner_ref,
-    )
-
-
-async def _read_windows(
-    inquiry: Inquiry,
-    own: Own | None,
-    offerings: Sequence[Mapping[str, Any]],
-    on: date,
-    parties: Mapping[str, Party],
-) -> Mapping[str, Mapping[str, Any]]:
-    """Read what limits over time look at, by offering; only sales by the issuer have such limits."""
-    request, head = inquiry.request, inquiry.access.head
-    if request.action != "primary" or request.buyer is None:
-        return {}
-    window = Window(
-        org_id=head.org_id,
-        security_id=head.id,
-        offering_id="",
-        issuer=inquiry.access.terms["issuer"],
-        regime="",
-        currency=inquiry.access.terms["currency"],
-        on=on,
-        now=inquiry.now,
-        buyer=Holder(inquiry.organization.id, request.buyer.investor_ref),
-        buyer_country=read_residence(parties[request.buyer.investor_ref]),
-        except_id=own.transfer_id if own else None,
-    )
-    return await read_windows(inquiry.session, window, offerings, decides=inquiry.decides)
-
-
-def list_refs(request: TransferRequest, holdings: Holdings) -> list[str]:
-    """Return every investor whom the transfer is about."""
-    named = [party.investor_ref for party in (request.seller, request.buyer) if party]
-    return list(dict.fromkeys([*named, *([holdings.owner_ref] if holdings.owner_ref else [])]))
-
-
-async def _list_candidates(inquiry: Inquiry, own: Own | None) -> list[dict[str, Any]]:
-    head, request = inquiry.access.head, inquiry.request
-    offerings = await list_offerings(inquiry.session, head.org_id, head.id)
-    named = (own.offering_id if own and request.action == "primary" else None) or request.offering_id
+    request, own = inquiry.request, inquiry.own
+    offerings = inquiry.access.register.list_offerings()
+    named = (own.transfer.offering_id if own and request.action == "primary" else None) or request.offering_id
     if named is not None:
         others = [each for each in offerings if each["id"] != named]
         offerings = [each for each in offerings if each["id"] == named]
@@ -256,42 +243,55 @@ async def _list_candidates(inquiry: Inquiry, own: Own | None) -> list[dict[str, 
     return offerings
 
 
-async def _list_affiliate_sales(inquiry: Inquiry, on: date, own: Own | None) -> list[AffiliateSale]:
-    """Return what the seller sold under Rule 144 as an affiliate in the window, settled or still held.
+def describe_window(inquiry: Inquiry) -> Window | None:
+    """Return whose sales and offers limits over time look at; None if there are none for such a transfer."""
+    request, head, terms = inquiry.request, inquiry.head, inquiry.access.register.terms
+    if request.action != "primary" or request.buyer is None:
+        return None
+    on = inquiry.trade_date_in(list_candidates(inquiry)[0]["regime"])
+    return Window(
+        org_id=head.org_id,
+        security_id=head.id,
+        offering_id="",
+        issuer=terms["issuer"],
+        regime="",
+        currency=terms["currency"],
+        on=on,
+        now=inquiry.now,
+        buyer=inquiry.holders[request.buyer.investor_ref],
+        buyer_country=read_residence(describe_party(inquiry, request.buyer.investor_ref, on)),
+        except_id=inquiry.own.transfer.id if inquiry.own else None,
+    )
 
-    What it sold under another exemption is left out; where the lots of one sale may have gone several ways, it counts.
+
+def _list_affiliate_sales(inquiry: Inquiry, on: date) -> list[AffiliateSale]:
+    """Return what the seller sold under Rule 144 as an affiliate in the window, settled or still held.
 
     Source: 17 CFR 230.144(e)(3).
     """
-    head, seller = inquiry.access.head, inquiry.request.seller
-    assert seller is not None
-    query = (
-        select(Transfer, ReservationEnding)
-        .join(
-            Reservation,
-            (col(Reservation.org_id) == col(Transfer.org_id)) & (col(Reservation.transfer_id) == col(Transfer.id)),
-        )
-        .outerjoin(
-            ReservationEnding,
-            (col(ReservationEnding.org_id) == col(Transfer.org_id))
-            & (col(ReservationEnding.transfer_id) == col(Transfer.id)),
-        )
-        .where(
-            Transfer.registrar_org_id == head.org_id,
-            Transfer.security_id == head.id,
-            Transfer.org_id == inquiry.organization.id,
-            Transfer.seller_ref == seller.investor_ref,
-            col(Transfer.seller_affiliate).is_(True),
-            col(Transfer.action).in_(_SALES),
-            or_(col(Transfer.route).is_(None), col(Transfer.route).startswith(_RULE_144)),
-            col(Transfer.trade_date) >= add_months(on, -_AFFILIATE_WINDOW_MONTHS),
-        )
+    if inquiry.request.seller is None:
+        return []
+    sales = inquiry.access.register.list_affiliate_sales(
+        inquiry.holders[inquiry.request.seller.investor_ref],
+        since=add_months(on, -AFFILIATE_WINDOW_MONTHS),
+        except_id=inquiry.own.transfer.id if inquiry.own else None,
     )
-    return [
-        AffiliateSale(sold.trade_date, sold.quantity)
-        for sold, ending in (await inquiry.session.exec(query)).all()
-        if (ending is None or ending.state == "settled") and not (own and sold.id == own.transfer_id)
-    ]
+    return [AffiliateSale(sale.sold_on, sale.quantity) for sale in sales]
+
+
+def find_affiliate(inquiry: Inquiry, route: str | None) -> Holder | None:
+    """Return whose volume of an affiliate's sales a permit uses up; None if it uses up nobody's.
+
+    What is sold under another exemption is left out; where the lots of one sale may have gone several ways, it counts.
+
+    Source: 17 CFR 230.144(e)(3).
+    """
+    request = inquiry.request
+    seller = request.trade.seller
+    is_sale = request.action in _SALES and (route is None or route.startswith(_RULE_144))
+    if request.seller is None or seller is None or seller.affiliate is not True or not is_sale:
+        return None
+    return inquiry.holders[request.seller.investor_ref]
 
 
 def _choose_assessment(inputs: _Inputs) -> Assessment:
@@ -348,8 +348,10 @@ def _build_part(inputs: _Inputs, offering: Mapping[str, Any], quantity: int, lot
         on=inputs.on,
     )
     sheet = build_facts(case)
-    for path, value in inputs.assumed.items():
+    for path, value in inputs.inquiry.assumed.items():
         sheet.put(path, value, {"kind": "assumed"})
+    for path in inputs.inquiry.withheld:
+        sheet.withhold(path)
     return Part(offering, encode_facts(sheet.values), sheet.sources, take(lots, quantity))
 
 
@@ -367,9 +369,9 @@ def _add_other_parts(inputs: _Inputs, quantity: int) -> Sequence[AffiliateSale]:
 
 
 def _read_register(inputs: _Inputs, offering_id: str) -> RegisterState:
-    head, own, counted = inputs.inquiry.access.head, inputs.own, inputs.counted
+    head, own, counted = inputs.inquiry.head, inputs.inquiry.own, inputs.counted
     request = inputs.inquiry.request
-    quantity, added = int(request.quantity), own.new_quantity if own else 0
+    quantity, added = int(request.quantity), own.held.row.new_quantity if own else 0
     awaited = counted.buyer.pending_quantity - (own.quantity if own else 0)
     return RegisterState(
         others=counted.others,
@@ -379,7 +381,7 @@ def _read_register(inputs: _Inputs, offering_id: str) -> RegisterState:
         owner_awaits=counted.owner is not None and counted.owner.pending > 0,
         unissued=head.issued - head.outstanding - head.outstanding_reserved + added,
         outstanding=head.outstanding + (quantity if request.action in ADDS_QUANTITY else 0),
-        windows=inputs.windows.get(offering_id, {}),
+        windows=inputs.inquiry.windows.get(offering_id, {}),
     )
 
 

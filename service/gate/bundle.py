@@ -26,7 +26,7 @@ _ROLES = ("seller", "buyer", "pledgor")
 
 def collect_inputs(inquiry: Inquiry, assessment: Assessment) -> dict[str, Any]:
     """Collect what a decision is made from, with a salt: its digest is signed, and must not let facts be guessed."""
-    head, verdict = inquiry.access.head, assessment.verdict
+    head, verdict = inquiry.head, assessment.verdict
     names = {each.id: f"credential-{number}" for number, each in enumerate(assessment.credentials, 1)}
     return {
         "format": BUNDLE_FORMAT,
@@ -51,7 +51,7 @@ def _new_salt() -> str:
 
 
 def _name(inquiry: Inquiry, party_id: str) -> str:
-    return make_pseudonym(inquiry.context.signer, org_id=inquiry.organization.id, investor_ref=party_id)
+    return make_pseudonym(inquiry.signer, org_id=inquiry.organization.id, investor_ref=party_id)
 
 
 def _describe_part(inquiry: Inquiry, part: Part, names: Mapping[str, str]) -> dict[str, Any]:

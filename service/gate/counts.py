@@ -6,12 +6,13 @@ counters are the sum of ``count`` over its rows, whatever happens in whatever or
 """
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from service.gate.rows import Head, HolderRow
 from service.rules.packs.holder_counts import LOOK_THROUGH_PCT
-from service.storage.tables import HolderCount, Security
+from service.storage.tables import Security
 
 LIMITS = (
     ("holders", "holder_limit"),
@@ -53,13 +54,13 @@ class Counts:
         return int(getattr(self, name) + getattr(self, f"{name}_reserved"))
 
     def __sub__(self, other: "Counts") -> "Counts":
-        return Counts(*(mine - its for mine, its in zip(astuple(self), astuple(other), strict=True)))
+        return Counts(*(getattr(self, name) - getattr(other, name) for name in Counts.__slots__))
 
     def __add__(self, other: "Counts") -> "Counts":
-        return Counts(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
+        return Counts(*(getattr(self, name) + getattr(other, name) for name in Counts.__slots__))
 
 
-def count(row: HolderCount) -> Counts:
+def count(row: HolderRow) -> Counts:
     """Return what an investor is counted for."""
     holds = row.quantity > 0
     is_nonaccredited = holds and not row.accredited
@@ -74,12 +75,12 @@ def count(row: HolderCount) -> Counts:
     )
 
 
-def read_counts(head: Security) -> Counts:
+def read_counts(head: Head | Security) -> Counts:
     """Return the security's counters."""
     return Counts(**{name: getattr(head, name) for name in Counts.__slots__})
 
 
-def shift_counts(head: Security, change: Counts, *, may_exceed: bool = False) -> None:
+def shift_counts(head: Head | Security, change: Counts, *, may_exceed: bool = False) -> None:
     """Change the security's counters.
 
     Args:
@@ -92,7 +93,7 @@ def shift_counts(head: Security, change: Counts, *, may_exceed: bool = False) ->
             setattr(head, limit, max(getattr(head, limit), read_counts(head).total(name)))
 
 
-def set_limits(head: Security, caps: Mapping[str, int | None]) -> None:
+def set_limits(head: Head | Security, caps: Mapping[str, int | None]) -> None:
     """Let the database keep the issuer's caps; one that is exceeded already only keeps the count from rising."""
     for name, limit in LIMITS:
         cap = caps.get(name)
@@ -106,7 +107,7 @@ def read_category(buyer: Mapping[str, Any]) -> Category:
     return Category(accredited=buyer.get("accredited") is True, owners=owners)
 
 
-def claim_slots(taker: Category, leaving: HolderCount | None) -> Slots:
+def claim_slots(taker: Category, leaving: HolderRow | None) -> Slots:
     """Return the slots of a transfer.
 
     Args:

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-import rfc8785
+from service.credentials.canonical import canonicalize
 
 FIRST_FORMAT = "goodstanding-decision-bundle/1"  # with everything in plain
 BUNDLE_FORMAT = "goodstanding-decision-bundle/2"
@@ -16,4 +16,9 @@ DECISION_TYP = "transfer-decision+jwt"
 
 def hash_canonical(members: Mapping[str, Any]) -> str:
     """Return ``sha256:`` and the hex digest over the RFC 8785 form."""
-    return f"sha256:{hashlib.sha256(rfc8785.dumps(dict(members))).hexdigest()}"
+    return hash_bytes(canonicalize(dict(members)))
+
+
+def hash_bytes(canonical: bytes) -> str:
+    """Return ``sha256:`` and the hex digest."""
+    return f"sha256:{hashlib.sha256(canonical).hexdigest()}"

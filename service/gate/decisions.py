@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import rfc8785
-
+from service.credentials.canonical import canonicalize
 from service.credentials.jose import sign_jws
-from service.gate.decision_format import DECISION_TYP, hash_canonical
+from service.gate.decision_format import DECISION_TYP, hash_bytes
 from service.gate.projections import project_decision
+from service.gate.rows import KeyRow
 from service.gate.verdict import Verdict
 from service.keys import Signer
-from service.storage.tables import SigningKey
 
 NOT_ADVICE = "No legal advice. A permit means: no restriction found under these rules with these facts at this time."
 
@@ -112,12 +111,12 @@ def build_payload(subject: Subject, verdict: Verdict) -> dict[str, Any]:
     return payload
 
 
-def sign_decision(payload: Mapping[str, Any], *, key: SigningKey, signer: Signer) -> SignedDecision:
+def sign_decision(payload: Mapping[str, Any], *, key: KeyRow, signer: Signer) -> SignedDecision:
     """Sign a payload with the organisation's gate key; the signed bytes are the hashed ones."""
-    canonical = rfc8785.dumps(dict(payload))
+    canonical = canonicalize(dict(payload))
     header = {"alg": key.alg, "typ": DECISION_TYP, "kid": f"{payload['iss']}#{key.kid}"}
     jws = sign_jws(header, canonical, signer.signing_function(key.kid))
-    return SignedDecision(canonical.decode(), hash_canonical(payload), jws)
+    return SignedDecision(canonical.decode(), hash_bytes(canonical), jws)
 
 
 def build_answer(signed: SignedDecision, *, reservation_state: str | None, log: Mapping[str, Any]) -> dict[str, Any]:

@@ -34,6 +34,10 @@ class FactSheet:
         level[name] = value
         self.sources[path] = source
 
+    def withhold(self, path: str) -> None:
+        """Take out a fact of the transfer itself."""
+        del self.values[path], self.sources[path]
+
     def put_claims(self, prefix: str, values: Mapping[str, Any], source: Source) -> None:
         """Set every value that its fact can hold; what an issuer wrote in another form stays absent."""
         for name, value in values.items():

@@ -4,16 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from service.storage.tables import Lot
-
-TACKING = frozenset({"nonaffiliate", "gift", "estate", "pledge_recourse"})
+from service.gate.rows import Holder, LotRow
+from service.rules.packs.lots import TACKING
 
 
 @dataclass(frozen=True, slots=True)
 class LotPart:
     """What may be taken of one lot."""
 
-    lot: Lot
+    lot: LotRow
     quantity: int
 
 
@@ -22,18 +21,20 @@ class Holdings:
     """What the register holds for the parties of one request.
 
     Attributes:
-        owner_ref: Whose lots are taken: the seller, or in a liquidation the pledgor; None if there is nobody.
+        owner: Whose lots are taken: the seller, or in a liquidation the pledgor; None if there is nobody.
+        pledgor_ref: Of a liquidation's pledgor, as the organisation knows them that asked for the pledge.
         owner_position: All that the owner holds of the security.
         free: What this action may take, in the order in which it does.
         taker_lots: What the buyer already holds.
         pledged_on: Day of each pledge whose lots are liquidated, by its transfer's id.
     """
 
-    owner_ref: str | None
+    owner: Holder | None
     owner_position: int
     free: Sequence[LotPart]
-    taker_lots: Sequence[Lot]
+    taker_lots: Sequence[LotRow]
     pledged_on: Mapping[str, date] = field(default_factory=dict)
+    pledgor_ref: str | None = None
 
     @property
     def may_only_hold(self) -> bool:
@@ -41,7 +42,7 @@ class Holdings:
         return any(lot.hold_only for lot in self.taker_lots)
 
 
-def clock_start(lot: Lot) -> date:
+def clock_start(lot: LotRow) -> date:
     """Return the day on which the lot's holding period began.
 
     Source: 17 CFR 230.144(d)(1), (d)(3).

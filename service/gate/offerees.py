@@ -54,7 +54,7 @@ async def record_offeree(
     qualified = entry.qualified
     if qualified is None:
         qualified = await _is_qualified(session, context, organization, entry.investor_ref, question)
-    offeree = Offeree(
+    offeree = Offeree(  # as it is answered; the row is written below
         org_id=access.head.org_id,
         security_id=security_id,
         offering_id=offering_id,
@@ -67,8 +67,10 @@ async def record_offeree(
         offered_on=question.on,
         recorded_at=now,
     )
-    known = await add_offeree(session, offeree)
+    known = await session.get(Offeree, (offeree.org_id, security_id, offering_id, org_id, entry.investor_ref))
+    await add_offeree(await session.connection(), offeree.model_dump())
     if known is not None:
+        await session.refresh(known)
         return _repeat(known, entry)
     described = describe_offeree(offeree)
     append_audit_entry(

@@ -1,26 +1,30 @@
 """Opening positions: what was held before the register came here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.errors import InvalidInputError
+from service.errors import InvalidInputError, NotFoundError
+from service.gate.cap_table import describe_lot
 from service.gate.counters import recount
 from service.gate.counts import Category, shift_counts
 from service.gate.purchases import add_offeree, book_sale
-from service.gate.register import Holder, describe_lot
-from service.gate.securities import find_security, list_offering_heads, list_offerings, read_security_terms
+from service.gate.register import Changes, Register
+from service.gate.register_reading import VersionCache, add_lots_of, read_registers
+from service.gate.register_writing import write_changes
+from service.gate.rows import Holder, LotRow
 from service.gate.security_models import OpeningLot
 from service.gate.values import key_of_name
 from service.gate.windows import MONTHS, counts_offerees, keeps_purchases, lock_issuers
 from service.rules.dates import add_months
-from service.storage.audit import append_audit_entry
+from service.storage.audit import build_audit_entry
+from service.storage.core import insert_rows
 from service.storage.ids import new_id
-from service.storage.tables import Lot, Offeree, Purchase, Security
+from service.storage.tables import Purchase
 
 FROM_ISSUER = "issuer"
 
@@ -37,15 +41,6 @@ class InvalidLotError(InvalidInputError):
     code = "invalid_lot"
 
 
-@dataclass(frozen=True, slots=True)
-class Seller:
-    """Who sold an opening lot, and how."""
-
-    issuer: str
-    regime: str
-    currency: str
-
-
 async def add_opening_lots(
     session: AsyncSession, org_id: str, security_id: str, lots: Sequence[OpeningLot], *, now: datetime, today: date
 ) -> list[dict[str, Any]]:
@@ -56,30 +51,41 @@ async def add_opening_lots(
         InvalidLotError: See ``code``.
         IssuedQuantityExceededError: See ``code``.
     """
-    security = await find_security(session, org_id, security_id, lock=True)
-    await _check_opening_lots(session, security, lots, today)
-    security.outstanding += sum(int(lot.quantity) for lot in lots)
-    if security.outstanding + security.outstanding_reserved > security.issued:
+    connection, changes = await session.connection(), Changes()
+    registers = await read_registers(connection, [(org_id, security_id)], VersionCache(), changes, lock=True)
+    if not registers:
+        raise NotFoundError
+    [register] = registers.values()
+    _check_opening_lots(register, lots, today)
+    register.head.outstanding += sum(int(lot.quantity) for lot in lots)
+    if register.head.outstanding + register.head.outstanding_reserved > register.head.issued:
         raise IssuedQuantityExceededError("The lots would exceed the issued quantity.")
-    rows = [_open_lot(security, lot, now) for lot in lots]
-    session.add_all([security, *rows])
-    await _count_holders(session, security, lots)
-    await _remember_sales(session, security, list(zip(lots, rows, strict=True)), now=now, today=today)
-    append_audit_entry(
-        session,
-        org_id=org_id,
-        kind="positions.opened",
-        subject_id=security_id,
-        record={"lots": [{"id": row.id, "quantity": str(row.quantity)} for row in rows]},
-        recorded_at=now,
-    )
+    acquired = {Holder(org_id, lot.investor_ref): Category(lot.accredited, lot.beneficial_owners) for lot in lots}
+    await add_lots_of(connection, registers, {register.key: set(acquired)})
+    rows = [_open_lot(register, lot, now) for lot in lots]
+    for row in rows:
+        register.mark_lot(row)
+    # The register is the registrar's word, so the issuer's caps give way to it.
+    shift_counts(register.head, recount(register, acquired, acquired=acquired), may_exceed=True)
+    register.mark_head()
+    await _remember_sales(connection, register, list(zip(lots, rows, strict=True)), now=now, today=today)
+    changes.audit.append(_describe_entry(register, rows, now))
+    await write_changes(connection, changes)
     return [describe_lot(row) for row in rows]
 
 
-async def _check_opening_lots(
-    session: AsyncSession, security: Security, lots: Sequence[OpeningLot], today: date
-) -> None:
-    known = {offering.id for offering in await list_offering_heads(session, security.org_id, security.id)}
+def _describe_entry(register: Register, rows: Sequence[LotRow], now: datetime) -> dict[str, Any]:
+    return build_audit_entry(
+        org_id=register.head.org_id,
+        kind="positions.opened",
+        subject_id=register.head.id,
+        record={"lots": [{"id": row.id, "quantity": str(row.quantity)} for row in rows]},
+        recorded_at=now,
+    )
+
+
+def _check_opening_lots(register: Register, lots: Sequence[OpeningLot], today: date) -> None:
+    known = {offering.id for offering in register.offerings}
     errors = []
     for index, lot in enumerate(lots):
         if lot.offering_id not in known:
@@ -90,13 +96,13 @@ async def _check_opening_lots(
         raise InvalidLotError("A lot cannot be entered.", errors=errors)
 
 
-def _open_lot(security: Security, lot: OpeningLot, now: datetime) -> Lot:
-    return Lot(
-        org_id=security.org_id,
-        security_id=security.id,
+def _open_lot(register: Register, lot: OpeningLot, now: datetime) -> LotRow:
+    return LotRow(
+        org_id=register.head.org_id,
+        security_id=register.head.id,
         id=new_id("lot"),
         offering_id=lot.offering_id,
-        holder_org_id=security.org_id,
+        holder_org_id=register.head.org_id,
         investor_ref=lot.investor_ref,
         quantity=int(lot.quantity),
         acquired_on=lot.acquired_on,
@@ -108,73 +114,56 @@ def _open_lot(security: Security, lot: OpeningLot, now: datetime) -> Lot:
     )
 
 
-async def _count_holders(session: AsyncSession, security: Security, lots: Sequence[OpeningLot]) -> None:
-    """Count the holders; the register is the registrar's word, so the issuer's caps give way to it."""
-    acquired = {
-        Holder(security.org_id, lot.investor_ref): Category(lot.accredited, lot.beneficial_owners) for lot in lots
-    }
-    shift_counts(security, await recount(session, security, acquired, acquired=acquired), may_exceed=True)
-
-
 async def _remember_sales(
-    session: AsyncSession,
-    security: Security,
-    entered: Sequence[tuple[OpeningLot, Lot]],
+    connection: AsyncConnection,
+    register: Register,
+    entered: Sequence[tuple[OpeningLot, LotRow]],
     *,
     now: datetime,
     today: date,
 ) -> None:
     """Remember what the issuer sold so recently that a limit over time may look back at it."""
-    terms = await read_security_terms(session, security)
-    offerings = {each["id"]: each for each in await list_offerings(session, security.org_id, security.id)}
-    heads = {each.id: each for each in await list_offering_heads(session, security.org_id, security.id)}
-    await lock_issuers(
-        session, security.org_id, {key_of_name(each["issuer"] or terms["issuer"]) for each in offerings.values()}
-    )
+    issuer, offerings = register.terms["issuer"], {each["id"]: each for each in register.list_offerings()}
+    issuers = {key_of_name(each["issuer"] or issuer) for each in offerings.values()}
+    await lock_issuers(connection, register.head.org_id, issuers)
     for lot, row in entered:
         if lot.from_ != FROM_ISSUER:
             continue
-        head = heads[lot.offering_id]
-        head.last_issued_on = max(head.last_issued_on or lot.acquired_on, lot.acquired_on)
-        session.add(head)
+        register.mark_issued(lot.offering_id, lot.acquired_on)
         offering = offerings[lot.offering_id]
-        seller = Seller(key_of_name(offering["issuer"] or terms["issuer"]), offering["regime"], terms["currency"])
-        if counts_offerees(seller.regime):
-            await add_offeree(session, _describe_offeree(row, lot, seller, now))
-        if keeps_purchases(seller.regime) and lot.acquired_on >= add_months(today, -MONTHS - 1):
-            await _remember_purchase(session, row, lot, seller)
+        sale = _describe_sale(row, key_of_name(offering["issuer"] or issuer), offering["regime"])
+        if counts_offerees(offering["regime"]):
+            await add_offeree(connection, sale | _describe_offeree(row, lot, now))
+        if keeps_purchases(offering["regime"]) and lot.acquired_on >= add_months(today, -MONTHS - 1):
+            purchase = sale | _describe_purchase(row, lot, register.terms["currency"])
+            await insert_rows(connection, Purchase, [purchase])
+            await book_sale(connection, purchase)
 
 
-def _describe_offeree(row: Lot, lot: OpeningLot, seller: Seller, now: datetime) -> Offeree:
-    return Offeree(
-        org_id=row.org_id,
-        security_id=row.security_id,
-        offering_id=row.offering_id,
-        offeree_org_id=row.holder_org_id,
-        investor_ref=row.investor_ref,
-        issuer=seller.issuer,
-        regime=seller.regime,
-        country=lot.country,
-        qualified=lot.qualified,
-        offered_on=lot.acquired_on,
-        recorded_at=now,
-    )
+def _describe_sale(row: LotRow, issuer: str, regime: str) -> dict[str, Any]:
+    names = ("org_id", "security_id", "offering_id")
+    return {name: getattr(row, name) for name in names} | {"issuer": issuer, "regime": regime}
 
 
-async def _remember_purchase(session: AsyncSession, row: Lot, lot: OpeningLot, seller: Seller) -> None:
-    purchase = Purchase(
-        org_id=row.org_id,
-        id=row.id,
-        security_id=row.security_id,
-        offering_id=row.offering_id,
-        buyer_org_id=row.holder_org_id,
-        buyer_ref=row.investor_ref,
-        issuer=seller.issuer,
-        regime=seller.regime,
-        currency=seller.currency,
-        bought_on=lot.acquired_on,
-        amount=None if lot.consideration is None else Decimal(lot.consideration),
-        nonaccredited=not lot.accredited,
-    )
-    session.add(purchase)
-    await book_sale(session, purchase)
+def _describe_offeree(row: LotRow, lot: OpeningLot, now: datetime) -> dict[str, Any]:
+    return {
+        "offeree_org_id": row.holder_org_id,
+        "investor_ref": row.investor_ref,
+        "country": lot.country,
+        "qualified": lot.qualified,
+        "offered_on": lot.acquired_on,
+        "recorded_at": now,
+    }
+
+
+def _describe_purchase(row: LotRow, lot: OpeningLot, currency: str) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "buyer_org_id": row.holder_org_id,
+        "buyer_ref": row.investor_ref,
+        "currency": currency,
+        "bought_on": lot.acquired_on,
+        "amount": None if lot.consideration is None else Decimal(lot.consideration),
+        "nonaccredited": not lot.accredited,
+        "expires_at": None,
+    }

@@ -1,18 +1,93 @@
-"""Read what a platform holds about the parties of a transfer, as it stands in this transaction."""
+"""Read what platforms hold about the parties of requests, for many requests at once."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.gate.held_credentials import HeldCredential
 from service.gate.party_facts import Party
 from service.keys import Signer
-from service.storage.standings import KnownInvestor, Standing, list_investors, list_standing, read_investor_keys
-from service.storage.statuses import StatusQuery, StatusReading, read_credential_statuses
-from service.storage.tables import TrustedIssuer
-from service.storage.trust import judge_issuer, jurisdiction_of, list_trusted_issuers, normalize_issuer
+from service.storage.standings import InvestorKey, KnownInvestor, Standing, read_known
+from service.storage.statuses import StatusQuery, StatusReading, StatusSource, open_statuses
+from service.storage.trust import (
+    TrustedIssuerRow,
+    TrustEntry,
+    judge_issuer,
+    jurisdiction_of,
+    normalize_issuer,
+    read_trusted_issuers,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PartyRecords:
+    """Investors, standings, trust and statuses as one transaction finds them."""
+
+    investors: Mapping[InvestorKey, KnownInvestor]
+    standings: Mapping[InvestorKey, Sequence[Standing]]
+    trusted: Mapping[str, Sequence[TrustedIssuerRow]]
+    statuses: StatusSource
+
+    def describe(self, key: InvestorKey, *, now: datetime, on: date) -> Party:
+        """Return a party that was asked for; of an unknown one nothing is known.
+
+        Args:
+            now: Decides which copies of status lists are still good.
+            on: Day on which issuers must be trusted.
+        """
+        rows = self.standings[key]
+        readings = {
+            query: self.statuses.read(key[0], query, now) for row in rows if (query := status_query(row)) is not None
+        }
+        trusted = self.trusted[key[0]]
+        return build_party(key[1], self.investors.get(key), rows, trusted=trusted, readings=readings, on=on)
+
+
+@dataclass(slots=True)
+class TrustCache:
+    """Trust lists that were read before, by organisation: a version of a list never changes."""
+
+    lists: dict[str, tuple[int, Sequence[TrustedIssuerRow]]] = field(default_factory=dict)
+
+    async def read(
+        self, connection: AsyncConnection, versions: Mapping[str, int]
+    ) -> dict[str, Sequence[TrustedIssuerRow]]:
+        """Return the lists of organisations whose lists have these versions now."""
+        stale = [org_id for org_id, version in versions.items() if self.lists.get(org_id, (None,))[0] != version]
+        if stale:
+            found = await read_trusted_issuers(connection, stale)
+            self.lists |= {org_id: (versions[org_id], rows) for org_id, rows in found.items()}
+        return {org_id: self.lists[org_id][1] for org_id in versions}
+
+
+async def read_party_records(
+    connection: AsyncConnection,
+    signer: Signer,
+    *,
+    base_url: str,
+    keys: Iterable[InvestorKey],
+    trusted: Mapping[str, Sequence[TrustedIssuerRow]],
+) -> PartyRecords:
+    """Read all that ``PartyRecords`` holds of some investors, with one query for each kind.
+
+    Args:
+        trusted: The trust lists of the investors' organisations.
+    """
+    keys = set(keys)
+    investors, standings = await read_known(connection, signer, keys)
+    queries: dict[str, set[StatusQuery]] = {org_id: set() for org_id, _ in keys}
+    for (org_id, _), rows in standings.items():
+        queries[org_id] |= {query for row in rows if (query := status_query(row))}
+    return PartyRecords(
+        investors=investors,
+        standings=standings,
+        trusted=trusted,
+        statuses=await open_statuses(connection, base_url, queries),
+    )
 
 
 async def read_parties(
@@ -25,23 +100,12 @@ async def read_parties(
     now: datetime,
     on: date,
 ) -> dict[str, Party]:
-    """Read keys, investors, standings, trust and statuses, with one query for each.
-
-    Args:
-        refs: Investors as ``org_id`` knows them; an unknown one is a party of whom nothing is known.
-        now: Decides which copies of status lists are still good.
-        on: Day on which issuers must be trusted.
-    """
-    keys = await read_investor_keys(session, signer, org_id, refs)
-    investors = await list_investors(session, keys, org_id, refs)
-    standing = await list_standing(session, keys, org_id, refs)
-    trusted = await list_trusted_issuers(session, org_id)
-    queries = {query for rows in standing.values() for row in rows if (query := status_query(row))}
-    readings = await read_credential_statuses(session, base_url=base_url, org_id=org_id, queries=queries, now=now)
-    return {
-        ref: build_party(ref, investors.get(ref), standing[ref], trusted=trusted, readings=readings, on=on)
-        for ref in refs
-    }
+    """Read some investors of one platform; arguments as in ``PartyRecords.describe``."""
+    keys = [(org_id, ref) for ref in refs]
+    connection = await session.connection()
+    trusted = await read_trusted_issuers(connection, [org_id])
+    records = await read_party_records(connection, signer, base_url=base_url, keys=keys, trusted=trusted)
+    return {key[1]: records.describe(key, now=now, on=on) for key in keys}
 
 
 def status_query(row: Standing) -> StatusQuery | None:
@@ -56,18 +120,22 @@ def build_party(
     investor: KnownInvestor | None,
     rows: Sequence[Standing],
     *,
-    trusted: Sequence[TrustedIssuer],
-    readings: dict[StatusQuery, StatusReading],
+    trusted: Sequence[TrustEntry],
+    readings: Mapping[StatusQuery, StatusReading],
     on: date,
 ) -> Party:
-    """Put together what is known of one party; arguments as in ``read_parties``."""
+    """Put together what is known of one party; of an unknown one nothing is.
+
+    Args:
+        on: Day on which issuers must be trusted.
+    """
     if investor is None:
         return Party(ref, is_bound=False, frozen=False, screening=None, credentials=())
     holders = {row.holder_thumbprint for row in rows if row.credential_type == "kyc" and _is_bound_to(investor, row)}
     return Party(
         ref,
         is_bound=investor.kyc_issuer is not None,
-        subject=_digest_subject(investor),
+        subject=digest_subject(investor),
         key=investor.key,
         frozen=investor.frozen,
         screening=investor.screening,
@@ -77,24 +145,12 @@ def build_party(
     )
 
 
-def _digest_subject(investor: KnownInvestor) -> str | None:
-    """Return a name that two refs share exactly if they are bound to the same KYC."""
-    if investor.kyc_issuer is None or investor.kyc_sub is None:
-        return None
-    person = f"{normalize_issuer(investor.kyc_issuer)}\0{investor.kyc_sub}"
-    return "sha256:" + hashlib.sha256(person.encode()).hexdigest()
-
-
-def _is_bound_to(investor: KnownInvestor, row: Standing) -> bool:
-    return investor.kyc_issuer is not None and normalize_issuer(investor.kyc_issuer) == normalize_issuer(row.issuer)
-
-
 def _judge(
     row: Standing,
     shares_holder: bool,
     *,
-    trusted: Sequence[TrustedIssuer],
-    readings: dict[StatusQuery, StatusReading],
+    trusted: Sequence[TrustEntry],
+    readings: Mapping[StatusQuery, StatusReading],
     on: date,
 ) -> HeldCredential:
     verdict = judge_issuer(
@@ -121,3 +177,15 @@ def _judge(
         status_uri=row.status_uri,
         status_index=row.status_index,
     )
+
+
+def digest_subject(investor: KnownInvestor) -> str | None:
+    """Return a name that two refs share exactly if they are bound to the same KYC."""
+    if investor.kyc_issuer is None or investor.kyc_sub is None:
+        return None
+    person = f"{normalize_issuer(investor.kyc_issuer)}\0{investor.kyc_sub}"
+    return "sha256:" + hashlib.sha256(person.encode()).hexdigest()
+
+
+def _is_bound_to(investor: KnownInvestor, row: Standing) -> bool:
+    return investor.kyc_issuer is not None and normalize_issuer(investor.kyc_issuer) == normalize_issuer(row.issuer)

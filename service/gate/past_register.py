@@ -14,8 +14,8 @@ from sqlalchemy import or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.gate.cap_table import describe_positions
 from service.gate.effects import KEEPS_OWNER
-from service.gate.register import describe_positions
 from service.gate.securities import find_security
 from service.storage.tables import Lot, Reservation, ReservationEnding, ReservedLot, Security, Transfer
 

@@ -5,21 +5,24 @@ from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from service.errors import InvalidInputError
 from service.gate.assessment import Inquiry, assess
 from service.gate.decisions import build_payload
 from service.gate.fact_sheet import read_fact
 from service.gate.facts import zone_of
+from service.gate.inquiries import build_inquiry, look_back
+from service.gate.material import Material, Question, read_material
+from service.gate.pipeline import pipeline_of
 from service.gate.redaction import keep_restricted, redact
 from service.gate.requests import check_request, resolve_trade_date
 from service.gate.reservations import expire_overdue
-from service.gate.securities import open_security
 from service.gate.transfer_models import TransferPreview
 from service.gate.transfers import describe_subject
 from service.gate.verdict import Verdict
 from service.rules import InvalidFactsError
-from service.rules.law import choose_law
-from service.storage.tables import Organization
+from service.rules.law import CURRENT_LAW, choose_law
 from service.web.context import Context
 
 _NOON = time(12)
@@ -44,39 +47,47 @@ async def preview_transfer(
     """
     law = choose_law(preview.rules_version)
     assumed = {path: _read_assumption(path, value) for path, value in preview.facts.items()}
-    now = _find_instant(preview, context.clock())
+    now, question = context.clock(), Question(org_id, preview)
     async with context.database.reading() as session:
-        access = await open_security(session, org_id, preview.security_id, lock=False)
-        check_request(preview, currency=access.terms["currency"], now=context.clock())
-        with session.no_autoflush:  # what expires here is thrown away with the session
-            await expire_overdue(session, access.head, now)
-            inquiry = Inquiry(
-                session=session,
-                context=context,
-                organization=await session.get_one(Organization, org_id),
-                access=access,
-                request=preview,
-                now=now,
-                trade_date_in=resolve_trade_date(
-                    preview.trade_date, now=now, settle_within=access.terms["settle_within"], may_go_back=True
-                ),
-                law=law,
-            )
-            assessment = await assess(inquiry, assumed=assumed)
-            subject = await describe_subject(inquiry, assessment, "preview")
-            verdict = assessment.verdict if sees_all else await _redact_supposed(inquiry, preview, assessment.verdict)
+        connection = await session.connection()
+        material = await read_material(
+            connection,
+            [question],
+            base_url=context.base_url,
+            signer=context.signer,
+            cache=pipeline_of(context).cache,
+            clock=context.database_clock,
+            lock=False,
+        )
+        inquiry = _ask(material, question, preview, now=_find_instant(preview, now))
+        inquiry = await look_back(connection, replace(inquiry, law=law, assumed=assumed))
+        assessment = assess(inquiry)
+        subject = describe_subject(context.signer, inquiry, assessment, "preview")
+        verdict = assessment.verdict
+        if not sees_all:
+            verdict = await _redact_supposed(connection, inquiry, preview, verdict, now)
     unsigned = {"id": None, "reservation": None, "decision_hash": None, "decision": None, "log": None}
     return build_payload(subject, verdict) | unsigned
 
 
-async def _redact_supposed(inquiry: Inquiry, preview: TransferPreview, supposed: Verdict) -> Verdict:
+def _ask(material: Material, question: Question, preview: TransferPreview, *, now: datetime) -> Inquiry:
+    register = material.open(question).register
+    terms = register.terms
+    check_request(preview, currency=terms["currency"], now=material.now)
+    expire_overdue(register, now)  # in memory: nothing is written
+    dates = resolve_trade_date(preview.trade_date, now=now, settle_within=terms["settle_within"], may_go_back=True)
+    return build_inquiry(material, question, now=now, trade_date_in=dates)
+
+
+async def _redact_supposed(
+    connection: AsyncConnection, inquiry: Inquiry, preview: TransferPreview, supposed: Verdict, now: datetime
+) -> Verdict:
     """Redact, and let assumptions change nothing about what is withheld today."""
     if not preview.facts and preview.as_of is None:
         return redact(supposed)
-    now = inquiry.context.clock()
     today = resolve_trade_date(None, now=now, settle_within=0)
-    actual = await assess(replace(inquiry, now=now, trade_date_in=today))
-    return redact(keep_restricted(supposed, actual.verdict))
+    actual = await look_back(connection, replace(inquiry, now=now, trade_date_in=today, assumed={}, law=CURRENT_LAW))
+    return redact(keep_restricted(supposed, assess(actual).verdict))
 
 
 def _find_instant(preview: TransferPreview, now: datetime) -> datetime:

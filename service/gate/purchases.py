@@ -1,17 +1,20 @@
 """Sales by the issuer on their way through the register: promised, settled or given up, and who was offered."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy import and_, bindparam, case, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.gate.rows import Head, Holder, TransferRow
 from service.gate.values import key_of_name
 from service.gate.windows import counts_offerees, keeps_purchases
 from service.rules import REGIMES
-from service.storage.tables import DailySales, Offeree, Offering, Purchase, Security, Transfer
+from service.storage.core import insert_rows, start_upsert, table_of, upsert_rows
+from service.storage.tables import DailySales, Offeree, Purchase
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,92 +60,86 @@ def is_left_out(regime: str, buyer: Mapping[str, Any]) -> bool:
     return fact is not None and buyer.get(fact) is True
 
 
-async def promise_sale(session: AsyncSession, head: Security, transfer: Transfer, sale: Sale) -> None:
+async def promise_sale(
+    connection: AsyncConnection, head: Head, transfer: TransferRow, buyer: Holder, sale: Sale
+) -> None:
     """Let a permitted sale count in the windows until it ends, and its buyer among those to whom was offered."""
-    assert transfer.buyer_ref is not None  # the request's check lets no sale through without a buyer
     if keeps_purchases(sale.regime):
-        session.add(
-            Purchase(
-                org_id=head.org_id,
-                id=transfer.id,
-                security_id=head.id,
-                offering_id=sale.offering_id,
-                issuer=sale.issuer,
-                regime=sale.regime,
-                buyer_org_id=transfer.org_id,
-                buyer_ref=transfer.buyer_ref,
-                bought_on=transfer.trade_date,
-                amount=sale.amount,
-                currency=sale.currency,
-                nonaccredited=sale.is_nonaccredited,
-                expires_at=transfer.expires_at,
-            )
-        )
+        row = {
+            "org_id": head.org_id,
+            "id": transfer.id,
+            "security_id": head.id,
+            "offering_id": sale.offering_id,
+            "issuer": sale.issuer,
+            "regime": sale.regime,
+            "buyer_org_id": buyer.org_id,
+            "buyer_ref": buyer.investor_ref,
+            "bought_on": transfer.trade_date,
+            "amount": sale.amount,
+            "currency": sale.currency,
+            "nonaccredited": sale.is_nonaccredited,
+            "expires_at": transfer.expires_at,
+        }
+        await insert_rows(connection, Purchase, [row])
     if counts_offerees(sale.regime):
-        offeree = Offeree(
-            org_id=head.org_id,
-            security_id=head.id,
-            offering_id=sale.offering_id,
-            offeree_org_id=transfer.org_id,
-            investor_ref=transfer.buyer_ref,
-            issuer=sale.issuer,
-            regime=sale.regime,
-            country=sale.facts["buyer"].get("country"),
-            qualified=sale.is_left_out,
-            offered_on=transfer.trade_date,
-            recorded_at=transfer.decided_at,
-        )
-        await add_offeree(session, offeree)
+        offeree = {
+            "org_id": head.org_id,
+            "security_id": head.id,
+            "offering_id": sale.offering_id,
+            "offeree_org_id": buyer.org_id,
+            "investor_ref": buyer.investor_ref,
+            "issuer": sale.issuer,
+            "regime": sale.regime,
+            "country": sale.facts["buyer"].get("country"),
+            "qualified": sale.is_left_out,
+            "offered_on": transfer.trade_date,
+            "recorded_at": transfer.decided_at,
+        }
+        await add_offeree(connection, offeree)
 
 
-async def add_offeree(session: AsyncSession, offeree: Offeree) -> Offeree | None:
-    """Add somebody to whom was offered; return what is known of them already, None if that was nothing."""
-    key = (
-        *(offeree.org_id, offeree.security_id, offeree.offering_id),
-        *(offeree.offeree_org_id, offeree.investor_ref),
-    )
-    known = await session.get(Offeree, key)
-    if known is None:
-        session.add(offeree)
-    else:  # offered again: what looks back for months begins anew, and who no longer is left out counts
-        known.offered_on = max(known.offered_on, offeree.offered_on)
-        known.qualified = known.qualified and offeree.qualified
-        session.add(known)
-    return known
+async def add_offeree(connection: AsyncConnection, offeree: Mapping[str, Any]) -> None:
+    """Add somebody to whom was offered, or is again.
+
+    What looks back for months then begins anew, and who no longer is left out counts.
+    """
+    table = table_of(Offeree)
+    statement = start_upsert(table, connection.dialect.name)
+    new = statement.excluded
+    later = case((new.offered_on > table.c.offered_on, new.offered_on), else_=table.c.offered_on)
+    changes = {"offered_on": later, "qualified": and_(table.c.qualified, new.qualified)}
+    upsert = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changes)
+    await connection.execute(upsert, [offeree])
 
 
-async def give_up_sale(session: AsyncSession, org_id: str, transfer_id: str) -> None:
-    """Take a promised sale out of the windows. That it was offered remains."""
-    purchase = await session.get(Purchase, (org_id, transfer_id))
-    if purchase is not None:
-        await session.delete(purchase)
+async def give_up_sales(connection: AsyncConnection, sales: Collection[tuple[str, str]]) -> None:
+    """Take promised sales out of the windows, by registrar and transfer. That they were offered remains."""
+    table = table_of(Purchase)
+    delete = table.delete().where(table.c.org_id == bindparam("registrar"), table.c.id == bindparam("transfer"))
+    if sales:
+        await connection.execute(delete, [{"registrar": each[0], "transfer": each[1]} for each in sales])
 
 
-async def settle_sale(session: AsyncSession, org_id: str, transfer: Transfer) -> None:
+async def settle_sale(connection: AsyncConnection, registrar_org_id: str, transfer_id: str) -> None:
     """Turn a promised sale into one that took place."""
-    offering = await session.get_one(Offering, (org_id, transfer.security_id, transfer.offering_id))
-    offering.last_issued_on = max(offering.last_issued_on or transfer.trade_date, transfer.trade_date)
-    session.add(offering)
-    purchase = await session.get(Purchase, (org_id, transfer.id))
+    table = table_of(Purchase)
+    own = (table.c.org_id == registrar_org_id, table.c.id == transfer_id)
+    purchase = (await connection.execute(select(table).where(*own))).mappings().first()
     if purchase is not None:
-        purchase.expires_at = None
-        session.add(purchase)
-        await book_sale(session, purchase)
+        await connection.execute(table.update().where(*own).values(expires_at=None))
+        await book_sale(connection, dict(purchase))
 
 
-async def book_sale(session: AsyncSession, purchase: Purchase) -> None:
+async def book_sale(connection: AsyncConnection, purchase: Mapping[str, Any]) -> None:
     """Add a settled sale to its day."""
-    key = (purchase.org_id, purchase.issuer, purchase.regime, purchase.currency, purchase.bought_on)
-    day = await session.get(DailySales, key) or DailySales(
-        org_id=purchase.org_id,
-        issuer=purchase.issuer,
-        regime=purchase.regime,
-        currency=purchase.currency,
-        sold_on=purchase.bought_on,
-    )
-    day.amount += purchase.amount or 0
-    day.unpriced += purchase.amount is None
-    session.add(day)
+    table = table_of(DailySales)
+    key = {name: purchase[name] for name in ("org_id", "issuer", "regime", "currency")}
+    key["sold_on"] = purchase["bought_on"]
+    own = [table.c[name] == value for name, value in key.items()]
+    day = (await connection.execute(select(table).where(*own))).mappings().first()
+    amount = (day["amount"] if day else Decimal(0)) + (purchase["amount"] or 0)
+    unpriced = (day["unpriced"] if day else 0) + (purchase["amount"] is None)
+    await upsert_rows(connection, DailySales, [key | {"amount": amount, "unpriced": unpriced}])
 
 
 def describe_offeree(offeree: Offeree) -> dict[str, Any]:

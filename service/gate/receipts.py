@@ -6,6 +6,7 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import ConflictError
+from service.gate.rows import TransferRow
 from service.storage.audit import read_log_record
 from service.storage.log import find_log_entry, prove_inclusion, read_newest_checkpoint
 from service.storage.tables import AuditEntry, LogCheckpoint, Transfer
@@ -20,7 +21,9 @@ class ReceiptPendingError(ConflictError):
     code = "receipt_pending"
 
 
-async def _find_place(session: AsyncSession, transfer: Transfer) -> tuple[AuditEntry, int, LogCheckpoint] | None:
+async def _find_place(
+    session: AsyncSession, transfer: Transfer | TransferRow
+) -> tuple[AuditEntry, int, LogCheckpoint] | None:
     """Return the decision's entry, its index, and the published checkpoint that covers it."""
     entry = await find_log_entry(session, org_id=transfer.org_id, kind=DECIDED, subject_id=transfer.id)
     newest = await read_newest_checkpoint(session, published=True)
@@ -29,7 +32,7 @@ async def _find_place(session: AsyncSession, transfer: Transfer) -> tuple[AuditE
     return entry, entry.idx, newest
 
 
-async def read_log_state(session: AsyncSession, transfer: Transfer) -> dict[str, Any]:
+async def read_log_state(session: AsyncSession, transfer: Transfer | TransferRow) -> dict[str, Any]:
     """Return the member ``log`` of a decision: included once a published checkpoint covers it."""
     place = await _find_place(session, transfer)
     return PENDING if place is None else {"state": "included", "index": place[1]}
@@ -39,7 +42,7 @@ def _encode(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-async def build_receipt(session: AsyncSession, transfer: Transfer) -> dict[str, Any]:
+async def build_receipt(session: AsyncSession, transfer: Transfer | TransferRow) -> dict[str, Any]:
     """Return what proves to anybody who trusts the log's key that the decision is in the log.
 
     It shows the record itself: ``service.credentials.receipt`` verifies it.

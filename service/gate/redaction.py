@@ -14,7 +14,8 @@ from service.gate.verdict import SEVERITY, Verdict
 from service.schema_files import load_reason_codes
 
 RESTRICTED = "RESTRICTED"
-_ASK_FOR_REVIEW = frozenset({"SANCTIONS_POTENTIAL_MATCH", "SANCTIONS_OWNERSHIP_REVIEW"})
+ASK_FOR_REVIEW = frozenset({"SANCTIONS_POTENTIAL_MATCH", "SANCTIONS_OWNERSHIP_REVIEW", "RULE_UNCONFIRMED"})
+"""Reasons that alone ask a person to decide."""
 
 
 def redact(verdict: Verdict) -> Verdict:
@@ -37,7 +38,7 @@ def keep_restricted(supposed: Verdict, actual: Verdict) -> Verdict:
     hidden = [each for each in actual.reasons if _is_restricted(each)]
     if not hidden:
         return supposed
-    least = "review" if {each["code"] for each in hidden} <= _ASK_FOR_REVIEW else "deny"
+    least = "review" if {each["code"] for each in hidden} <= ASK_FOR_REVIEW else "deny"
     outcome = max(supposed.outcome, least, key=SEVERITY.index)
     return replace(
         supposed, outcome=outcome, reasons=(*hidden, *supposed.reasons), obligations=(), route=None, tried=()

@@ -1,87 +1,161 @@
-"""The register: lots, positions and the counters that every transfer of a security shares."""
+"""A security's register as one transaction works on it. Changed in memory, written at once. No I/O here."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
-from sqlalchemy import tuple_
-from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from service.gate.lots import LotPart
+from service.gate.rows import (
+    AffiliateSaleRow,
+    GrantRow,
+    Head,
+    Holder,
+    HolderRow,
+    LotRow,
+    OfferingHead,
+    ReservationRow,
+)
 
-from service.gate.securities import find_security
-from service.storage.tables import Lot, Security
+TransferKey = tuple[str, str]
+"""Organisation that asked, and the transfer's id."""
+
+
+@dataclass(slots=True)
+class Held:
+    """A reservation that has not ended, with the parts of lots that it holds."""
+
+    row: ReservationRow
+    parts: Sequence[LotPart]
+
+    @property
+    def key(self) -> TransferKey:
+        """Identify it."""
+        return self.row.org_id, self.row.transfer_id
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a transaction has to write, in the form in which it is written."""
+
+    heads: dict[tuple[str, str], Head] = field(default_factory=dict)
+    offerings: dict[tuple[str, str, str], OfferingHead] = field(default_factory=dict)
+    lots: dict[str, LotRow] = field(default_factory=dict)
+    new_lots: dict[str, LotRow] = field(default_factory=dict)
+    holders: dict[tuple[str, str, str, str], HolderRow] = field(default_factory=dict)
+    held: list[Held] = field(default_factory=list)
+    endings: list[dict[str, Any]] = field(default_factory=list)
+    affiliate_sales: list[AffiliateSaleRow] = field(default_factory=list)
+    given_up: list[Held] = field(default_factory=list)
+    transfers: list[dict[str, Any]] = field(default_factory=list)
+    audit: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Register:
+    """The part of a register that the requests at hand touch.
+
+    Attributes:
+        terms: Of the newest version.
+        documents: Terms of each offering's newest version, by id.
+        changes: Shared by all registers of a transaction.
+        loaded: Holders all of whose lots are here.
+    """
+
+    head: Head
+    terms: Mapping[str, Any]
+    offerings: Sequence[OfferingHead]
+    documents: Mapping[str, Mapping[str, Any]]
+    changes: Changes
+    lots: dict[str, LotRow] = field(default_factory=dict)
+    holders: dict[Holder, HolderRow] = field(default_factory=dict)
+    held: dict[TransferKey, Held] = field(default_factory=dict)
+    affiliate_sales: dict[Holder, list[AffiliateSaleRow]] = field(default_factory=lambda: defaultdict(list))
+    by_holder: dict[Holder, list[LotRow]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Identify the security: registrar and id."""
+        return self.head.org_id, self.head.id
+
+    def put_lots(self, lots: Iterable[LotRow]) -> None:
+        """Add lots as they were read; one that is here already stays as it is."""
+        for lot in lots:
+            if lot.id not in self.lots:
+                self.lots[lot.id] = lot
+                self.by_holder[lot.holder].append(lot)
+
+    def list_lots(self, holder: Holder) -> list[LotRow]:
+        """Return a holder's lots in the order in which they are sold: first in, first out."""
+        lots = [lot for lot in self.by_holder.get(holder, ()) if lot.quantity > 0]
+        return sorted(lots, key=lambda lot: (lot.acquired_on, lot.id))
+
+    def list_pledged_to(self, pledgee: Holder) -> list[LotRow]:
+        """Return the lots on which an investor, as its organisation knows it, has a lien."""
+        pledged = [lot for lot in self.lots.values() if lot.quantity > 0 and lot.pledgee == pledgee]
+        return sorted(pledged, key=lambda lot: lot.id)
+
+    def find_count(self, holder: Holder) -> HolderRow:
+        """Return an investor's row; one of zeros for whom there is none."""
+        row = self.holders.get(holder)
+        if row is None:
+            row = self.holders[holder] = HolderRow(*self.key, *holder)
+        return row
+
+    def list_offerings(self) -> list[dict[str, Any]]:
+        """Return the published form of the offerings, in the order in which they were made."""
+        return [_describe_offering(each, self.documents[each.id]) for each in self.offerings]
+
+    def list_affiliate_sales(self, seller: Holder, *, since: date, except_id: str | None) -> list[AffiliateSaleRow]:
+        """Return what a seller sold as an affiliate, settled or still promised."""
+        sales = self.affiliate_sales.get(seller, ())
+        return [each for each in sales if each.sold_on >= since and each.transfer_id != except_id]
+
+    def mark_head(self) -> None:
+        """Have the counters written."""
+        self.changes.heads[self.key] = self.head
+
+    def mark_lot(self, lot: LotRow) -> None:
+        """Have a lot written, new or changed."""
+        if lot.id not in self.lots:
+            self.put_lots([lot])
+            self.changes.new_lots[lot.id] = lot
+        elif lot.id not in self.changes.new_lots:
+            self.changes.lots[lot.id] = lot
+
+    def move_lot(self, lot: LotRow, holder: Holder) -> None:
+        """Let a lot be somebody else's, as it is."""
+        self.by_holder[lot.holder].remove(lot)
+        lot.holder_org_id, lot.investor_ref = holder
+        self.by_holder[holder].append(lot)
+        self.mark_lot(lot)
+
+    def mark_count(self, row: HolderRow) -> None:
+        """Have an investor's row written."""
+        self.changes.holders[*self.key, row.holder_org_id, row.investor_ref] = row
+
+    def mark_issued(self, offering_id: str, on: date) -> None:
+        """Remember the latest day on which the issuer sold a lot of an offering."""
+        offering = next(each for each in self.offerings if each.id == offering_id)
+        offering.last_issued_on = max(offering.last_issued_on or on, on)
+        self.changes.offerings[*self.key, offering.id] = offering
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """Who holds: an investor as one organisation knows them."""
+class Access:
+    """A security that a caller may address; ``grant`` is None for the registrar itself."""
 
-    org_id: str
-    investor_ref: str
-
-
-async def list_lots(session: AsyncSession, security: Security, *holders: Holder) -> Sequence[Lot]:
-    """Return the lots of a security, or only of some holders, in the order in which they are sold: first in, first
-    out.
-    """
-    query = select(Lot).where(Lot.org_id == security.org_id, Lot.security_id == security.id)
-    if holders:
-        key = tuple_(col(Lot.holder_org_id), col(Lot.investor_ref))
-        query = query.where(key.in_([(holder.org_id, holder.investor_ref) for holder in holders]))
-    rows = (await session.exec(query.order_by(col(Lot.acquired_on), col(Lot.id)))).all()
-    return [row for row in rows if row.quantity > 0]
+    register: Register
+    grant: GrantRow | None
 
 
-def sum_position(lots: Iterable[Lot]) -> int:
-    """Return how much the lots hold, promised or not."""
+def _describe_offering(head: OfferingHead, terms: Mapping[str, Any]) -> dict[str, Any]:
+    last = head.last_issued_on
+    own = {"id": head.id, "security_id": head.security_id, "version": head.version}
+    return own | {"last_issued_on": last and last.isoformat()} | dict(terms)
+
+
+def sum_position(lots: Collection[LotRow]) -> int:
+    """Return how much lots hold, promised or not."""
     return sum(lot.quantity for lot in lots)
-
-
-def describe_lot(lot: Lot) -> dict[str, Any]:
-    """Return the published form of a lot."""
-    return {
-        "id": lot.id,
-        "offering_id": lot.offering_id,
-        "quantity": str(lot.quantity),
-        "reserved": str(lot.reserved),
-        "acquired_on": lot.acquired_on.isoformat(),
-        "from": lot.acquired_from,
-        "tack_from": lot.tack_from and lot.tack_from.isoformat(),
-        "paid_in_full_on": lot.paid_in_full_on and lot.paid_in_full_on.isoformat(),
-        "hold_only": lot.hold_only,
-        "lien": _describe_lien(lot),
-    }
-
-
-def _describe_lien(lot: Lot) -> dict[str, Any] | None:
-    if lot.lien_transfer_id is None:
-        return None
-    return {"transfer_id": lot.lien_transfer_id, "holder_ref": lot.lien_holder_ref, "recourse": lot.lien_recourse}
-
-
-async def list_positions(session: AsyncSession, org_id: str, security_id: str) -> list[dict[str, Any]]:
-    """Return the cap table: each holder with its lots, by organisation and ref.
-
-    Raises:
-        NotFoundError: The caller is not the registrar of such a security.
-    """
-    security = await find_security(session, org_id, security_id)
-    return describe_positions(await list_lots(session, security))
-
-
-def describe_positions(lots: Iterable[Lot]) -> list[dict[str, Any]]:
-    """Return the published form of lots, by holder."""
-    by_holder: dict[tuple[str, str], list[Lot]] = defaultdict(list)
-    for lot in lots:
-        by_holder[lot.holder_org_id, lot.investor_ref].append(lot)
-    return [
-        {
-            "org_id": holder_org_id,
-            "investor_ref": ref,
-            "quantity": str(sum_position(lots)),
-            "reserved": str(sum(lot.reserved for lot in lots)),
-            "lots": [describe_lot(lot) for lot in lots],
-        }
-        for (holder_org_id, ref), lots in sorted(by_holder.items())
-    ]

@@ -9,8 +9,7 @@ Source: gate.md section 4; api.md section 1, ``replay``.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import rfc8785
-
+from service.credentials.canonical import canonicalize
 from service.credentials.jose import jwk_thumbprint, load_key, parse_json, parse_jws, verify_jws
 from service.errors import MalformedError, ServiceError
 from service.gate.decision_format import BUNDLE_FORMAT, DECISION_TYP, FIRST_FORMAT, hash_canonical
@@ -111,7 +110,7 @@ def _check_signature(decision: Mapping[str, Any]) -> Iterator[str]:
         verify_jws(parsed, load_key(jwk), expected_typ={DECISION_TYP})
     except ServiceError as error:
         yield f"jws: {error.code}"
-    if parsed.payload != rfc8785.dumps(dict(payload)):
+    if parsed.payload != canonicalize(dict(payload)):
         yield "jws: signs another payload"
     if parsed.header.get("kid") != f"{payload['iss']}#{jwk_thumbprint(jwk)}":
         yield "jws: names another key"

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any, Self
 
-import rfc8785
-
+from service.credentials.canonical import canonicalize
 from service.errors import InvalidInputError
 from service.gate.facts import zone_of
 from service.gate.transfer_models import TransferRequest
@@ -107,7 +106,7 @@ def dump_request(request: TransferRequest) -> dict[str, Any]:
 
 def hash_request(request: TransferRequest) -> str:
     """Return the digest that two requests share exactly if they ask for the same."""
-    return hashlib.sha256(rfc8785.dumps(dump_request(request))).hexdigest()
+    return hashlib.sha256(canonicalize(dump_request(request))).hexdigest()
 
 
 def bind_request(request: TransferRequest, *, on: date) -> dict[str, Any]:

@@ -1,25 +1,21 @@
-"""What a permit holds, and how it ends: settled, void or expired, exactly once.
+"""What a permit holds, and how it ends: settled, void or expired, exactly once. Pure.
 
-Every function expects the security's head row to be locked by the caller's transaction. Changes go through loaded
-rows, so that a preview can make them and throw them away.
+Everything happens to the register in memory, whose security is locked, or whose changes are thrown away.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-
-from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.gate.counters import end_promise, promise, recount
 from service.gate.counts import Category, Counts, Slots, shift_counts
 from service.gate.effects import ADDS_QUANTITY, KEEPS_OWNER, Settling, apply_effect, list_parents
 from service.gate.lots import LotPart
-from service.gate.purchases import give_up_sale, settle_sale
-from service.gate.register import Holder, list_lots
+from service.gate.register import Held, Register
+from service.gate.rows import AffiliateSaleRow, Holder, ReservationRow, TransferRow
 from service.rules.rule import UNWILLED
-from service.storage.audit import append_audit_entry
-from service.storage.tables import Lot, Reservation, ReservationEnding, ReservedLot, Security, Transfer
+from service.storage.audit import build_audit_entry
+
+SETTLED, VOID, EXPIRED, HELD = "settled", "void", "expired", "held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,111 +34,124 @@ class Ending:
     reason: str | None = None
 
 
-async def hold(
-    session: AsyncSession, head: Security, transfer: Transfer, parts: Sequence[LotPart], *, slots: Slots
-) -> Reservation:
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What a permit promises.
+
+    Attributes:
+        parts: Of the owner's lots.
+        taker: Who is to get lots.
+        slots: What that may add to the counts.
+        affiliate: Who sells as an affiliate under Rule 144, or may; None for nobody.
+    """
+
+    parts: list[LotPart]
+    taker: Holder | None
+    slots: Slots
+    affiliate: Holder | None
+
+
+def hold(register: Register, transfer: TransferRow, promised: Promise) -> None:
     """Reserve what a permit promises: the seller's lots or new quantity, and the taker's slots among the holders."""
     new_quantity = transfer.quantity if transfer.action in ADDS_QUANTITY else 0
-    taker = _find_taker(transfer)
-    reservation = Reservation(
+    # In a redemption or conversion nobody receives lots, and a pledgee only gets a lien.
+    taker = None if transfer.action in KEEPS_OWNER else promised.taker
+    reservation = ReservationRow(
         org_id=transfer.org_id,
         transfer_id=transfer.id,
-        registrar_org_id=head.org_id,
-        security_id=head.id,
+        registrar_org_id=register.head.org_id,
+        security_id=register.head.id,
+        taker_org_id=taker.org_id if taker else None,
         taker_ref=taker.investor_ref if taker else None,
         quantity=transfer.quantity,
-        holder_slots=slots.holder if taker else 0,
-        nonaccredited_slots=slots.nonaccredited if taker else 0,
-        owner_slots=slots.owners if taker else 0,
+        holder_slots=promised.slots.holder if taker else 0,
+        nonaccredited_slots=promised.slots.nonaccredited if taker else 0,
+        owner_slots=promised.slots.owners if taker else 0,
         new_quantity=new_quantity,
         expires_at=transfer.expires_at,
     )
-    await promise(session, head, reservation, may_exceed=transfer.action in UNWILLED)
-    head.outstanding_reserved += new_quantity
-    session.add_all([head, reservation])
-    for part in parts:
+    promise(register, reservation, may_exceed=transfer.action in UNWILLED)
+    register.head.outstanding_reserved += new_quantity
+    register.mark_head()
+    for part in promised.parts:
         part.lot.reserved += part.quantity
-        session.add(part.lot)
-        session.add(
-            ReservedLot(org_id=transfer.org_id, transfer_id=transfer.id, lot_id=part.lot.id, quantity=part.quantity)
-        )
-    return reservation
+        register.mark_lot(part.lot)
+    held = Held(reservation, promised.parts)
+    register.held[held.key] = held
+    register.changes.held.append(held)
+    if promised.affiliate is not None:
+        _count_affiliate_sale(register, transfer, promised.affiliate)
 
 
-async def expire_overdue(session: AsyncSession, head: Security, now: datetime) -> None:
-    """End every reservation of the security whose time is over, and give back what it held."""
-    query = select(Reservation).where(
-        Reservation.registrar_org_id == head.org_id,
-        Reservation.security_id == head.id,
-        col(Reservation.held),
-        col(Reservation.expires_at) <= now,
-    )
-    for reservation in (await session.exec(query)).all():
-        await release(session, head, reservation, Ending("expired", reservation.expires_at))
+def _count_affiliate_sale(register: Register, transfer: TransferRow, seller: Holder) -> None:
+    sale = AffiliateSaleRow(*register.key, *seller, transfer.id, transfer.trade_date, transfer.quantity)
+    register.affiliate_sales[seller].append(sale)
+    register.changes.affiliate_sales.append(sale)
 
 
-async def release(session: AsyncSession, head: Security, reservation: Reservation, ending: Ending) -> None:
+def list_overdue(register: Register, now: datetime) -> list[Held]:
+    """Return the reservations whose time is over."""
+    return [held for held in register.held.values() if held.row.expires_at <= now]
+
+
+def expire_overdue(register: Register, now: datetime) -> list[Held]:
+    """End every reservation whose time is over, give back what it held, and return them."""
+    overdue = list_overdue(register, now)
+    for held in overdue:
+        release(register, held, Ending(EXPIRED, held.row.expires_at))
+    return overdue
+
+
+def release(register: Register, held: Held, ending: Ending) -> None:
     """End a reservation without a transfer: everything that it held is free again."""
-    for part in await list_reserved_parts(session, reservation):
+    for part in held.parts:
         part.lot.reserved -= part.quantity
-        session.add(part.lot)
-    if reservation.new_quantity:
-        await give_up_sale(session, head.org_id, reservation.transfer_id)
-    shift_counts(head, await _close(session, head, reservation, ending))
+        register.mark_lot(part.lot)
+    for holder, sales in register.affiliate_sales.items():
+        given_up = [sale for sale in sales if sale.transfer_id == held.row.transfer_id]
+        register.affiliate_sales[holder] = [sale for sale in sales if sale not in given_up]
+    register.changes.given_up.append(held)
+    shift_counts(register.head, _close(register, held, ending))
 
 
-async def list_reserved_parts(session: AsyncSession, reservation: Reservation) -> list[LotPart]:
-    """Return the parts of lots that a reservation holds."""
-    query = (
-        select(ReservedLot, Lot)
-        .join(Lot, col(Lot.id) == col(ReservedLot.lot_id))
-        .where(
-            ReservedLot.org_id == reservation.org_id,
-            ReservedLot.transfer_id == reservation.transfer_id,
-            Lot.org_id == reservation.registrar_org_id,
-            Lot.security_id == reservation.security_id,
-        )
-        .order_by(col(ReservedLot.lot_id))
-    )
-    return [LotPart(lot, reserved.quantity) for reserved, lot in (await session.exec(query)).all()]
-
-
-async def _close(session: AsyncSession, head: Security, reservation: Reservation, ending: Ending) -> Counts:
+def _close(register: Register, held: Held, ending: Ending) -> Counts:
     """End a reservation; return by how much its end changes the security's counters."""
-    change = await end_promise(session, head, reservation)
-    reservation.held = False
-    head.outstanding_reserved -= reservation.new_quantity
-    session.add_all([head, reservation])
-    session.add(
-        ReservationEnding(
-            org_id=reservation.org_id,
-            transfer_id=reservation.transfer_id,
-            state=ending.state,
-            reference=ending.reference,
-            reason=ending.reason,
-            ended_at=ending.at,
-        )
+    change = end_promise(register, held)
+    reservation = held.row
+    del register.held[held.key]
+    register.head.outstanding_reserved -= reservation.new_quantity
+    register.mark_head()
+    register.changes.endings.append(
+        {
+            "org_id": reservation.org_id,
+            "transfer_id": reservation.transfer_id,
+            "state": ending.state,
+            "reference": ending.reference,
+            "reason": ending.reason,
+            "ended_at": ending.at,
+        }
     )
-    append_audit_entry(
-        session,
-        org_id=reservation.org_id,
-        kind=f"transfer.{ending.state}",
-        subject_id=reservation.transfer_id,
-        record={"state": ending.state, "reference": ending.reference, "reason": ending.reason},
-        recorded_at=ending.at,
+    register.changes.audit.append(
+        build_audit_entry(
+            org_id=reservation.org_id,
+            kind=f"transfer.{ending.state}",
+            subject_id=reservation.transfer_id,
+            record={"state": ending.state, "reference": ending.reference, "reason": ending.reason},
+            recorded_at=ending.at,
+        )
     )
     return change
 
 
-async def settle(
-    session: AsyncSession,
-    head: Security,
-    transfer: Transfer,
-    reservation: Reservation,
+def settle(
+    register: Register,
+    transfer: TransferRow,
+    held: Held,
     ending: Ending,
     *,
     category: Category,
     today: date,
+    taker: Holder | None,
     hold_only: bool = False,
 ) -> None:
     """Let a reservation have its effect on the register.
@@ -150,24 +159,21 @@ async def settle(
     Args:
         category: What the taker counts as from now on.
         today: Civil date of the settlement, on which the buyer has paid.
+        taker: The buyer, who in a pledge or its release gets no lots.
         hold_only: The taker may hold what it gets, not acquire more.
     """
-    parts = await list_reserved_parts(session, reservation)
-    taker = _find_taker(transfer)
-    held = await list_lots(session, head, taker) if taker else []
-    parents = list_parents(held, transfer.request.get("offering_id")) if transfer.action == "distribution" else ()
-    effect = Settling(head, transfer, parts, parents, today=today, now=ending.at, hold_only=hold_only)
-    session.add_all(apply_effect(effect))
+    gets = held.row.taker
+    owned = register.list_lots(gets) if gets else []
+    parents = list_parents(owned, transfer.request.get("offering_id")) if transfer.action == "distribution" else ()
+    effect = Settling(
+        register.head, transfer, taker, held.parts, parents, today=today, now=ending.at, hold_only=hold_only
+    )
+    owners = {part.lot.holder for part in held.parts}
+    for lot in apply_effect(effect):
+        register.mark_lot(lot)
     if transfer.action == "primary":
-        await settle_sale(session, head.org_id, transfer)
-    change = await _close(session, head, reservation, ending)
-    changed = {Holder(part.lot.holder_org_id, part.lot.investor_ref) for part in parts} | ({taker} if taker else set())
-    change += await recount(session, head, changed, acquired={taker: category} if taker else {})
-    shift_counts(head, change, may_exceed=transfer.action in UNWILLED)
-
-
-def _find_taker(transfer: Transfer) -> Holder | None:
-    """Return who receives lots: nobody in a redemption or conversion, and a pledgee only gets a lien."""
-    if transfer.buyer_ref is None or transfer.action in KEEPS_OWNER:
-        return None
-    return Holder(transfer.org_id, transfer.buyer_ref)
+        register.mark_issued(transfer.offering_id or "", transfer.trade_date)
+    change = _close(register, held, ending)
+    change += recount(register, owners | ({gets} if gets else set()), acquired={gets: category} if gets else {})
+    shift_counts(register.head, change, may_exceed=transfer.action in UNWILLED)
+    register.mark_head()

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import ConflictError
-from service.gate import counters, offerees, opening, register, securities
+from service.gate import cap_table, offerees, opening, securities
 from service.gate.answer_models import (
     GrantAnswer,
     HoldersAnswer,
@@ -200,7 +200,7 @@ async def list_positions(
     at = None if as_of is None else resolve_as_of(as_of, context.clock())
     async with context.database.reading() as session:
         if at is None:
-            data = await register.list_positions(session, caller.org_id, security_id)
+            data = await cap_table.list_positions(session, caller.org_id, security_id)
         else:
             data = await list_positions_as_of(session, caller.org_id, security_id, at)
     return {"data": data, "next": None}
@@ -210,4 +210,4 @@ async def list_positions(
 async def count_holders(security_id: Id, context: ContextDep, caller: GateCaller) -> dict[str, Any]:
     """Return the counters of holders, by category against the issuer's caps, and of quantities."""
     async with context.database.reading() as session:
-        return await counters.describe_holders(session, caller.org_id, security_id)
+        return await cap_table.describe_holders(session, caller.org_id, security_id)

@@ -179,3 +179,10 @@ class OpeningPositions(StrictModel):
 def dump_terms(terms: StrictModel) -> dict[str, Any]:
     """Return the stored and published form: every member, defaults included."""
     return terms.model_dump(mode="json")
+
+
+class HolderLinkTerms(StrictModel):
+    """Who an investor of a venue is: a holder, by the organisation and the ref that the register knows."""
+
+    org_id: ClientId
+    investor_ref: ClientId

@@ -1,5 +1,6 @@
 """Transfers over HTTP: decide, preview, settle, void, look up."""
 
+import asyncio
 import json
 from typing import Annotated, Any
 
@@ -12,9 +13,11 @@ from service.errors import ConflictError, ForbiddenError, MalformedError, Servic
 from service.gate.answer_models import BundleAnswer, DecisionAnswer, DecisionsAnswer, PreviewAnswer, ReceiptAnswer
 from service.gate.bundle import list_keys, open_bundle
 from service.gate.decisions import build_answer
+from service.gate.pipeline import decide_transfer, settle_transfer, void_transfer
 from service.gate.previews import preview_transfer
 from service.gate.receipts import build_receipt, read_log_state
-from service.gate.settlement import find_transfer, read_reservation_state, settle_transfer, void_transfer
+from service.gate.rows import TransferRow
+from service.gate.settlement import find_transfer, read_reservation_state
 from service.gate.transfer_models import (
     BatchItem,
     Settlement,
@@ -23,7 +26,7 @@ from service.gate.transfer_models import (
     TransferRequest,
     Voiding,
 )
-from service.gate.transfers import answer_first, decide_transfer, read_signed
+from service.gate.transfers import answer_first, read_signed
 from service.storage.subject_keys import read_keys_by_id
 from service.storage.tables import Transfer
 from service.web.accesses import record_access
@@ -89,7 +92,7 @@ async def post_preview(body: TransferPreview, context: ContextDep, caller: GateC
 @router.post("/transfers/batch", responses=answers(DecisionsAnswer))
 async def post_batch(body: TransferBatch, context: ContextDep, caller: GateCaller) -> dict[str, Any]:
     """Decide transfers in order; each item answers with its decision or its problem."""
-    return {"data": [await _decide_item(item, context, caller) for item in body.transfers]}
+    return {"data": await asyncio.gather(*(_decide_item(item, context, caller) for item in body.transfers))}
 
 
 async def _decide_item(item: dict[str, Any], context: Context, caller: Caller) -> dict[str, Any]:
@@ -111,14 +114,14 @@ async def post_settlement(
     ended = await settle_transfer(
         context, caller.org_id, transfer_id, reference=body.reference, sees_all=_sees_all(caller)
     )
-    return await _describe_ended(context, ended.transfer, ended.ending.state, caller)
+    return await _describe_ended(context, ended.transfer, ended.state, caller)
 
 
 @router.post("/transfers/{transfer_id}/void", responses=answers(DecisionAnswer))
 async def post_voiding(transfer_id: str, body: Voiding, context: ContextDep, caller: GateCaller) -> dict[str, Any]:
     """Give a reservation up, exactly once."""
     ended = await void_transfer(context, caller.org_id, transfer_id, reason=body.reason)
-    return await _describe_ended(context, ended.transfer, ended.ending.state, caller)
+    return await _describe_ended(context, ended.transfer, ended.state, caller)
 
 
 @router.get("/transfers/{transfer_id}", responses=answers(DecisionAnswer))
@@ -162,11 +165,15 @@ async def get_receipt(transfer_id: str, context: ContextDep, caller: Reader) -> 
         return await build_receipt(session, transfer)
 
 
-async def _describe_ended(context: Context, transfer: Transfer, state: str | None, caller: Caller) -> dict[str, Any]:
+async def _describe_ended(
+    context: Context, transfer: Transfer | TransferRow, state: str | None, caller: Caller
+) -> dict[str, Any]:
     async with context.database.reading() as session:
         return await _describe(session, transfer, state, caller)
 
 
-async def _describe(session: AsyncSession, transfer: Transfer, state: str | None, caller: Caller) -> dict[str, Any]:
+async def _describe(
+    session: AsyncSession, transfer: Transfer | TransferRow, state: str | None, caller: Caller
+) -> dict[str, Any]:
     signed = read_signed(transfer, sees_all=_sees_all(caller))
     return build_answer(signed, reservation_state=state, log=await read_log_state(session, transfer))

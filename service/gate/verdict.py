@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from service.gate.fact_sheet import decode_facts, encode_scalar
@@ -19,6 +20,7 @@ class Verdict:
     Attributes:
         max_quantity: None if the rules set no bound, or if lots of several offerings are involved.
         tried: For a primary sale that could be made under several offerings: the others that were evaluated.
+        last_valid: Last days on which something that the rules looked at is still good.
     """
 
     outcome: str
@@ -29,6 +31,7 @@ class Verdict:
     rules_version: str
     rules_sha256: str
     tried: tuple[dict[str, Any], ...] = ()
+    last_valid: tuple[date, ...] = ()
 
 
 def evaluate_encoded(facts: Sequence[Mapping[str, Any]], law: Law = CURRENT_LAW) -> Verdict:
@@ -66,6 +69,7 @@ def _merge(evaluations: Sequence[Evaluation]) -> Verdict:
         max_quantity=worst.max_quantity if len(evaluations) == 1 else None,
         rules_version=worst.rules_version,
         rules_sha256=worst.rules_sha256,
+        last_valid=tuple(day for each in evaluations if isinstance(day := each.computed.get("last_valid"), date)),
     )
 
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import rfc8785
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.credentials.canonical import canonicalize
 from service.credentials.commitment import NONCE_SIZE, build_log_record, commit_to_record
 from service.storage.ids import new_id
 from service.storage.tables import AuditEntry
@@ -31,24 +31,33 @@ def append_audit_entry(
         record: JSON values only, no personal data; kept as RFC 8785 canonical JSON.
         recorded_at: Aware UTC.
     """
-    canonical = rfc8785.dumps(dict(record))
+    entry = AuditEntry(
+        **build_audit_entry(org_id=org_id, kind=kind, subject_id=subject_id, record=record, recorded_at=recorded_at)
+    )
+    session.add(entry)
+    return entry
+
+
+def build_audit_entry(
+    *, org_id: str, kind: str, subject_id: str, record: Mapping[str, Any], recorded_at: datetime
+) -> dict[str, Any]:
+    """Build the columns of one entry; arguments as in ``append_audit_entry``."""
+    canonical = canonicalize(dict(record))
     entry_id, nonce = new_id("aud"), secrets.token_bytes(NONCE_SIZE)
     logged = build_log_record(
         org_id=org_id, entry_id=entry_id, kind=kind, subject_id=subject_id, recorded_at=recorded_at, record=record
     )
-    entry = AuditEntry(
-        org_id=org_id,
-        id=entry_id,
-        kind=kind,
-        subject_id=subject_id,
-        recorded_at=recorded_at,
-        record=canonical.decode(),
-        record_sha256=hashlib.sha256(canonical).hexdigest(),
-        commitment=commit_to_record(nonce, logged),
-        nonce=nonce,
-    )
-    session.add(entry)
-    return entry
+    return {
+        "org_id": org_id,
+        "id": entry_id,
+        "kind": kind,
+        "subject_id": subject_id,
+        "recorded_at": recorded_at,
+        "record": canonical.decode(),
+        "record_sha256": hashlib.sha256(canonical).hexdigest(),
+        "commitment": commit_to_record(nonce, logged),
+        "nonce": nonce,
+    }
 
 
 def read_log_record(entry: AuditEntry) -> dict[str, Any]:

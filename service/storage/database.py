@@ -5,18 +5,19 @@ commit raises before any answer is built. Reads that change nothing use ``databa
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, nullcontext
-from typing import Any
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import event, text
+from sqlalchemy import CursorResult, Engine, Executable, create_engine, event, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import UnavailableError
 
+_T = TypeVar("_T")
 BUSY_TIMEOUT_MS = 10_000
 # No overflow: connections beyond the pool would be opened and closed by every burst, which costs more than waiting.
 POOL_SIZE = 16
@@ -41,8 +42,8 @@ class StorageBusyError(UnavailableError):
     code = "storage_busy"
 
 
-def _tune_sqlite(engine: AsyncEngine) -> None:
-    @event.listens_for(engine.sync_engine, "connect")
+def _tune_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
         # The driver must not open transactions of its own: "begin" below does.
         connection.isolation_level = None
@@ -57,7 +58,7 @@ def _tune_sqlite(engine: AsyncEngine) -> None:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
         # Taking the write lock at BEGIN avoids the deadlock of two readers that both want to write.
         reading = connection.get_execution_options().get("reading", False)
@@ -70,7 +71,7 @@ def _create_engine(url: str) -> AsyncEngine:
         engine = create_async_engine(
             url, pool_timeout=POOL_TIMEOUT_S, pool_size=POOL_SIZE, max_overflow=0, hide_parameters=True
         )
-        _tune_sqlite(engine)
+        _tune_sqlite(engine.sync_engine)
         return engine
     return create_async_engine(
         url,
@@ -81,6 +82,39 @@ def _create_engine(url: str) -> AsyncEngine:
         hide_parameters=True,
         connect_args={"timeout": POOL_TIMEOUT_S, "command_timeout": STATEMENT_TIMEOUT_S},
     )
+
+
+def _create_thread_engine(url: str) -> Engine:
+    """Return the engine for work that has one of SQLite's threads to itself."""
+    engine = create_engine(url.replace("+aiosqlite", ""), pool_timeout=POOL_TIMEOUT_S, hide_parameters=True)
+    _tune_sqlite(engine)
+    return engine
+
+
+class _ThreadConnection:
+    """Looks like an asynchronous connection, and never waits: the whole of a piece of work runs in one thread.
+
+    The asynchronous driver of SQLite changes threads four times for each statement, which would be most of the time
+    of a short transaction.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.dialect = connection.dialect
+
+    async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        return self._connection.execute(statement, parameters)
+
+
+def _finish(work: Coroutine[Any, Any, _T]) -> _T:
+    """Run a coroutine that never waits."""
+    try:
+        work.send(None)
+    except StopIteration as finished:
+        result: _T = finished.value
+        return result
+    work.close()
+    raise RuntimeError("work in a thread of the database must not wait for anything else")
 
 
 class Database:
@@ -94,6 +128,7 @@ class Database:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _create_engine(url)
+        self._thread_engine = _create_thread_engine(url) if self.is_sqlite else None
         self._reading_engine = self.engine.execution_options(reading=True)
         # SQLite has one writer; queueing in the process is fairer than its busy handler, which sleeps and retries.
         self._write_queue = asyncio.Lock() if self.is_sqlite else None
@@ -123,6 +158,24 @@ class Database:
         ):
             yield session
 
+    async def write(self, work: Callable[[AsyncConnection], Coroutine[Any, Any, _T]]) -> _T:
+        """Do a piece of work in a writing transaction of its own, off the ORM; a failed commit raises.
+
+        Args:
+            work: Waits for nothing but the connection's ``execute``.
+        """
+        if self._thread_engine is None:
+            async with self.transaction() as session:
+                return await work(await session.connection())
+        assert self._write_queue is not None
+        async with self._write_queue:
+            return await asyncio.to_thread(self._write_in_thread, work)
+
+    def _write_in_thread(self, work: Callable[[AsyncConnection], Coroutine[Any, Any, _T]]) -> _T:
+        assert self._thread_engine is not None
+        with self._thread_engine.begin() as connection:
+            return _finish(work(cast(AsyncConnection, _ThreadConnection(connection))))
+
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """Open a reading transaction; nothing written in it is kept."""
@@ -140,3 +193,5 @@ class Database:
     async def close(self) -> None:
         """Return every connection."""
         await self.engine.dispose()
+        if self._thread_engine is not None:
+            self._thread_engine.dispose()

@@ -1,16 +1,21 @@
 """What a platform holds about its investors. Written by verifier, read by gate."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.storage.core import read_rows
 from service.storage.personal_data import open_investor, open_standing
-from service.storage.subject_keys import DataKey, KeyWrapper, name_investor, read_subject_keys
-from service.storage.tables import Investor, StandingCredential
+from service.storage.subject_keys import DataKey, KeyWrapper, name_investor, open_subject_key, read_subject_keys
+from service.storage.tables import Investor, StandingCredential, SubjectKey
+
+InvestorKey = tuple[str, str]
+"""Organisation and ref."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,47 @@ class KnownInvestor:
     kyc_issuer: str | None
     kyc_sub: str | None
     key: DataKey | None
+
+
+@dataclass(frozen=True, slots=True)
+class _InvestorRow:
+    """See ``tables.Investor``."""
+
+    org_id: str
+    ref: str
+    frozen: bool
+    kyc_issuer: str | None
+    sealed: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class _StandingRow:
+    """See ``tables.StandingCredential``."""
+
+    org_id: str
+    investor_ref: str
+    id: str
+    request_id: str
+    credential_type: str
+    vct: str
+    issuer: str
+    status_uri: str | None
+    sealed: bytes
+    issued_at: datetime | None
+    not_before: datetime | None
+    expires_at: datetime
+    presented_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _KeyRow:
+    """See ``tables.SubjectKey``."""
+
+    org_id: str
+    subject: str
+    id: str
+    wrapped_key: bytes
+    destroyed_at: datetime | None
 
 
 async def read_investor_keys(
@@ -82,7 +128,7 @@ async def list_standing(
     return standing
 
 
-def know_standing(row: StandingCredential, key: DataKey) -> Standing:
+def know_standing(row: StandingCredential | _StandingRow, key: DataKey) -> Standing:
     """Open a presented credential's row."""
     content = open_standing(key, row)
     return Standing(
@@ -121,7 +167,51 @@ async def list_investors(
     return {row.ref: know_investor(row, keys.get(row.ref)) for row in (await session.exec(query)).all()}
 
 
-def know_investor(row: Investor, key: DataKey | None) -> KnownInvestor:
+def know_investor(row: Investor | _InvestorRow, key: DataKey | None) -> KnownInvestor:
     """Open an investor's row."""
     content = open_investor(key, row)
     return KnownInvestor(row.ref, row.frozen, content.screening, row.kyc_issuer, content.kyc_sub, key)
+
+
+async def read_known(
+    connection: AsyncConnection, wrapper: KeyWrapper, investors: Collection[InvestorKey]
+) -> tuple[dict[InvestorKey, KnownInvestor], dict[InvestorKey, list[Standing]]]:
+    """Read and open many investors, of any organisations, with what they presented: one query for each kind.
+
+    Returns:
+        Those who are recorded, and for everybody asked about their credentials, by type and newest first within a
+        type; none where the key was destroyed.
+    """
+    keys = await _read_keys(connection, wrapper, investors)
+    known = await read_rows(connection, _InvestorRow, Investor, ("org_id", "ref"), investors)
+    rows = await read_rows(connection, _StandingRow, StandingCredential, ("org_id", "investor_ref"), investors)
+    return (
+        {(row.org_id, row.ref): know_investor(row, keys.get((row.org_id, row.ref))) for row in known},
+        _open_standings(rows, keys, investors),
+    )
+
+
+async def _read_keys(
+    connection: AsyncConnection, wrapper: KeyWrapper, investors: Iterable[InvestorKey]
+) -> dict[InvestorKey, DataKey]:
+    subjects = {(org_id, name_investor(ref)): (org_id, ref) for org_id, ref in investors}
+    rows = await read_rows(connection, _KeyRow, SubjectKey, ("org_id", "subject"), subjects)
+    return {
+        subjects[row.org_id, row.subject]: open_subject_key(
+            wrapper, row.org_id, row.subject, row.wrapped_key, key_id=row.id
+        )
+        for row in rows
+        if row.destroyed_at is None
+    }
+
+
+def _open_standings(
+    rows: list[_StandingRow], keys: Mapping[InvestorKey, DataKey], investors: Iterable[InvestorKey]
+) -> dict[InvestorKey, list[Standing]]:
+    standings: dict[InvestorKey, list[Standing]] = {key: [] for key in investors}
+    rows.sort(key=lambda row: (row.presented_at, row.id), reverse=True)
+    for row in sorted(rows, key=lambda row: row.credential_type):
+        owner = (row.org_id, row.investor_ref)
+        if owner in keys:
+            standings[owner].append(know_standing(row, keys[owner]))
+    return standings

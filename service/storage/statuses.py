@@ -6,21 +6,23 @@ the copies fresh.
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, NamedTuple, cast
+from functools import cache
+from typing import Literal, NamedTuple
 
-import sqlalchemy
-from sqlalchemy import Integer, LargeBinary, Select, Table, func, literal, union_all
+from sqlalchemy import Integer, LargeBinary, String, TextualSelect, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.credentials.status_list import StatusList, get_status
 from service.storage.cache import keep_document
-from service.storage.tables import CachedDocument, Organization
-from service.storage.tables import StatusList as StatusListRow
+from service.storage.core import read_rows
+from service.storage.tables import CachedDocument
 from service.storage.trust import normalize_issuer
+from service.storage.types import Instant
 
 MAX_STATUS_AGE = timedelta(hours=24)
 _LARGEST_INDEX = 2**27  # what SQL is asked for stays small, whatever a credential claims
@@ -70,53 +72,89 @@ async def read_credential_status(
 async def read_credential_statuses(
     session: AsyncSession, *, base_url: str, org_id: str, queries: Collection[StatusQuery], now: datetime
 ) -> dict[StatusQuery, StatusReading]:
-    """Read many entries with one query per kind of list.
+    """Read many entries with one query per kind of list; see ``StatusSource``."""
+    source = await open_statuses(await session.connection(), base_url, {org_id: queries})
+    return {query: source.read(org_id, query, now) for query in queries}
 
-    Args:
-        base_url: Lists below ``{base_url}/issuers/`` are ours and binding as they stand in this transaction.
-        org_id: The platform that asks; it has its own copies of others' lists.
-        now: Decides whether a copy is stale or too old.
+
+@dataclass(frozen=True, slots=True)
+class StatusSource:
+    """What the database says about entries, read at one moment.
+
+    Attributes:
+        own: Entries of our own lists, binding as they stand.
+        cached: Verified copies of others' lists, by the organisation that holds the copy and the list's address.
     """
-    own_prefix = f"{base_url}/issuers/"
-    own = {query for query in queries if query.uri.startswith(own_prefix)}
-    foreign = set(queries) - own
-    readings = await _read_own(session, base_url, own) if own else {}
-    return readings | (await _read_cached(session, org_id, foreign, now) if foreign else {})
 
+    own: Mapping[StatusQuery, "_OwnEntry"]
+    base_url: str
+    cached: Mapping[tuple[str, str], "_CachedList"]
 
-async def _read_own(
-    session: AsyncSession, base_url: str, queries: Collection[StatusQuery]
-) -> dict[StatusQuery, StatusReading]:
-    parts = {query: query.uri.removeprefix(f"{base_url}/issuers/").split("/status-lists/") for query in queries}
-    places = {query: (each[0], each[1]) for query, each in parts.items() if len(each) == 2}
-    if not places:
-        return dict.fromkeys(queries, UNAVAILABLE)
-    ordered = list(places)
-    statement = union_all(*(_select_entry(number, *places[query], query.index) for number, query in enumerate(ordered)))
-    rows = (await (await session.connection()).execute(statement)).all()
-    found = {ordered[number]: _OwnEntry(*entry) for number, *entry in rows}
-    readings = {}
-    for query in queries:
-        entry = found.get(query)
+    def read(self, org_id: str, query: StatusQuery, now: datetime) -> StatusReading:
+        """Read one entry that was asked for.
+
+        Args:
+            org_id: The platform that asks; it has its own copies of others' lists.
+            now: Decides whether a copy is stale or too old.
+        """
+        if query.uri.startswith(f"{self.base_url}/issuers/"):
+            return self._read_own(query)
+        cached = self.cached.get((org_id, query.uri))
+        if cached is None or not cached.is_usable(now):
+            return UNAVAILABLE
+        return _judge_entry(
+            query,
+            read=cached.read,
+            capacity=len(cached.packed) * 8 // cached.bits,
+            signers={normalize_issuer(cached.issuer)},
+            stale=cached.is_due(now),
+            issued_at=cached.issued_at,
+            source="cached",
+        )
+
+    def _read_own(self, query: StatusQuery) -> StatusReading:
+        entry = self.own.get(query)
         if entry is None:
-            readings[query] = UNAVAILABLE
-            continue
-        names = {normalize_issuer(f"{base_url}/issuers/{places[query][0]}"), normalize_issuer(entry.did)}
-        readings[query] = _judge_entry(
+            return UNAVAILABLE
+        return _judge_entry(
             query,
             read=entry.read,
             capacity=entry.capacity,
-            signers=names,
+            signers={normalize_issuer(f"{self.base_url}/issuers/{entry.slug}"), normalize_issuer(entry.did)},
             stale=False,
             issued_at=entry.changed_at,
             source="own",
         )
-    return readings
+
+
+async def open_statuses(
+    connection: AsyncConnection, base_url: str, queries: Mapping[str, Collection[StatusQuery]]
+) -> StatusSource:
+    """Read what is known about entries, with one query for our own lists and one for copies of others'.
+
+    Args:
+        base_url: Lists below ``{base_url}/issuers/`` are ours.
+        queries: By the organisation that asks.
+    """
+    own_prefix = f"{base_url}/issuers/"
+    own = {query for each in queries.values() for query in each if query.uri.startswith(own_prefix)}
+    foreign = {
+        (org_id, query.uri)
+        for org_id, each in queries.items()
+        for query in each
+        if not query.uri.startswith(own_prefix)
+    }
+    return StatusSource(
+        own=await _read_own_entries(connection, own_prefix, sorted(own, key=astuple)) if own else {},
+        base_url=base_url,
+        cached=await _read_copies(connection, foreign) if foreign else {},
+    )
 
 
 class _OwnEntry(NamedTuple):
     """One entry of a list of ours; of the list itself only the byte that holds it is read."""
 
+    slug: str
     did: str
     bits: int
     capacity: int
@@ -127,40 +165,55 @@ class _OwnEntry(NamedTuple):
         return get_status(self.byte, self.bits, index % (8 // self.bits))
 
 
-def _select_entry(number: int, slug: str, list_id: str, index: int) -> Select[Any]:
-    row = cast(Table, StatusListRow.__table__)  # type: ignore[attr-defined]  # SQLModel does not declare it
-    organization = cast(Table, Organization.__table__)  # type: ignore[attr-defined]  # SQLModel does not declare it
-    within = literal(min(max(index, 0), _LARGEST_INDEX), Integer)
-    byte = func.substr(row.c.packed, within * row.c.bits // 8 + 1, 1, type_=LargeBinary)
-    return (
-        sqlalchemy.select(literal(number), organization.c.did, row.c.bits, row.c.capacity, row.c.changed_at, byte)
-        .join(organization, organization.c.id == row.c.org_id)
-        .where(organization.c.slug == slug, row.c.id == list_id)
+_ASKED = {
+    "sqlite": "(SELECT key AS n, value ->> 0 AS slug, value ->> 1 AS list_id, value ->> 2 AS idx"
+    " FROM json_each(:asked))",
+    "postgresql": "(SELECT ordinality - 1 AS n, value ->> 0 AS slug, value ->> 1 AS list_id, (value ->> 2)::int AS idx"
+    " FROM jsonb_array_elements(CAST(:asked AS jsonb)) WITH ORDINALITY)",
+}
+_COLUMNS = {"n": Integer, "slug": String, "did": String, "bits": Integer, "capacity": Integer}
+
+
+@cache
+def _select_entries(dialect: str) -> TextualSelect:
+    statement = text(
+        "SELECT asked.n, organization.slug, organization.did, bits, capacity, changed_at,"  # noqa: S608  # of constants
+        f" substr(packed, asked.idx * bits / 8 + 1, 1) AS byte FROM {_ASKED[dialect]} AS asked"
+        " JOIN organization ON organization.slug = asked.slug"
+        " JOIN status_list ON status_list.org_id = organization.id AND status_list.id = asked.list_id"
     )
+    return statement.columns(**_COLUMNS, changed_at=Instant, byte=LargeBinary)
 
 
-async def _read_cached(
-    session: AsyncSession, org_id: str, queries: Collection[StatusQuery], now: datetime
-) -> dict[StatusQuery, StatusReading]:
-    urls = {cache_key(query.uri) for query in queries}
-    statement = select(CachedDocument).where(CachedDocument.org_id == org_id, col(CachedDocument.url).in_(urls))
-    found = {row.url: _CachedList.load(row) for row in (await session.exec(statement)).all()}
-    readings = {}
-    for query in queries:
-        cached = found.get(cache_key(query.uri))
-        if cached is None or not cached.is_usable(now):
-            readings[query] = UNAVAILABLE
-            continue
-        readings[query] = _judge_entry(
-            query,
-            read=cached.read,
-            capacity=len(cached.packed) * 8 // cached.bits,
-            signers={normalize_issuer(cached.issuer)},
-            stale=cached.is_due(now),
-            issued_at=cached.issued_at,
-            source="cached",
-        )
-    return readings
+async def _read_own_entries(
+    connection: AsyncConnection, own_prefix: str, queries: Sequence[StatusQuery]
+) -> dict[StatusQuery, _OwnEntry]:
+    places = [query.uri.removeprefix(own_prefix).split("/status-lists/") for query in queries]
+    asked = [
+        [*(place if len(place) == 2 else ("", "")), min(max(query.index, 0), _LARGEST_INDEX)]
+        for place, query in zip(places, queries, strict=True)
+    ]
+    rows = await connection.execute(_select_entries(connection.dialect.name), {"asked": json.dumps(asked)})
+    return {queries[number]: _OwnEntry(*entry) for number, *entry in rows.all()}
+
+
+async def _read_copies(
+    connection: AsyncConnection, wanted: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], "_CachedList"]:
+    keys = {(org_id, cache_key(uri)): (org_id, uri) for org_id, uri in wanted}
+    rows = await read_rows(connection, _CopyRow, CachedDocument, ("org_id", "url"), keys)
+    return {keys[row.org_id, row.url]: _CachedList.load(row) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class _CopyRow:
+    """See ``tables.CachedDocument``."""
+
+    org_id: str
+    url: str
+    body: str
+    issued_at: datetime | None
+    fetched_at: datetime
 
 
 def _judge_entry(
@@ -198,7 +251,7 @@ class _CachedList:
     fetched_at: datetime
 
     @classmethod
-    def load(cls, row: CachedDocument) -> "_CachedList":
+    def load(cls, row: CachedDocument | _CopyRow) -> "_CachedList":
         body = json.loads(row.body)
         expires_at = body["exp"]
         return cls(

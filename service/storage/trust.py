@@ -3,17 +3,37 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.storage.core import read_rows
 from service.storage.tables import TrustedIssuer
 
 UNTRUSTED, OUT_OF_SCOPE = "issuer_untrusted", "issuer_out_of_scope"
 UNKNOWN_JURISDICTION = "?"
 _SAME_JURISDICTION = {"GB": "UK"}  # ISO 3166-1 says GB, the rules say UK
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedIssuerRow:
+    """See ``tables.TrustedIssuer``."""
+
+    org_id: str
+    id: str
+    issuer: str
+    credential_types: list[str]
+    jurisdictions: list[str]
+    attester_class: str | None
+    valid_from: date | None
+    valid_until: date | None
+
+
+TrustEntry = TrustedIssuer | TrustedIssuerRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +54,7 @@ class TrustVerdict:
     attester_class: str | None = None
 
 
+@lru_cache(maxsize=4096)
 def normalize_issuer(identifier: str) -> str:
     """Return the one form in which an https issuer identifier and its did:web alias are equal: the URL."""
     if identifier.startswith("did:web:"):
@@ -82,8 +103,19 @@ async def list_trusted_issuers(session: AsyncSession, org_id: str) -> Sequence[T
     return (await session.exec(query)).all()
 
 
+async def read_trusted_issuers(
+    connection: AsyncConnection, org_ids: Iterable[str]
+) -> dict[str, list[TrustedIssuerRow]]:
+    """Return the lists of several organisations, each in order of id."""
+    lists: dict[str, list[TrustedIssuerRow]] = {org_id: [] for org_id in org_ids}
+    rows = await read_rows(connection, TrustedIssuerRow, TrustedIssuer, ("org_id",), [(each,) for each in lists])
+    for row in sorted(rows, key=lambda each: each.id):
+        lists[row.org_id].append(row)
+    return lists
+
+
 def is_trusted(
-    row: TrustedIssuer,
+    row: TrustEntry,
     *,
     issuer: str,
     credential_type: str,
@@ -114,7 +146,7 @@ def is_trusted(
 
 
 def judge_issuer(
-    rows: Iterable[TrustedIssuer],
+    rows: Iterable[TrustEntry],
     *,
     issuer: str,
     credential_type: str,
@@ -140,7 +172,7 @@ def judge_issuer(
     return best
 
 
-def _covers_day(row: TrustedIssuer, on: date) -> bool:
+def _covers_day(row: TrustEntry, on: date) -> bool:
     return (row.valid_from is None or row.valid_from <= on) and (row.valid_until is None or on <= row.valid_until)
 
 

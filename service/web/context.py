@@ -8,14 +8,19 @@ from pathlib import Path
 from service.credentials.cosignature import Witness
 from service.fetch import Fetcher
 from service.keys import Signer
+from service.storage.clock import DatabaseClock
 from service.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Shared, immutable; ``clock`` returns the present instant, aware UTC; ``data_dir`` is there.
+    """Shared and immutable.
 
-    ``witnesses`` are asked to cosign what the log publishes.
+    Attributes:
+        clock: Returns the present instant, aware UTC.
+        database_clock: Returns it as the database sees it: what several processes agree on.
+        data_dir: Is there.
+        witnesses: Are asked to cosign what the log publishes.
     """
 
     base_url: str
@@ -23,5 +28,6 @@ class Context:
     signer: Signer
     fetcher: Fetcher
     clock: Callable[[], datetime]
+    database_clock: DatabaseClock
     data_dir: Path
     witnesses: tuple[Witness, ...] = ()

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.storage.tables import HolderCount, Lot, Reservation, Security
+from service.storage.tables import HeldReservation, HolderCount, Lot, Reservation, Security
 from tests.deployment import Deployment
 from tests.gate_support import REG_D, Market, codes, open_market
 
@@ -276,7 +276,8 @@ async def check_counters(session: AsyncSession) -> None:
     head = (await session.exec(select(Security))).one()
     rows = {row.investor_ref: row for row in (await session.exec(select(HolderCount))).all()}
     lots = (await session.exec(select(Lot))).all()
-    promises = (await session.exec(select(Reservation).where(col(Reservation.held)))).all()
+    still = select(HeldReservation.transfer_id)
+    promises = (await session.exec(select(Reservation).where(col(Reservation.transfer_id).in_(still)))).all()
     positions = {ref: sum(lot.quantity for lot in lots if lot.investor_ref == ref) for ref in rows}
     assert positions == {ref: row.quantity for ref, row in rows.items()}
     assert {lot.investor_ref for lot in lots} <= rows.keys()

@@ -3,9 +3,13 @@
 from service.storage.tables.audit import AuditEntry
 from service.storage.tables.cases import ReviewCase
 from service.storage.tables.gate import (
+    AffiliateSale,
     DailySales,
     Grant,
+    HeldReservation,
     HolderCount,
+    HolderLink,
+    HolderPerson,
     Lot,
     Offeree,
     Offering,
@@ -48,6 +52,7 @@ from service.storage.tables.verifying import (
 )
 
 __all__ = [
+    "AffiliateSale",
     "ApiClient",
     "AuditEntry",
     "CachedDocument",
@@ -56,7 +61,10 @@ __all__ = [
     "CredentialOffer",
     "DailySales",
     "Grant",
+    "HeldReservation",
     "HolderCount",
+    "HolderLink",
+    "HolderPerson",
     "IdempotencyRecord",
     "Investor",
     "InvestorVersion",

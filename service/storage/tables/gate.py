@@ -162,13 +162,23 @@ class HolderCount(SQLModel, table=True):
 class Lot(SQLModel, table=True):
     """A quantity acquired at one time under one offering. ``reserved`` is promised to unsettled transfers.
 
-    A lien is known by the pledge that made it; ``lien_recourse`` decides whether a liquidation tacks.
+    A lien is known by the pledge that made it, its holder by the organisation that asked for the pledge and the ref
+    there; ``lien_recourse`` decides whether a liquidation tacks.
     """
 
     __tablename__ = "lot"
     __table_args__ = (
         CheckConstraint("reserved <= quantity", name="ck_lot_reserved"),
         Index("ix_lot_holder", "org_id", "security_id", "holder_org_id", "investor_ref"),
+        Index(
+            "ix_lot_lien",
+            "org_id",
+            "security_id",
+            "lien_org_id",
+            "lien_holder_ref",
+            sqlite_where=text("lien_holder_ref IS NOT NULL"),
+            postgresql_where=text("lien_holder_ref IS NOT NULL"),
+        ),
     )
 
     org_id: str = Field(primary_key=True)
@@ -186,6 +196,7 @@ class Lot(SQLModel, table=True):
     issued_on: date | None = None
     hold_only: bool = False
     lien_transfer_id: str | None = None
+    lien_org_id: str | None = None
     lien_holder_ref: str | None = None
     lien_recourse: bool | None = None
     source_transfer_id: str | None = None
@@ -198,7 +209,6 @@ class Transfer(SQLModel, table=True):
     __tablename__ = "transfer"
     __table_args__ = (
         UniqueConstraint("org_id", "idempotency_key", name="uq_transfer_idempotency"),
-        Index("ix_transfer_seller", "registrar_org_id", "security_id", "org_id", "seller_ref", "trade_date"),
         CheckConstraint("outcome IN ('permit','deny','review')", name="ck_transfer_outcome"),
     )
 
@@ -231,43 +241,95 @@ class Transfer(SQLModel, table=True):
 
 
 class Reservation(SQLModel, table=True):
-    """What a permit holds until it ends. ``held`` only keeps the search for overdue ones short: the ending is a row
-    of its own. The slots are what the taker, ``taker_ref``, may need over what the seller frees by leaving.
+    """What a permit holds until it ends; never updated, for the ending is a row of its own.
+
+    The slots are what the taker may need over what the seller frees by leaving.
     """
 
     __tablename__ = "reservation"
-    __table_args__ = (
-        Index(
-            "ix_reservation_held",
-            "registrar_org_id",
-            "security_id",
-            "expires_at",
-            sqlite_where=text("held"),
-            postgresql_where=text("held"),
-        ),
-        Index(
-            "ix_reservation_taker",
-            "registrar_org_id",
-            "security_id",
-            "org_id",
-            "taker_ref",
-            sqlite_where=text("held"),
-            postgresql_where=text("held"),
-        ),
-    )
 
     org_id: str = Field(primary_key=True)
     transfer_id: str = Field(primary_key=True)
     registrar_org_id: str
     security_id: str
+    taker_org_id: str | None = None
     taker_ref: str | None = None
     quantity: int = Field(default=0, sa_type=Quantity)
     holder_slots: int
     nonaccredited_slots: int = 0
     owner_slots: int = 0
     new_quantity: int = Field(default=0, sa_type=Quantity)
-    held: bool = True
     expires_at: datetime = Field(sa_type=Instant)
+
+
+class HeldReservation(SQLModel, table=True):
+    """A reservation that has not ended; deleted when it does, so that the search for overdue ones stays short."""
+
+    __tablename__ = "held_reservation"
+    __table_args__ = (
+        Index("ix_held_reservation_expiry", "registrar_org_id", "security_id", "expires_at"),
+        Index("ix_held_reservation_taker", "registrar_org_id", "security_id", "taker_org_id", "taker_ref"),
+    )
+
+    org_id: str = Field(primary_key=True)
+    transfer_id: str = Field(primary_key=True)
+    registrar_org_id: str
+    security_id: str
+    taker_org_id: str | None = None
+    taker_ref: str | None = None
+    expires_at: datetime = Field(sa_type=Instant)
+
+
+class AffiliateSale(SQLModel, table=True):
+    """A sale by an affiliate under Rule 144, promised or settled; deleted if it does not take place.
+
+    Source: 17 CFR 230.144(e)(3).
+    """
+
+    __tablename__ = "affiliate_sale"
+
+    org_id: str = Field(primary_key=True)
+    security_id: str = Field(primary_key=True)
+    holder_org_id: str = Field(primary_key=True)
+    investor_ref: str = Field(primary_key=True)
+    transfer_id: str = Field(primary_key=True)
+    sold_on: date
+    quantity: int = Field(sa_type=Quantity)
+
+
+class HolderLink(SQLModel, table=True):
+    """Who an investor of a venue is in a registrar's registers, where that is somebody known by another name.
+
+    ``org_id`` is the registrar. ``source`` says who said so: ``kyc``, the same verified KYC, or ``registrar``.
+    """
+
+    __tablename__ = "holder_link"
+    __table_args__ = (
+        Index("ix_holder_link_holder", "org_id", "holder_org_id", "investor_ref"),
+        CheckConstraint("source IN ('kyc','registrar')", name="ck_holder_link_source"),
+    )
+
+    org_id: str = Field(primary_key=True)
+    venue_org_id: str = Field(primary_key=True)
+    venue_ref: str = Field(primary_key=True)
+    holder_org_id: str
+    investor_ref: str
+    source: str
+    linked_at: datetime = Field(sa_type=Instant)
+
+
+class HolderPerson(SQLModel, table=True):
+    """Under which name a person, known by a verified KYC, first came into a registrar's registers.
+
+    ``person`` is a keyed digest that says nothing to who lacks the deployment's key.
+    """
+
+    __tablename__ = "holder_person"
+
+    org_id: str = Field(primary_key=True)
+    person: str = Field(primary_key=True)
+    holder_org_id: str
+    investor_ref: str
 
 
 class ReservedLot(SQLModel, table=True):

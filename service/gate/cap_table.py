@@ -1,0 +1,87 @@
+"""The cap table: who holds which lots, and the counters against the issuer's caps."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.gate.counts import LIMITS
+from service.gate.rows import Holder, LotRow
+from service.gate.securities import find_security, read_security_terms
+from service.storage.core import read_rows
+from service.storage.tables import Lot
+
+
+def describe_lot(lot: Lot | LotRow) -> dict[str, Any]:
+    """Return the published form of a lot."""
+    return {
+        "id": lot.id,
+        "offering_id": lot.offering_id,
+        "quantity": str(lot.quantity),
+        "reserved": str(lot.reserved),
+        "acquired_on": lot.acquired_on.isoformat(),
+        "from": lot.acquired_from,
+        "tack_from": lot.tack_from and lot.tack_from.isoformat(),
+        "paid_in_full_on": lot.paid_in_full_on and lot.paid_in_full_on.isoformat(),
+        "hold_only": lot.hold_only,
+        "lien": _describe_lien(lot),
+    }
+
+
+def _describe_lien(lot: Lot | LotRow) -> dict[str, Any] | None:
+    if lot.lien_transfer_id is None:
+        return None
+    return {"transfer_id": lot.lien_transfer_id, "holder_ref": lot.lien_holder_ref, "recourse": lot.lien_recourse}
+
+
+async def list_positions(session: AsyncSession, org_id: str, security_id: str) -> list[dict[str, Any]]:
+    """Return the cap table: each holder with its lots, by organisation and ref.
+
+    Raises:
+        NotFoundError: The caller is not the registrar of such a security.
+    """
+    security = await find_security(session, org_id, security_id)
+    key = (security.org_id, security.id)
+    return describe_positions(
+        await read_rows(await session.connection(), LotRow, Lot, ("org_id", "security_id"), [key])
+    )
+
+
+def describe_positions(lots: Iterable[Lot | LotRow]) -> list[dict[str, Any]]:
+    """Return the published form of lots, by holder."""
+    by_holder: dict[Holder, list[Lot | LotRow]] = defaultdict(list)
+    for lot in sorted(lots, key=lambda each: (each.acquired_on, each.id)):
+        if lot.quantity > 0:
+            by_holder[Holder(lot.holder_org_id, lot.investor_ref)].append(lot)
+    return [
+        {
+            "org_id": holder_org_id,
+            "investor_ref": ref,
+            "quantity": str(sum(lot.quantity for lot in lots)),
+            "reserved": str(sum(lot.reserved for lot in lots)),
+            "lots": [describe_lot(lot) for lot in lots],
+        }
+        for (holder_org_id, ref), lots in sorted(by_holder.items())
+    ]
+
+
+async def describe_holders(session: AsyncSession, org_id: str, security_id: str) -> dict[str, Any]:
+    """Return the counters of a security, by category against the issuer's caps.
+
+    Raises:
+        NotFoundError: The caller is not the registrar of such a security.
+    """
+    head = await find_security(session, org_id, security_id)
+    caps = (await read_security_terms(session, head))["caps"]
+    return {
+        "holders": head.holders,
+        "reserved": head.holders_reserved,
+        "categories": {
+            name: {"held": getattr(head, name), "reserved": getattr(head, f"{name}_reserved"), "cap": caps.get(name)}
+            for name, _ in LIMITS
+        },
+        "issued_quantity": str(head.issued),
+        "outstanding_quantity": str(head.outstanding),
+        "reserved_quantity": str(head.outstanding_reserved),
+    }

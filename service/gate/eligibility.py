@@ -1,0 +1,170 @@
+"""Which investors may take part in which securities, as far as that can be told before there is a trade.
+
+The same reading and the same rules as a decision's, many at once; nothing is reserved or recorded. What nobody can know
+yet, such as the price or who sells, is left out: a rule that needs it is reported as open, and never passes for it.
+
+Source: api.md section 4, ``POST /v1/eligibility``.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from service.gate.assessment import Assessment, Inquiry, assess_each_offering
+from service.gate.decisions import format_instant
+from service.gate.eligibility_models import EligibilityRequest
+from service.gate.facts import zone_of
+from service.gate.inquiries import build_inquiry, look_back
+from service.gate.material import Material, Question, read_material
+from service.gate.party_facts import Party, pick_screening
+from service.gate.pipeline import pipeline_of
+from service.gate.redaction import ASK_FOR_REVIEW, redact
+from service.gate.requests import WITHOUT_BUYER, InvalidTransferError, resolve_trade_date
+from service.gate.reservations import expire_overdue
+from service.gate.transfer_models import PartyRef, Price, TransferRequest
+from service.gate.verdict import SEVERITY
+from service.web.context import Context
+
+_CELLS_AT_A_TIME = 16
+_MISSING = "INPUT_MISSING"
+_UNKNOWN_PRICE, _UNKNOWN_CURRENCY = "0", "XXX"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One investor and one security, evaluated under the offering that answers most mildly.
+
+    Attributes:
+        open: Facts that nobody can supply before there is a trade, and on which rules would still depend.
+    """
+
+    assessment: Assessment
+    reasons: Sequence[dict[str, Any]]
+    open: Sequence[str]
+
+    @property
+    def outcome(self) -> str:
+        """``permit`` if nothing that is known stands against it."""
+        if not self.reasons:
+            return "permit"
+        return "review" if {each["code"] for each in self.reasons} <= ASK_FOR_REVIEW else "deny"
+
+
+async def check_eligibility(
+    context: Context, org_id: str, asked: EligibilityRequest, *, sees_all: bool
+) -> list[dict[str, Any]]:
+    """Answer every cell, securities in the order asked, then investors.
+
+    Raises:
+        NotFoundError: One of the securities is unknown, or was never granted.
+        InvalidTransferError: The price is in another currency than one of the securities.
+    """
+    questions = [_ask(org_id, asked, security, ref) for security in asked.securities for ref in asked.investors]
+    async with context.database.reading() as session:
+        connection = await session.connection()
+        material = await read_material(
+            connection,
+            questions,
+            base_url=context.base_url,
+            signer=context.signer,
+            cache=pipeline_of(context).cache,
+            clock=context.database_clock,
+            lock=False,
+        )
+        for register in material.registers.values():
+            expire_overdue(register, material.now)  # in memory: nothing is written
+        answers = []
+        for number, question in enumerate(questions):
+            if number % _CELLS_AT_A_TIME == 0:
+                await asyncio.sleep(0)  # others are served meanwhile
+            inquiry = await look_back(connection, _open(material, question))
+            answers.append(_describe(inquiry, _judge(inquiry, asked), sees_all=sees_all))
+    return answers
+
+
+def _ask(org_id: str, asked: EligibilityRequest, security_id: str, ref: str) -> Question:
+    party, price = PartyRef(investor_ref=ref), asked.price
+    takes = asked.action not in WITHOUT_BUYER
+    request = TransferRequest(
+        security_id=security_id,
+        action=asked.action,
+        buyer=party if takes else None,
+        seller=None if takes else party,
+        quantity=asked.quantity or "1",
+        price=price or Price(amount=_UNKNOWN_PRICE, currency=_UNKNOWN_CURRENCY),
+    )
+    return Question(org_id, request)
+
+
+def _open(material: Material, question: Question) -> Inquiry:
+    register, price = material.open(question).register, question.request.price
+    if price.currency not in (_UNKNOWN_CURRENCY, register.terms["currency"]):
+        raise InvalidTransferError.at("price/currency", f"must be {register.terms['currency']} for this security")
+    minimum = max(int(question.request.quantity), int(register.terms["min_quantity"]))
+    request = question.request.model_copy(update={"quantity": str(minimum)})
+    dates = resolve_trade_date(None, now=material.now, settle_within=register.terms["settle_within"])
+    return build_inquiry(material, replace(question, request=request), now=material.now, trade_date_in=dates)
+
+
+def _judge(inquiry: Inquiry, asked: EligibilityRequest) -> Cell:
+    """Choose the offering that answers most mildly, its open ends left out."""
+    withheld = frozenset() if asked.price else frozenset({"price"})
+    found = [_drop_open_ends(each) for each in assess_each_offering(replace(inquiry, withheld=withheld))]
+    return min(found, key=lambda each: (SEVERITY.index(each.outcome), len(each.reasons)))
+
+
+def _drop_open_ends(assessment: Assessment) -> Cell:
+    """Take out the reasons that only say that there is no trade yet."""
+    reasons, missing = [], []
+    for reason in assessment.verdict.reasons:
+        field = str(reason["evidence"].get("field", ""))
+        if reason["code"] == _MISSING and _comes_with_a_trade(field):
+            missing.append(field)
+        else:
+            reasons.append(reason)
+    return Cell(assessment, reasons, sorted(set(missing)))
+
+
+def _comes_with_a_trade(field: str) -> bool:
+    return field == "price" or field.split(".")[0] in ("seller", "trade", "pledgor", "doc")
+
+
+def _describe(inquiry: Inquiry, cell: Cell, *, sees_all: bool) -> dict[str, Any]:
+    verdict = replace(cell.assessment.verdict, reasons=tuple(cell.reasons), outcome=cell.outcome)
+    seen = verdict if sees_all else redact(verdict)
+    party = inquiry.request.buyer or inquiry.request.seller
+    assert party is not None  # every question names its investor
+    remedies = (each["remedy"] for each in seen.reasons if each["remedy"]["kind"] != "none")
+    quantity = seen.max_quantity if seen.outcome == "permit" and not cell.open else None
+    return {
+        "investor_ref": party.investor_ref,
+        "security_id": inquiry.head.id,
+        "outcome": seen.outcome,
+        "offering_id": cell.assessment.offering_id,
+        "reasons": list(seen.reasons),
+        "open": list(cell.open),
+        "max_quantity": None if quantity is None else str(quantity),
+        "valid_until": _find_end(inquiry, cell) if seen.outcome == "permit" else None,
+        "remedy": next(remedies, None),
+    }
+
+
+def _find_end(inquiry: Inquiry, cell: Cell) -> str | None:
+    """Return the instant at which the first thing that the answer rests on runs out."""
+    ends = [each for party in cell.assessment.parties for each in _list_ends(inquiry, party)]
+    zone = zone_of(cell.assessment.parts[0].offering["regime"])
+    last_days = cell.assessment.verdict.last_valid
+    ends += [datetime.combine(each + timedelta(days=1), time(), zone).astimezone(UTC) for each in last_days]
+    return format_instant(min(ends)) if ends else None
+
+
+def _list_ends(inquiry: Inquiry, party: Party) -> list[datetime]:
+    newest = {each.type: each for each in reversed(party.credentials)}
+    ends = [each.expires_at for each in newest.values()]
+    screening = pick_screening(party, inquiry.now)
+    hours = inquiry.access.register.terms["policy"]["max_screen_age_hours"]
+    if screening is not None:
+        ends.append(screening.screened_at + timedelta(hours=hours))
+    return ends

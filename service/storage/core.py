@@ -1,0 +1,114 @@
+"""Set-wise reads and writes of plain rows: the tables are the SQLModel ones, the ORM stays off.
+
+Rows are dataclasses whose fields are named as the columns.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from functools import cache
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Insert, Select, Table, Update, bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlmodel import SQLModel
+
+_Row = TypeVar("_Row")
+Key = tuple[str, ...]
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """Return the table behind a model."""
+    return cast(Table, model.__table__)  # type: ignore[attr-defined]  # SQLModel does not declare it
+
+
+@cache
+def select_fields(row_type: type[Any], model: type[SQLModel]) -> Select[Any]:
+    """Return a query for the columns that a row type has, in the order of its fields."""
+    table = table_of(model)
+    return select(*(table.c[each.name] for each in fields(row_type)))
+
+
+@cache
+def _select_by(row_type: type[Any], model: type[SQLModel], columns: Key) -> Select[Any]:
+    table = table_of(model)
+    *first, last = (table.c[name] for name in columns)
+    equal = (column == bindparam(column.name, type_=column.type) for column in first)
+    among = last.in_(bindparam("values", type_=last.type, expanding=True))
+    return select_fields(cast(Any, row_type), model).where(*equal, among)
+
+
+async def read_rows(
+    connection: AsyncConnection, row_type: type[_Row], model: type[SQLModel], columns: Key, keys: Iterable[Key]
+) -> list[_Row]:
+    """Read the rows with any of the keys: one query for all that differ only in their last part.
+
+    Args:
+        columns: Names of the key's columns, as an index has them. SQLite can use it only in this form.
+    """
+    groups: dict[Key, set[str]] = defaultdict(set)
+    for key in keys:
+        groups[key[:-1]].add(key[-1])
+    query, found = _select_by(cast(Any, row_type), model, columns), []
+    for first, values in sorted(groups.items()):
+        parameters = dict(zip(columns[:-1], first, strict=True)) | {"values": sorted(values)}
+        found += [row_type(*row) for row in (await connection.execute(query, parameters)).all()]
+    return found
+
+
+@cache
+def _list_columns(row_type: type[Any]) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(row_type))
+
+
+def read_values(row: object) -> dict[str, Any]:
+    """Return a row's values by column."""
+    return {name: getattr(row, name) for name in _list_columns(cast(Any, type(row)))}
+
+
+async def insert_rows(connection: AsyncConnection, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows that all have the same columns."""
+    if rows:
+        await connection.execute(_insert(model), rows)
+
+
+@cache
+def _insert(model: type[SQLModel]) -> Insert:
+    return table_of(model).insert()
+
+
+async def update_rows(connection: AsyncConnection, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Set every column of rows that all have the same columns, by primary key."""
+    if rows:
+        await connection.execute(
+            _update(model, tuple(rows[0])), [{f"_{name}": row[name] for name in row} for row in rows]
+        )
+
+
+@cache
+def _update(model: type[SQLModel], columns: Key) -> Update:
+    table = table_of(model)
+    keys = {column.name for column in table.primary_key}
+    statement = table.update().where(*(table.c[name] == bindparam(f"_{name}") for name in columns if name in keys))
+    return statement.values({name: bindparam(f"_{name}") for name in columns if name not in keys})
+
+
+async def upsert_rows(connection: AsyncConnection, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, or set every column of those that are there already, by primary key."""
+    if rows:
+        await connection.execute(_upsert(model, tuple(rows[0]), connection.dialect.name), rows)
+
+
+@cache
+def _upsert(model: type[SQLModel], columns: Key, dialect: str) -> Insert:
+    table = table_of(model)
+    keys = [column.name for column in table.primary_key]
+    statement = start_upsert(table, dialect)
+    changes = {name: statement.excluded[name] for name in columns if name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=changes)
+
+
+def start_upsert(table: Table, dialect: str) -> "postgresql.Insert | sqlite.Insert":
+    """Return the dialect's own insert, which knows what to do with rows that are there already."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)

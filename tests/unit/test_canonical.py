@@ -1,0 +1,34 @@
+"""The fast way to canonical JSON writes what the reference implementation does, or leaves it to that."""
+
+from typing import Any
+
+import pytest
+import rfc8785
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from service.credentials.canonical import canonicalize
+
+SCALARS = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False) | st.text()
+VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=12)
+
+
+@given(VALUES)
+@example({"\U00010000": 1, "\ue000": 2})
+@example({"b": 1, "a": [1.0, 1e21, -0.0], "\x7f\x1f\b": "\u2028"})
+@example({"n": 2**53 - 1})
+@example({"n": -(2**53)})
+def test_every_value_is_written_as_the_reference_does(value: Any) -> None:
+    try:
+        expected = rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeError) as error:
+        with pytest.raises(type(error)):
+            canonicalize(value)
+    else:
+        assert canonicalize(value) == expected
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**53, object()])
+def test_what_has_no_canonical_form_is_refused(value: Any) -> None:
+    with pytest.raises((rfc8785.CanonicalizationError, AttributeError)):
+        canonicalize(value)
