@@ -20,6 +20,8 @@ COMMANDS = {
     "rules": ("service.cli.rules", "app", "Rules with their citations, and the scenario files that test them."),
     "log": ("service.cli.log", "app", "Check the transparency log."),
     "reconcile": ("service.cli.reconcile", "reconcile_registers", "Add up every register again from its rows."),
+    "backup": ("service.cli.backup", "backup", "Copy database, keys and published head while the service runs."),
+    "restore": ("service.cli.backup", "restore", "Put a backup in place, unless its log is older than the published."),
     "replay": ("service.cli.replay", "replay", "Re-evaluate a decision bundle offline."),
     "shadow": ("service.cli.shadow", "shadow", "Compare a venue's past trades with the rules; nothing is recorded."),
     "did": ("service.cli.did", "app", "Decentralized identifiers."),
