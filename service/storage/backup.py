@@ -92,34 +92,44 @@ def set_aside_sqlite(path: Path, suffix: str) -> None:
             file.rename(path.with_name(path.name + suffix + part))
 
 
-async def dump_postgres(url: str, target: Path, environment: Mapping[str, str]) -> None:
+async def dump_postgres(url: str, target: Path, environment: Mapping[str, str], *, programs: str | None = None) -> None:
     """Have ``pg_dump`` write the database as of one instant; it may be in use.
+
+    Args:
+        url: SQLAlchemy's; its password is passed on, but not as an argument.
+        target: File to write.
+        environment: Of the program.
+        programs: Folders to look for it in, as in ``PATH``; default: ``PATH``.
 
     Raises:
         DatabaseProgramMissingError, DatabaseCopyError: See ``code``.
     """
     options = ("--format=custom", "--no-owner", "--no-privileges", f"--file={target}")
-    await _run("pg_dump", make_url(url), environment, *options)
+    await _run(_find("pg_dump", programs), make_url(url), environment, *options)
 
 
-async def load_postgres(url: str, source: Path, environment: Mapping[str, str]) -> None:
-    """Have ``pg_restore`` fill an empty database, all of it or nothing.
+async def load_postgres(url: str, source: Path, environment: Mapping[str, str], *, programs: str | None = None) -> None:
+    """Have ``pg_restore`` fill an empty database, all of it or nothing; arguments as ``dump_postgres``.
 
     Raises:
         DatabaseProgramMissingError, DatabaseCopyError: See ``code``.
     """
     options = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges")
-    await _run("pg_restore", make_url(url), environment, *options, str(source))
+    await _run(_find("pg_restore", programs), make_url(url), environment, *options, str(source))
+
+
+def _find(program: str, folders: str | None) -> str:
+    found = shutil.which(program, path=folders)
+    if found is None:
+        raise DatabaseProgramMissingError(f"{program} is not installed; it belongs to PostgreSQL's client programs.")
+    return found
 
 
 async def _run(program: str, url: URL, environment: Mapping[str, str], *arguments: str) -> None:
-    found = shutil.which(program)
-    if found is None:
-        raise DatabaseProgramMissingError(f"{program} is not installed; it belongs to PostgreSQL's client programs.")
     target = url.set(drivername="postgresql", password=None).render_as_string()
     secret = {"PGPASSWORD": url.password} if url.password else {}  # arguments are seen by every user of the machine
     process = await asyncio.create_subprocess_exec(
-        found,
+        program,
         f"--dbname={target}",
         "--no-password",
         *arguments,
@@ -131,4 +141,4 @@ async def _run(program: str, url: URL, environment: Mapping[str, str], *argument
     _, errors = await process.communicate()
     if process.returncode:
         last = errors.decode(errors="replace").strip().splitlines()[-1:]
-        raise DatabaseCopyError(f"{program} failed: {' '.join(last)}")
+        raise DatabaseCopyError(f"{Path(program).name} failed: {' '.join(last)}")

@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from service.cli.log_proofs import ProofFileError, receipt
 from service.credentials.signed_note import VerifierKey, format_vkey, parse_vkey
 from tests.flows.test_cli import Commands, Here, free_port, here, serving
 
@@ -119,4 +120,6 @@ def test_a_changed_receipt_is_refused(log: Log) -> None:
 def test_what_cannot_be_read_is_named(log: Log, here: Here) -> None:
     (log.folder / "list").write_text("[]")
     assert "missing: No such file" in here.refuse(log.commands, "log", "consistency", str(log.folder / "missing"))
+    with pytest.raises(ProofFileError):
+        receipt(log.folder / "missing")
     assert "no JSON object" in here.refuse(log.commands, "log", "receipt", str(log.folder / "list"))

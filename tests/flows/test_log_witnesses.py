@@ -20,7 +20,7 @@ from service.log.history import PUBLISHED_FILE, LogForkedError, LogRolledBackErr
 from service.log.sequencer import advance_log, check_log
 from service.log.witness import Witness
 from service.log.witness_api import create_witness_app
-from service.log.witnesses import PATIENCE_S, Cosigners
+from service.log.witnesses import PATIENCE_S, Cosigners, WitnessRefusedError, request_cosignature
 from service.storage.log import read_newest_checkpoint
 from service.web.context import Context
 from tests.deployment import TestClock
@@ -132,6 +132,16 @@ async def test_a_witness_that_does_not_cosign_keeps_nothing_back(watched: Watche
     [made] = await checkpoints(watched.log)
     assert made.published_at is not None
     assert read_published(watched.log.data_dir) == parse_checkpoint(parse_note(made.note.encode()).text)
+
+
+async def test_why_a_witness_gave_nothing_is_told(watched: Watched) -> None:
+    await watched.advance("a")
+    note = (await checkpoints(watched.log))[0].note
+    [witness] = watched.log.witnesses
+    for answer in (refuse(500), refuse(409, "99999\n")):
+        watched.broken = answer
+        with pytest.raises(WitnessRefusedError, match=str(answer.status_code)):
+            await request_cosignature(watched.log, witness, note, known_size=0)
 
 
 async def test_a_witness_that_failed_is_asked_again(watched: Watched) -> None:

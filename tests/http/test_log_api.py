@@ -184,6 +184,11 @@ def compute_root(entries: list[bytes]) -> bytes:
     return hash_span(Span(0, len(entries)), tiles)
 
 
+async def test_sizes_out_of_order_are_named(market: Market) -> None:
+    answer = await market.deployment.http.get("/log/consistency?from=2&to=1")
+    assert answer.json()["code"] == "log_size_unknown"
+
+
 @pytest.mark.parametrize("query", ["from=2&to=1", "from=0&to=99999", "from=99999", "from=-1", "to=1", "from=x"])
 async def test_there_is_no_proof_about_what_was_not(market: Market, query: str) -> None:
     await get_receipt(market)

@@ -10,7 +10,7 @@ import pytest
 from service.credentials.cosignature import verify_cosignature
 from service.credentials.signed_note import open_checkpoint, parse_note
 from service.credentials.tlog_witness import format_add_checkpoint
-from service.log.witness import STATE_FILE, Witness, WitnessStateError
+from service.log.witness import STATE_FILE, Witness, WitnessSizeConflictError, WitnessStateError
 from service.log.witness_api import create_witness_app
 from tests.deployment import START, TestClock
 from tests.witness_support import SmallLog
@@ -66,6 +66,13 @@ async def test_another_size_than_the_last_is_told_that_size(http: httpx2.AsyncCl
         answer = await http.post("/add-checkpoint", content=LOG.ask(old, new))
         assert (answer.status_code, answer.text) == (409, "5\n")
         assert answer.headers["content-type"] == "text/x.tlog.size"
+
+
+async def test_the_witness_tells_its_size_to_those_who_run_it(witness: Witness) -> None:
+    witness.add_checkpoint(LOG.ask(0, 5))
+    with pytest.raises(WitnessSizeConflictError) as caught:
+        witness.add_checkpoint(LOG.ask(4, 6))
+    assert caught.value.size == 5
 
 
 @pytest.mark.parametrize(
