@@ -22,6 +22,7 @@ COMMANDS = {
     "reconcile": ("service.cli.reconcile", "reconcile_registers", "Add up every register again from its rows."),
     "backup": ("service.cli.backup", "backup", "Copy database, keys and published head while the service runs."),
     "restore": ("service.cli.backup", "restore", "Put a backup in place, unless its log is older than the published."),
+    "retention": ("service.cli.retention", "app", "Erase what no rule wants kept any more."),
     "replay": ("service.cli.replay", "replay", "Re-evaluate a decision bundle offline."),
     "shadow": ("service.cli.shadow", "shadow", "Compare a venue's past trades with the rules; nothing is recorded."),
     "did": ("service.cli.did", "app", "Decentralized identifiers."),

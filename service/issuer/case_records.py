@@ -1,4 +1,4 @@
-"""Cases as they are stored and seen. Figures with their working, and why a case was declined, are sealed."""
+"""Cases as stored and seen. Figures with their working, and why a case was declined, are sealed for the person."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import ConflictError, NotFoundError
 from service.issuer.case_review import Review, read_review, write_review
-from service.keys import Signer
 from service.storage.audit import append_audit_entry
+from service.storage.subject_keys import DataKey
 from service.storage.tables import ReviewCase
 
 OPEN, REVIEWED, APPROVED, DECLINED = "open", "reviewed", "approved", "declined"
@@ -77,23 +77,23 @@ async def load_undecided(session: AsyncSession, org_id: str, case_id: str) -> Re
     return row
 
 
-def keep_review(row: ReviewCase, signer: Signer, review: Review) -> None:
+def keep_review(row: ReviewCase, key: DataKey, review: Review) -> None:
     """Put a review into a case, sealed."""
     row.rule_id, row.passed = review.rule, review.passed
     row.as_of, row.rules_version = date.fromisoformat(review.as_of), review.rules_version
-    row.sealed_review = signer.seal(write_review(review), purpose=_purpose(_REVIEW_PURPOSE, row))
+    row.sealed_review = key.seal(write_review(review), context=_context(_REVIEW_PURPOSE, row))
 
 
-def open_review(row: ReviewCase, signer: Signer) -> Review | None:
+def open_review(row: ReviewCase, key: DataKey) -> Review | None:
     """Return the last review of a case, or None before the first."""
     if row.sealed_review is None:
         return None
-    return read_review(signer.unseal(row.sealed_review, purpose=_purpose(_REVIEW_PURPOSE, row)))
+    return read_review(key.unseal(row.sealed_review, context=_context(_REVIEW_PURPOSE, row)))
 
 
-def keep_reason(row: ReviewCase, signer: Signer, reason: str) -> None:
+def keep_reason(row: ReviewCase, key: DataKey, reason: str) -> None:
     """Put the reason of a refusal into a case, sealed."""
-    row.sealed_reason = signer.seal(reason.encode(), purpose=_purpose(_REASON_PURPOSE, row))
+    row.sealed_reason = key.seal(reason.encode(), context=_context(_REASON_PURPOSE, row))
 
 
 def view_case(row: ReviewCase) -> CaseView:
@@ -101,12 +101,12 @@ def view_case(row: ReviewCase) -> CaseView:
     return CaseView(**_copy(row))
 
 
-def view_opened_case(row: ReviewCase, signer: Signer) -> CaseView:
+def view_opened_case(row: ReviewCase, key: DataKey) -> CaseView:
     """Copy everything, with what is sealed."""
     reason = None
     if row.sealed_reason is not None:
-        reason = signer.unseal(row.sealed_reason, purpose=_purpose(_REASON_PURPOSE, row)).decode()
-    return CaseView(**_copy(row), review=open_review(row, signer), reason=reason)
+        reason = key.unseal(row.sealed_reason, context=_context(_REASON_PURPOSE, row)).decode()
+    return CaseView(**_copy(row), review=open_review(row, key), reason=reason)
 
 
 def audit_case(
@@ -135,6 +135,6 @@ def _copy(row: ReviewCase) -> dict[str, Any]:
     }
 
 
-def _purpose(purpose: str, row: ReviewCase) -> str:
+def _context(purpose: str, row: ReviewCase) -> str:
     """Bind a seal to its case, so that it opens nowhere else."""
     return f"{purpose} {row.org_id} {row.id}"

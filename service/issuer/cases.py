@@ -37,6 +37,7 @@ from service.issuer.case_review import (
 from service.issuer.claims import InvalidCredentialClaimsError, find_credential_type
 from service.issuer.identity import Issuer
 from service.issuer.offers import DEFAULT_LIFETIME, MadeOffer, OfferRequest, create_offer
+from service.issuer.subjects import make_person_key, open_person_key
 from service.keys import Signer
 from service.storage.ids import new_id
 from service.storage.tables import ReviewCase
@@ -80,8 +81,15 @@ class ApprovalRequest:
     credential_expires_on: date | None = None
 
 
-def open_case(
-    session: AsyncSession, org_id: str, *, configuration_id: str, subject_ref: str, client_id: str, now: datetime
+async def open_case(
+    session: AsyncSession,
+    signer: Signer,
+    org_id: str,
+    *,
+    configuration_id: str,
+    subject_ref: str,
+    client_id: str,
+    now: datetime,
 ) -> CaseView:
     """Open a case about one person and one credential type.
 
@@ -92,6 +100,7 @@ def open_case(
     name = find_credential_type(configuration_id).name
     if name not in (QUALIFIED_INVESTOR, INVESTMENT_LIMIT):
         raise CaseTypeError(f"Credentials of {name} are offered without a case.")
+    await make_person_key(session, signer, org_id, subject_ref, now)
     row = ReviewCase(
         org_id=org_id,
         id=new_id("case"),
@@ -111,7 +120,8 @@ async def get_case(session: AsyncSession, signer: Signer, org_id: str, case_id: 
     Raises:
         NotFoundError: None of this id, or another organisation's.
     """
-    return view_opened_case(await load_case(session, org_id, case_id), signer)
+    row = await load_case(session, org_id, case_id)
+    return view_opened_case(row, await open_person_key(session, signer, org_id, row.subject_ref))
 
 
 async def list_cases(
@@ -144,12 +154,13 @@ async def review_case(
     """
     row = await load_undecided(session, org_id, case_id)
     review = work_out(row.credential_configuration_id, request, now=now)
-    keep_review(row, signer, review)
+    key = await open_person_key(session, signer, org_id, row.subject_ref)
+    keep_review(row, key, review)
     row.state, row.reviewed_by, row.reviewed_at = REVIEWED, client_id, now
     session.add(row)
     facts = {"as_of": review.as_of, "passed": review.passed, "rule": review.rule, "rules_version": review.rules_version}
     audit_case(session, row, "case.reviewed", client_id, now, facts)
-    return view_opened_case(row, signer)
+    return view_opened_case(row, key)
 
 
 async def approve_case(
@@ -173,7 +184,8 @@ async def approve_case(
         CredentialExpiryError: See ``create_offer``.
     """
     row = await load_undecided(session, issuer.org_id, case_id)
-    review = open_review(row, signer)
+    key = await open_person_key(session, signer, issuer.org_id, row.subject_ref)
+    review = open_review(row, key)
     if review is None:
         raise CaseNotReviewedError("The case has not been reviewed.")
     if row.reviewed_by == client_id:
@@ -183,7 +195,7 @@ async def approve_case(
     made = await create_offer(session, signer, issuer, _build_offer(row, review, request), now=now)
     row.offer_id = made.id
     _decide(session, row, APPROVED, client_id, now, {"offer_id": made.id})
-    return view_opened_case(row, signer), made
+    return view_opened_case(row, key), made
 
 
 async def decline_case(
@@ -198,9 +210,10 @@ async def decline_case(
         NotFoundError, CaseClosedError: See ``load_undecided``.
     """
     row = await load_undecided(session, org_id, case_id)
-    keep_reason(row, signer, reason)
+    key = await open_person_key(session, signer, org_id, row.subject_ref)
+    keep_reason(row, key, reason)
     _decide(session, row, DECLINED, client_id, now, {})
-    return view_opened_case(row, signer)
+    return view_opened_case(row, key)
 
 
 def _decide(

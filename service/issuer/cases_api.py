@@ -20,6 +20,7 @@ from service.issuer.case_models import (
 )
 from service.issuer.case_records import CaseView
 from service.issuer.identity import get_issuer
+from service.storage.subject_keys import name_person
 from service.web.accesses import record_access
 from service.web.auth import Caller, require_scope
 from service.web.dependencies import ContextDep
@@ -38,15 +39,16 @@ async def open_case(body: CaseBody, request: Request, context: ContextDep, calle
     """Open a case about one person and one credential type."""
 
     async def handle(session: AsyncSession) -> Answer:
-        view = cases.open_case(
+        view = await cases.open_case(
             session,
+            context.signer,
             caller.org_id,
             configuration_id=body.credential_configuration_id,
             subject_ref=body.subject_ref,
             client_id=caller.client_id,
             now=context.clock(),
         )
-        return Answer(201, _describe_opened(view))
+        return Answer(201, _describe_opened(view), name_person(view.subject_ref))
 
     return await answer_once(context, request, caller, handle)
 
@@ -92,7 +94,7 @@ async def review_case(
             client_id=caller.client_id,
             now=context.clock(),
         )
-        return Answer(200, _describe_opened(view))
+        return Answer(200, _describe_opened(view), name_person(view.subject_ref))
 
     return await answer_once(context, request, caller, handle)
 
@@ -119,7 +121,8 @@ async def approve_case(
             client_id=caller.client_id,
             now=context.clock(),
         )
-        return Answer(201, {"case": _describe_opened(view), "offer": describe_made_offer(made)})
+        answer = {"case": _describe_opened(view), "offer": describe_made_offer(made)}
+        return Answer(201, answer, name_person(view.subject_ref))
 
     return await answer_once(context, request, caller, handle)
 
@@ -140,7 +143,7 @@ async def decline_case(
             client_id=caller.client_id,
             now=context.clock(),
         )
-        return Answer(200, _describe_opened(view))
+        return Answer(200, _describe_opened(view), name_person(view.subject_ref))
 
     return await answer_once(context, request, caller, handle)
 

@@ -112,7 +112,7 @@ async def _record_intent(
     except InvalidNonceError as error:
         raise proof_error(error) from error
     offer = await _lock_pending_offer(session, issuer.org_id, access.offer_id, now)
-    claims = read_offered_claims(signer, offer)
+    claims = await read_offered_claims(session, signer, offer)
     credential = await _get_or_add_grant(session, offer, claims, now)
     key = await get_active_key(session, issuer.org_id, ISSUER)
     shared = await _build_shared_claims(session, issuer, offer, credential, claims, now)

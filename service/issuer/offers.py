@@ -24,6 +24,7 @@ from service.issuer.claims import coarsen, find_credential_type, prepare_claims
 from service.issuer.credentials import CredentialView, list_offer_credentials
 from service.issuer.identity import Issuer
 from service.issuer.retention import forget_expired
+from service.issuer.subjects import make_person_key, open_person_key
 from service.keys import Signer
 from service.storage.audit import append_audit_entry
 from service.storage.ids import new_id
@@ -36,7 +37,7 @@ TOKEN_LIFETIME = timedelta(seconds=300)
 TX_CODE_LENGTH = 6
 PENDING, REDEEMED, EXPIRED, CANCELLED = "pending", "redeemed", "expired", "cancelled"
 
-_CLAIMS_PURPOSE, _CODE_PURPOSE, _LINK_PURPOSE, _TX_CODE_PURPOSE = "offer-claims", "offer-code", "offer-link", "tx-code"
+_CODE_PURPOSE, _LINK_PURPOSE, _TX_CODE_PURPOSE = "offer-code", "offer-link", "tx-code"
 
 
 class OfferNotPendingError(ConflictError):
@@ -105,13 +106,14 @@ async def create_offer(
     _check_expiry(name, claims, request.credential_expires_on, now)
     await forget_expired(session, issuer.org_id, now=now)
     offer_id, code = new_id("offer"), secrets.token_urlsafe(32)
+    key = await make_person_key(session, signer, issuer.org_id, request.subject_ref, now)
     tx_code = f"{secrets.randbelow(10**TX_CODE_LENGTH):0{TX_CODE_LENGTH}d}" if request.tx_code else None
     row = CredentialOffer(
         org_id=issuer.org_id,
         id=offer_id,
         credential_configuration_id=name,
         subject_ref=request.subject_ref,
-        sealed_claims=signer.seal(write_json(claims), purpose=_CLAIMS_PURPOSE),
+        sealed_claims=key.seal(write_json(claims), context=_claims_context(issuer.org_id, offer_id)),
         sealed_code=signer.seal(code.encode(), purpose=_CODE_PURPOSE),
         code_sha256=hashlib.sha256(code.encode()).hexdigest(),
         tx_code_digest=None if tx_code is None else digest_tx_code(signer, offer_id, tx_code),
@@ -187,10 +189,20 @@ def build_deep_link(signer: Signer, issuer: Issuer, row: CredentialOffer) -> str
     return "openid-credential-offer://?" + urlencode({"credential_offer_uri": uri})
 
 
-def read_offered_claims(signer: Signer, row: CredentialOffer) -> dict[str, Any]:
-    """Open the claims of an offer that was not closed yet."""
-    claims: dict[str, Any] = json.loads(signer.unseal(row.sealed_claims, purpose=_CLAIMS_PURPOSE))
+async def read_offered_claims(session: AsyncSession, signer: Signer, row: CredentialOffer) -> dict[str, Any]:
+    """Open the claims of an offer that was not closed yet.
+
+    Raises:
+        NotFoundError: The person was erased.
+    """
+    key = await open_person_key(session, signer, row.org_id, row.subject_ref)
+    opened = key.unseal(row.sealed_claims, context=_claims_context(row.org_id, row.id))
+    claims: dict[str, Any] = json.loads(opened)
     return claims
+
+
+def _claims_context(org_id: str, offer_id: str) -> str:
+    return f"offer-claims {org_id} {offer_id}"
 
 
 def offer_state(row: CredentialOffer, now: datetime) -> str:

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from service.privacy import investors_api
+from service.privacy import investors_api, persons_api
 
 router = APIRouter()
-for part in (investors_api,):
+for part in (investors_api, persons_api):
     router.include_router(part.router)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_
+from sqlalchemy import ColumnElement, and_, case, func, or_, tuple_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.rules.dates import add_months
-from service.storage.tables import HolderCount, Lot, ReservationEnding, Transfer
+from service.storage.tables import HolderCount, HolderLink, Lot, ReservationEnding, Transfer
 
 RECORDS_YEARS, SANCTIONS_YEARS = 6, 10
 RECORDS_RULE, SANCTIONS_RULE = "17 CFR 240.17a-4", "31 CFR 501.601"
@@ -67,16 +67,17 @@ def _latest(*instants: datetime | None) -> datetime | None:
 
 
 async def is_holding(session: AsyncSession, org_id: str, ref: str) -> bool:
-    """Tell whether the investor has lots, a lien on another's, or something on its way."""
+    """Tell whether the investor, under any name, has lots, a lien on another's, or something on its way."""
+    links = select(HolderLink.holder_org_id, HolderLink.investor_ref).where(
+        HolderLink.venue_org_id == org_id, HolderLink.venue_ref == ref
+    )
+    names = [(org_id, ref), *(await session.exec(links)).all()]
     counted = select(HolderCount.investor_ref).where(
-        HolderCount.holder_org_id == org_id,
-        HolderCount.investor_ref == ref,
+        tuple_(col(HolderCount.holder_org_id), col(HolderCount.investor_ref)).in_(names),
         or_(col(HolderCount.quantity) > 0, col(HolderCount.pending) > 0),
     )
-    lots = select(Lot.id).where(
-        Lot.holder_org_id == org_id,
-        or_(col(Lot.investor_ref) == ref, col(Lot.lien_holder_ref) == ref),
-        col(Lot.quantity) > 0,
-    )
+    holders = tuple_(col(Lot.holder_org_id), col(Lot.investor_ref))
+    pledgees = tuple_(col(Lot.lien_org_id), col(Lot.lien_holder_ref))
+    lots = select(Lot.id).where(or_(holders.in_(names), pledgees.in_(names)), col(Lot.quantity) > 0)
     found = [(await session.exec(query.limit(1))).first() for query in (counted, lots)]
     return any(each is not None for each in found)

@@ -26,7 +26,10 @@ from service.storage.audit import INVESTOR_ERASED
 from service.storage.personal_data import open_investor
 from service.storage.subject_keys import destroy_subject_key, find_subject_key, name_investor, read_subject_keys
 from service.storage.tables import (
+    AffiliateSale,
     HolderCount,
+    HolderLink,
+    HolderPerson,
     Investor,
     InvestorVersion,
     LegalHold,
@@ -183,11 +186,13 @@ async def _part_register(session: AsyncSession, org_id: str, ref: str, tombstone
     """Put the tombstone in the ref's place in every register that the platform trades on; returns how many rows."""
     places: tuple[tuple[Any, Any, Any], ...] = (
         (Lot, col(Lot.holder_org_id), col(Lot.investor_ref)),
-        (Lot, col(Lot.holder_org_id), col(Lot.lien_holder_ref)),
+        (Lot, col(Lot.lien_org_id), col(Lot.lien_holder_ref)),
         (HolderCount, col(HolderCount.holder_org_id), col(HolderCount.investor_ref)),
         (Purchase, col(Purchase.buyer_org_id), col(Purchase.buyer_ref)),
         (Offeree, col(Offeree.offeree_org_id), col(Offeree.investor_ref)),
-        (Reservation, col(Reservation.org_id), col(Reservation.taker_ref)),
+        (Reservation, col(Reservation.taker_org_id), col(Reservation.taker_ref)),
+        (AffiliateSale, col(AffiliateSale.holder_org_id), col(AffiliateSale.investor_ref)),
+        (HolderLink, col(HolderLink.holder_org_id), col(HolderLink.investor_ref)),
     )
     changes = [
         update(table).where(owner == org_id, name == ref).values({name.key: tombstone}) for table, owner, name in places
@@ -205,6 +210,8 @@ async def _delete_rows(session: AsyncSession, org_id: str, ref: str) -> int:
         ),
         delete(StandingVersion).where(col(StandingVersion.org_id) == org_id, col(StandingVersion.investor_ref) == ref),
         delete(InvestorVersion).where(col(InvestorVersion.org_id) == org_id, col(InvestorVersion.ref) == ref),
+        delete(HolderLink).where(col(HolderLink.venue_org_id) == org_id, col(HolderLink.venue_ref) == ref),
+        delete(HolderPerson).where(col(HolderPerson.holder_org_id) == org_id, col(HolderPerson.investor_ref) == ref),
         delete(LegalHold).where(col(LegalHold.org_id) == org_id, col(LegalHold.subject) == name_investor(ref)),
         delete(Investor).where(col(Investor.org_id) == org_id, col(Investor.ref) == ref),
     )

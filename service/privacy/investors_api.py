@@ -6,15 +6,14 @@ from fastapi import Depends, Request, Response
 from fastapi.responses import JSONResponse
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.privacy.erasure import Cause, Erasure, erase_investor
+from service.privacy.erasure import Cause, erase_investor
 from service.privacy.holds import Subject, lift_hold, place_hold, read_hold
-from service.privacy.models import ErasureAnswer, HoldAnswer, HoldBody, Ref
+from service.privacy.models import ErasureAnswer, HoldAnswer, HoldBody, Ref, describe_erasure
 from service.privacy.residue import sweep
 from service.storage.subject_keys import name_investor
 from service.web.auth import Caller, require_scope
 from service.web.dependencies import ContextDep
 from service.web.idempotency import Answer, answer_once
-from service.web.instants import format_instant
 from service.web.openapi import answers, takes_idempotency_key
 from service.web.routing import v1_router
 
@@ -59,8 +58,3 @@ async def delete_hold(ref: Ref, context: ContextDep, caller: Officer) -> None:
     """Lift a legal hold."""
     async with context.database.transaction() as session:
         await lift_hold(session, Subject(caller.org_id, name_investor(ref), ref), caller, context.clock())
-
-
-def describe_erasure(done: Erasure) -> dict[str, Any]:
-    """Return the wire form of an erasure."""
-    return {"tombstone": done.tombstone, "erased_at": format_instant(done.erased_at)}

@@ -1,10 +1,12 @@
 """Bodies and answers about erasure and legal holds."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
+from service.privacy.erasure import Erasure
+from service.web.instants import format_instant
 from service.web.models import AnswerModel, StrictModel
 
 Ref = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
@@ -31,3 +33,8 @@ class ErasureAnswer(AnswerModel):
 
     tombstone: str
     erased_at: datetime
+
+
+def describe_erasure(done: Erasure) -> dict[str, Any]:
+    """Return the wire form of an erasure."""
+    return {"tombstone": done.tombstone, "erased_at": format_instant(done.erased_at)}

@@ -15,8 +15,8 @@ from service.storage.ids import new_id
 from service.storage.tables import AuditEntry
 
 PERSONAL_DATA_ACCESSED = "personal_data.accessed"
-INVESTOR_ERASED, PERSON_ERASED = "investor.erased", "person.erased"
-ERASED_KINDS = (INVESTOR_ERASED, PERSON_ERASED)
+INVESTOR_ERASED, PERSON_ERASED, PRESENTATIONS_ERASED = "investor.erased", "person.erased", "presentations.erased"
+ERASED_KINDS = (INVESTOR_ERASED, PERSON_ERASED, PRESENTATIONS_ERASED)
 
 
 def append_audit_entry(

@@ -47,10 +47,15 @@ class RequestInProgressError(ConflictError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a handler wants to say: HTTP status and a JSON body."""
+    """What a handler wants to say: HTTP status and a JSON body.
+
+    Attributes:
+        subject: Whom the body tells of, as ``service.storage.subject_keys`` names them; it goes when they are erased.
+    """
 
     status: int
     body: Any
+    subject: str | None = None
 
 
 Handler = Callable[[AsyncSession], Awaitable[Answer]]
@@ -143,6 +148,7 @@ async def _answer_with_key(context: Context, request: Request, caller: Caller, h
                 key=key,
                 request_sha256=digest,
                 status=answer.status,
+                subject=answer.subject,
                 sealed_body=context.signer.seal(body.encode(), purpose=_SEAL),
                 created_at=context.clock(),
             )

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from service.gate.replay import replay_text
 from service.log.records import check_records
 from service.log.sequencer import advance_log
-from service.storage.tables import AuditEntry, Investor, SubjectKey, Transfer
+from service.storage.tables import AuditEntry, HolderLink, Investor, SubjectKey, Transfer
 from tests.deployment import Deployment
 from tests.gate_support import Market, codes, open_market
 from tests.log_support import verify_stored
@@ -202,6 +204,35 @@ async def test_the_key_alone_decides(market: Market) -> None:
     standing = await market.scene.platform.read_standing("bob")
     assert (standing["credentials"], standing["facts"]) == ([], [])
     assert (await market.decide(market.buy("bob")))["outcome"] == "deny"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE reservation SET taker_ref = 'erased-x', quantity = 7",
+        "UPDATE reservation SET taker_ref = 'somebody'",
+        "UPDATE reservation SET taker_ref = NULL",
+        "UPDATE reservation_ending SET reason = NULL, reference = NULL, state = 'settled'",
+        "UPDATE reservation_ending SET reason = 'another', reference = NULL",
+        "DELETE FROM reservation",
+        "DELETE FROM reservation_ending",
+    ],
+)
+async def test_nothing_else_of_a_reservation_can_be_changed(market: Market, statement: str) -> None:
+    await market.void(await market.decide(market.buy("bob")))
+    with pytest.raises(IntegrityError):
+        async with market.deployment.context.database.transaction() as session:
+            await (await session.connection()).execute(text(statement))
+
+
+async def test_who_holds_under_a_name_of_another_venue_is_not_erased(market: Market) -> None:
+    await market.open_lot("bob", 10)
+    await market.admit("robert", sub="subject-robert")
+    link = {"source": "registrar", "linked_at": market.deployment.clock()}
+    names = {"venue_org_id": market.member.org_id, "venue_ref": "robert", "holder_org_id": market.member.org_id}
+    async with market.deployment.context.database.transaction() as session:
+        session.add(HolderLink(org_id=market.member.org_id, investor_ref="bob", **names, **link))
+    assert (await erase(market, "robert")).json()["code"] == "still_holding"
 
 
 async def test_an_erasure_is_one_transaction(market: Market) -> None:

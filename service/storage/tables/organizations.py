@@ -60,7 +60,10 @@ class SigningKey(SQLModel, table=True):
 
 
 class IdempotencyRecord(SQLModel, table=True):
-    """The first answer to a request that carried an Idempotency-Key; sealed, it may hold a one-time code."""
+    """The first answer to a request that carried an Idempotency-Key; sealed, it may hold a one-time code.
+
+    ``subject`` is whom the answer tells of, if of anybody: it goes when they are erased.
+    """
 
     __tablename__ = "idempotency_record"
 
@@ -68,5 +71,6 @@ class IdempotencyRecord(SQLModel, table=True):
     key: str = Field(primary_key=True)
     request_sha256: str
     status: int
+    subject: str | None = None
     sealed_body: bytes
     created_at: datetime = Field(sa_type=Instant, index=True)
