@@ -32,7 +32,7 @@ def test_a_log_scale_keeps_order_and_ends(low: float, factor: float) -> None:
     assert isclose(scale(low * factor**0.5), 60, abs_tol=1e-6)
 
 
-@given(st.floats(1e-3, 1e6), st.floats(2.6, 1e4))
+@given(st.floats(1e-3, 1e6), st.floats(1.34, 1e4))
 def test_ticks_lie_within_their_range_and_there_is_always_one(low: float, factor: float) -> None:
     ticks = log_ticks(low, low * factor)
     assert ticks
@@ -46,7 +46,9 @@ def test_a_log_scale_of_nothing_is_refused(ends: tuple[float, float]) -> None:
         LogScale(*ends, 0, 1)
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.05, "0.05"), (1.25, "1.25"), (1000, "1,000"), (10**6, "10^6")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.05, "0.05"), (1.25, "1.25"), (20_000, "20,000"), (1000, "10^3"), (10**6, "10^6")]
+)
 def test_values_are_written_short(value: float, text: str) -> None:
     assert write_value(value) == text
 
@@ -63,7 +65,7 @@ def test_the_plot_of_ratios_has_a_mark_for_each_series_and_names_its_axis() -> N
     picture = draw_ratios("Ratios", lines)
     root = ET.fromstring(picture)
     assert len(list(root.iter(f"{SVG}polyline"))) == 3
-    assert {"a < b", "p99", "SQLite", "PostgreSQL", "<", ">"} <= set(_texts(picture))
+    assert {"a < b", "p99", "SQLite", "PostgreSQL", "\u25c2", "\u25b8"} <= set(_texts(picture))
     assert any("log scale" in text for text in _texts(picture))
     assert "prefers-color-scheme:dark" in picture
 

@@ -11,6 +11,7 @@ from tests.bench.results import Point, Row, parse_point, parse_row
 from tests.bench.stages import Profile
 
 PARTS = ("rules", "rows", "growth", "profile")
+KINDS = ("none", "sqlite", "postgresql")
 
 
 @dataclass
@@ -42,7 +43,8 @@ class Findings:
 
     def list_kinds(self, part: str) -> Sequence[tuple[str, Section]]:
         """Return the sections of a part, by kind of database."""
-        return [(kind, section) for (kind, each), section in sorted(self.sections.items()) if each == part]
+        found = {kind: section for (kind, each), section in self.sections.items() if each == part}
+        return [(kind, found[kind]) for kind in KINDS if kind in found]
 
 
 def write_findings(findings: Findings, file: Path) -> None:

@@ -71,14 +71,16 @@ def draw_ratios(title: str, lines: Sequence[RatioLine]) -> str:
         parts += _draw_ratio(each, names, scale, _TOP + _ROW * (number + 0.5))
     middle = (_LABELS + _WIDTH - 20) / 2
     parts.append(text(middle, bottom + 34, "measured / floor of the same run (log scale)", anchor="middle"))
-    parts += _draw_legend(names, 10, bottom + 56, aim="aim: > at least, < at most")
+    parts += _draw_legend(names, 10, bottom + 56, aim="\u2502\u25b8 aim: at least   \u25c2\u2502 aim: at most")
     return document(_WIDTH, bottom + 68, title, parts)
 
 
 def _draw_ratio(each: RatioLine, names: Sequence[str], scale: LogScale, y: float) -> list[str]:
     parts = [text(10, y + 4, each.label)]
     if each.aim:
-        parts.append(text(scale(each.aim), y + 5, "<" if each.at_most else ">", anchor="middle", style="title"))
+        place, arrow = scale(each.aim), "\u25c2" if each.at_most else "\u25b8"
+        parts.append(line(place, y - 10, place, y + 10, "axis"))
+        parts.append(text(place + (-9 if each.at_most else 2), y + 4, arrow, style="quiet"))
     for spread in each.spreads:
         number = names.index(spread.series)
         place = y + (number - (len(names) - 1) / 2) * 9
@@ -121,7 +123,7 @@ def _draw_panel(panel: Panel, x: float, y: float) -> list[str]:
         parts.append(text(left - 6, up(tick) + 4, write_value(tick), anchor="end", style="quiet"))
     if panel.aim:
         parts.append(line(left, up(panel.aim), right, up(panel.aim), "aim"))
-        parts.append(text(right, up(panel.aim) - 4, f"aim {write_value(panel.aim)}", anchor="end", style="quiet"))
+        parts.append(text(left + 4, up(panel.aim) - 4, f"aim {write_value(panel.aim)}", style="quiet"))
     for number, each in enumerate(panel.lines):
         places = [(across(a), up(b)) for a, b in each.points]
         parts += [path(places, number), *(mark(a, b, number) for a, b in places)]

@@ -16,6 +16,7 @@ text{font:12px system-ui,sans-serif;fill:#24292f}.title{font-weight:600;font-siz
 """
 STYLES = 4
 _MARK = 4.5
+_STEPS = ((1.0,), (1.0, 2.0, 5.0), (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0))
 
 
 class LogScale:
@@ -39,17 +40,19 @@ class LogScale:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Return round values of a range: decades, or their 1, 2, 5 where that gives few."""
-    exponents = range(floor(log10(low)), ceil(log10(high)) + 1)
-    decades = [10.0**each for each in exponents]
-    finer = [each * step for each in decades for step in (1, 2, 5)]
-    found = [each for each in decades if low <= each <= high * 1.000001]
-    return found if len(found) > 2 else [each for each in finer if low <= each <= high * 1.000001]
+    """Return round values of a range: decades, or as many between them as it takes to have three."""
+    decades = [10.0**each for each in range(floor(log10(low)), ceil(log10(high)) + 1)]
+    found: list[float] = []
+    for steps in _STEPS:
+        found = [each * step for each in decades for step in steps if low <= each * step <= high]
+        if len(found) > 2:
+            break
+    return found
 
 
 def write_value(value: float) -> str:
-    """Return a short text: ``0.05``, ``1.25``, ``10``, ``1,000``, ``10^6``."""
-    if value >= 10**5 and log10(value) == int(log10(value)):
+    """Return a short text: ``0.05``, ``1.25``, ``10``, ``250``, ``10^3``, ``20,000``."""
+    if value >= 1000 and log10(value).is_integer():
         return f"10^{int(log10(value))}"
     return f"{value:,.0f}" if value >= 10 else f"{value:.3g}"
 
