@@ -29,6 +29,7 @@ SCOPES = {"kyc": "issuer", "accreditor": "issuer", "platform": "verifier gate co
 SECURITY, SALE, RESALE_QUANTITY = "bench", "reg-d", 10**6
 TOKEN_AGE_S = 200.0  # below the lifetime of an access token
 MODEL = "model"
+FRESH_S = 20 * 3600  # a sanctions screen counts for 24 hours
 SERVE = ("-m", "service", "serve")
 
 
@@ -216,6 +217,8 @@ async def open_bench(folder: Path, database_url: str, floor_database_url: str) -
     """Set up service and floor on two databases of the same kind, or find them as they were left."""
     kept = folder / "settings.json"
     if kept.exists():
+        if time.time() - kept.stat().st_mtime > FRESH_S:
+            raise RuntimeError(f"what {folder} holds was screened too long ago to be permitted; remove it")
         settings = json.loads(kept.read_text()) | {"GOODSTANDING_DATABASE_URL": database_url}
     else:
         folder.mkdir(parents=True, exist_ok=True)

@@ -117,11 +117,6 @@ class Growth:
     ratio: float
     floor_ratio: float
 
-    @property
-    def adjusted(self) -> float:
-        """The growth with the machine's own drift taken out."""
-        return self.ratio / self.floor_ratio
-
 
 def relate_growth(points: Sequence[Point]) -> dict[str, list[Growth]]:
     """Relate each point to the smallest size of its kind, by kind and in order of size."""

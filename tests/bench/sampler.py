@@ -18,7 +18,7 @@ from service.__main__ import main
 from tests.bench.stages import find_stage
 
 PERIOD_S = 0.002
-_SWITCH_INTERVAL_S = 0.0002  # by default the loop would keep the interpreter for 5 ms, and be seen where it lets go
+_SWITCH_INTERVAL_S = 0.00002  # by default the loop would keep the interpreter for 5 ms, and be seen where it waits
 _POLL_S = 0.02
 
 

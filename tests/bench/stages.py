@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 WAITING = "waiting, or in the event loop"
-EVENT_LOOP = "event loop: sockets"
+EVENT_LOOP = "event loop itself, or too short to be seen"
 OTHER = "other"
 _IDLE = frozenset({("runners.py", "run"), ("selectors.py", "select")})
 _STAGES = (

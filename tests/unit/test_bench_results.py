@@ -54,11 +54,11 @@ def _point(kind: str, size: int, measured: float, floor: float) -> Point:
     return Point(kind, size, [Round(Load(1, measured), Load(1, floor))], 100.0, 1.0)
 
 
-def test_growth_is_relative_to_the_smallest_size_with_the_drift_of_the_machine_taken_out() -> None:
+def test_growth_is_relative_to_the_smallest_size_and_shows_how_the_machine_drifted() -> None:
     points = [_point("a", 1000, 0.020, 0.002), _point("a", 100, 0.010, 0.001), _point("b", 1000, 0.5, 0.1)]
     growth = relate_growth(points)
     assert [each.ratio for each in growth["a"]] == [1.0, 2.0]
-    assert [each.adjusted for each in growth["a"]] == [1.0, 1.0]
+    assert [each.floor_ratio for each in growth["a"]] == [1.0, 2.0]
     assert [each.ratio for each in growth["b"]] == [1.0]
 
 

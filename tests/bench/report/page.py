@@ -88,7 +88,8 @@ def _list_ratios(by_kind: dict[str, list[Row]]) -> Iterator[RatioLine]:
 
 def _list_panels(title: str, section: Section) -> Iterator[Panel]:
     growth = relate_growth(section.points)
-    lines = [Line(kind, [(each.point.size, each.adjusted) for each in series]) for kind, series in growth.items()]
+    lines = [Line(kind, [(each.point.size, each.ratio) for each in series]) for kind, series in growth.items()]
+    lines.append(Line("floor", [(each.point.size, each.floor_ratio) for each in next(iter(growth.values()))]))
     yield Panel(f"{title}: p50", "investors", "p50 / p50 at the smallest", lines, GROWTH_AIM)
     memory: dict[float, float] = {}
     for point in section.points:

@@ -43,23 +43,14 @@ def _describe_number(row: Row, value: float | None) -> str:
 
 
 def _ms(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{seconds * 1000:.3g} ms"
+    if seconds is None:
+        return "-"
+    return f"{seconds * 1000:,.0f} ms" if seconds >= 0.1 else f"{seconds * 1000:.3g} ms"
 
 
 def tabulate_growth(growth: Mapping[str, Sequence[Growth]]) -> str:
     """Return p50 by size, and relative to the smallest."""
-    head = [
-        "what",
-        "investors",
-        "p50",
-        "x smallest",
-        "floor's p50, x smallest",
-        "adjusted",
-        "aim",
-        "",
-        "worker",
-        "loaded in",
-    ]
+    head = ["what", "investors", "p50", "x smallest", "aim", "", "floor, x smallest", "worker", "loaded in"]
     return table(head, [_describe_growth(kind, each) for kind, series in growth.items() for each in series])
 
 
@@ -69,11 +60,10 @@ def _describe_growth(kind: str, each: Growth) -> list[str]:
         kind,
         write_value(point.size),
         _ms(point.median_of("measured")),
-        f"{each.ratio:.2f}",
-        f"{each.floor_ratio:.2f}",
-        f"**{each.adjusted:.2f}**",
+        f"**{each.ratio:.2f}**",
         f"<= {GROWTH_AIM}",
-        "reached" if each.adjusted <= GROWTH_AIM else "short",
+        "reached" if each.ratio <= GROWTH_AIM else "short",
+        f"{each.floor_ratio:.2f}",
         "-" if point.resident_mb is None else f"{point.resident_mb:.0f} MB",
         f"{point.load_seconds:.0f} s",
     ]

@@ -28,7 +28,7 @@ def _list_lines(section: Section) -> Iterator[str]:
         for each in series:
             memory = "" if each.point.resident_mb is None else f"worker {each.point.resident_mb:.0f} MB"
             p50 = f"p50 {each.point.median_of('measured') * 1000:.2f} ms"
-            ratio = f"x smallest {each.ratio:.2f}, adjusted {each.adjusted:.2f}"
+            ratio = f"x smallest {each.ratio:.2f} (floor {each.floor_ratio:.2f})"
             yield f"{kind:<24} {each.point.size:>9,} investors  {p50:<16} {ratio:<34} aim <= {GROWTH_AIM}  {memory}"
     for what, profile in section.profiles.items():
         yield f"{what}: event loop's thread {profile.loop_seconds / profile.wall_seconds:.0%} of a core"
