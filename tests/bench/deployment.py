@@ -160,7 +160,7 @@ class Bench:
     async def populate(self, target: int, say: Any) -> float:
         """Load investors, while no service runs; returns the seconds that it took."""
         async with self.open_context() as context:
-            return await load(context, self.model, target, say)
+            return await load(context, self.read_settings(), self.model, target, say)
 
     async def count(self) -> int:
         """Return how many investors are loaded."""
@@ -177,14 +177,17 @@ class Bench:
     @asynccontextmanager
     async def open_context(self) -> AsyncIterator[Context]:
         """Open what the service works with, in this process."""
-        values = {name.removeprefix("GOODSTANDING_").lower(): value for name, value in self.settings.items()}
-        settings: Settings = load_settings(**values)
-        context = build_context(settings)
+        context = build_context(self.read_settings())
         try:
             yield context
         finally:
             await context.fetcher.close()
             await context.database.close()
+
+    def read_settings(self) -> Settings:
+        """Return the settings as the service reads them."""
+        values = {name.removeprefix("GOODSTANDING_").lower(): value for name, value in self.settings.items()}
+        return load_settings(**values)
 
 
 _LOT = {

@@ -77,7 +77,7 @@ async def _interrupt_load(bench: Bench) -> None:
 
     async with bench.open_context() as context:
         with pytest.raises(KeyboardInterrupt):
-            await load(context, bench.model, THEN, stop)
+            await load(context, bench.read_settings(), bench.model, THEN, stop)
         assert await count_loaded(context, bench.model) == FIRST
         async with context.database.reading() as session:
             lots = select(func.count()).select_from(Lot).where(col(Lot.investor_ref) != MODEL)

@@ -2,21 +2,23 @@
 
 import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 from sqlmodel import col, select
 
 from service.log.sequencer import extend_log
-from service.storage.ids import new_id
+from service.settings import Settings
 from service.storage.tables import AuditEntry, HolderCount, Security
 from service.web.context import Context
 from tests.bench.population.bulk import Bulk
+from tests.bench.population.casting import begin_chunk, casting_process
 from tests.bench.population.entries import EntryMold, extend_loaded_log, read_size
 from tests.bench.population.layout import KNOWN, check_layout
-from tests.bench.population.mold import Model
-from tests.bench.population.molds import Molds, Places
+from tests.bench.population.mold import Model, Rows
+from tests.bench.population.molds import Molds
 
 CHUNK = 2**15
 """Investors of one transaction: the two credentials of each at one issuer then fill one status list."""
@@ -47,11 +49,12 @@ async def count_loaded(context: Context, model: Model) -> int:
     return 0 if ref is None else int(ref.removeprefix(_PREFIX)) + 1
 
 
-async def load(context: Context, model: Model, target: int, say: Callable[[str], None]) -> float:
+async def load(context: Context, settings: Settings, model: Model, target: int, say: Callable[[str], None]) -> float:
     """Load until there are ``target`` investors; may be stopped at any time and called again.
 
     Args:
         context: A deployment that no service runs on meanwhile.
+        settings: What it was opened with.
         model: Whose rows are copied.
         target: No more than 10^7.
         say: Told of progress.
@@ -66,41 +69,42 @@ async def load(context: Context, model: Model, target: int, say: Callable[[str],
     while await extend_log(context):  # entries that wait would otherwise be overtaken
         pass
     started, first = time.perf_counter(), await count_loaded(context, model)
-    done = first
-    with _paused_garbage_collection():
-        while done < target:
-            count = min(CHUNK, target - done)
-            await _load_chunk(context, model, done, count)
-            done += count
-            seconds = time.perf_counter() - started
-            say(f"loaded {done:,} of {target:,} investors, {(done - first) / seconds:,.0f} a second")
-    await _tidy(context)
+    if first < target:
+        with _paused_garbage_collection(), casting_process(settings) as pool:
+            async for done in _load_chunks(context, pool, model, range(first, target)):
+                rate = (done - first) / (time.perf_counter() - started)
+                say(f"loaded {done:,} of {target:,} investors, {rate:,.0f} a second")
+        await _tidy(context)
     return time.perf_counter() - started
 
 
-async def _load_chunk(context: Context, model: Model, first: int, count: int) -> None:
+async def _load_chunks(context: Context, pool: ProcessPoolExecutor, model: Model, numbers: range) -> AsyncIterator[int]:
     async with context.database.transaction() as session:
         bulk = await Bulk.open(session)
         molds, entries = await Molds.read(bulk, context.signer, model), await _read_entry_mold(bulk, model)
-        places = await _open_lists(bulk, molds, count)
-        refs = [name_investor(first + number) for number in range(count)]
-        lot_ids = [new_id("lot") for _ in refs]
-        for table, rows in molds.cast(refs, lot_ids, places):
-            await bulk.insert(table, KNOWN[table].split(), rows)
+    parts = [numbers[start : start + CHUNK] for start in range(0, len(numbers), CHUNK)]
+    chunks = (begin_chunk(pool, molds, [name_investor(number) for number in part]) for part in parts)
+    coming = next(chunks, None)
+    for part in parts:
+        assert coming is not None
+        chunk, rows = coming, await coming.rows
+        coming = next(chunks, None)  # cast while this one is inserted
+        await _insert_chunk(context, model, chunk.lot_ids, rows, entries)
+        yield part.stop
+
+
+async def _insert_chunk(
+    context: Context, model: Model, lot_ids: Sequence[str], rows: Sequence[tuple[str, Rows]], entries: EntryMold
+) -> None:
+    async with context.database.transaction() as session:
+        bulk = await Bulk.open(session)
+        for table, values in rows:
+            await bulk.insert(table, KNOWN[table].split(), values)
         size = await read_size(bulk)
         audit_rows, leaves = entries.cast(lot_ids, size)
         await bulk.insert("audit_entry", KNOWN["audit_entry"].split(), audit_rows)
         await extend_loaded_log(bulk, context, size, leaves)
-        await _count_holders(bulk, model, count)
-
-
-async def _open_lists(bulk: Bulk, molds: Molds, count: int) -> dict[str, Places]:
-    places = {}
-    issuers = molds.list_issuers()
-    for org_id in set(issuers):
-        rows, places[org_id] = molds.open_list(org_id, count * issuers.count(org_id))
-        await bulk.insert("status_list", KNOWN["status_list"].split(), rows)
-    return places
+        await _count_holders(bulk, model, len(lot_ids))
 
 
 async def _read_entry_mold(bulk: Bulk, model: Model) -> EntryMold:

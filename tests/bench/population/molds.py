@@ -28,7 +28,7 @@ class Places:
     """
 
     list_id: str
-    indices: Iterator[int]
+    indices: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,12 @@ class Molds:
         return [grant.row["org_id"] for grant, _ in self.credentials.values()]
 
     def cast(
-        self, refs: Sequence[str], lot_ids: Sequence[str], places: Mapping[str, Places]
+        self, signer: Signer, refs: Sequence[str], lot_ids: Sequence[str], places: Mapping[str, Places]
     ) -> Iterator[tuple[str, Rows]]:
         """Yield the rows of more investors, table by table.
 
         Args:
+            signer: Of the deployment; makes keys for them.
             refs: Their names.
             lot_ids: Ids of their lots.
             places: By issuer; one is used up for each credential.
@@ -84,14 +85,15 @@ class Molds:
         yield "lot", self.lot.cast(id=lot_ids, investor_ref=refs)
         yield "holder", self.holder.cast(investor_ref=refs)
         taken: dict[str, list[Place]] = {}
+        free = {org_id: iter(issuer.indices) for org_id, issuer in places.items()}
         for shown in self.sealed.shown:
             grant, copy = self.credentials[shown.content.digest]
             issuer = places[grant.row["org_id"]]
             uri = shown.standing.row["status_uri"].rpartition("/")[0] + "/" + issuer.list_id
-            found = [Place(uri, index, _draw_digest()) for index in islice(issuer.indices, len(refs))]
+            found = [Place(uri, index, _draw_digest()) for index in islice(free[grant.row["org_id"]], len(refs))]
             yield from _cast_credential(grant, copy, people, found, issuer.list_id)
             taken[shown.standing.row["credential_type"]] = found
-        yield from self.sealed.cast(people, taken)
+        yield from self.sealed.cast(signer, people, taken)
 
     def open_list(self, org_id: str, count: int) -> tuple[Rows, Places]:
         """Return the row of a new status list of an issuer with ``count`` places taken, and those."""
@@ -107,7 +109,7 @@ class Molds:
             token=[None],
             token_issued_at=[None],
         )
-        return rows, Places(list_id, iter(random.sample(range(capacity), count)))
+        return rows, Places(list_id, random.sample(range(capacity), count))
 
 
 def _cast_credential(

@@ -53,7 +53,6 @@ class SealedMolds:
     """The model investor's sealed rows.
 
     Args:
-        signer: Of the deployment; makes and opens keys.
         model: Whose rows these are.
         investor: With its history and what is sealed in it.
         key: Row of the key.
@@ -61,9 +60,9 @@ class SealedMolds:
     """
 
     def __init__(
-        self, signer: Signer, model: Model, investor: tuple[Mold, Mold, InvestorContent], key: Mold, shown: list[Shown]
+        self, model: Model, investor: tuple[Mold, Mold, InvestorContent], key: Mold, shown: list[Shown]
     ) -> None:
-        self._signer, self._org_id = signer, model.platform_id
+        self._org_id = model.platform_id
         self._investor, self._investor_version, self._content = investor
         self._key, self.shown = key, shown
 
@@ -83,21 +82,24 @@ class SealedMolds:
             opened = open_standing(keys[subject], SimpleNamespace(**row))
             shown.append(Shown(Mold("standing_credential", row), Mold("standing_version", change), opened))
         molds = (Mold("investor", investor), Mold("investor_version", version), content)
-        return cls(signer, model, molds, Mold("subject_key", key), shown)
+        return cls(model, molds, Mold("subject_key", key), shown)
 
-    def cast(self, people: Sequence[Person], places: Mapping[str, Sequence[Place]]) -> Iterator[tuple[str, Rows]]:
+    def cast(
+        self, signer: Signer, people: Sequence[Person], places: Mapping[str, Sequence[Place]]
+    ) -> Iterator[tuple[str, Rows]]:
         """Yield the rows of more investors, table by table.
 
         Args:
+            signer: Of the deployment; makes and opens keys.
             people: Who they are.
             places: By type of credential, one for each of them.
         """
         refs = [person.ref for person in people]
         subjects = [name_investor(ref) for ref in refs]
         ids = [new_id("key") for _ in refs]
-        wrapped = [self._signer.create_data_key(purpose=key_purpose(self._org_id, each)) for each in subjects]
+        wrapped = [signer.create_data_key(purpose=key_purpose(self._org_id, each)) for each in subjects]
         keys = [
-            open_subject_key(self._signer, self._org_id, subject, data, key_id=key_id)
+            open_subject_key(signer, self._org_id, subject, data, key_id=key_id)
             for subject, data, key_id in zip(subjects, wrapped, ids, strict=True)
         ]
         yield "subject_key", self._key.cast(subject=subjects, id=ids, wrapped_key=wrapped)
