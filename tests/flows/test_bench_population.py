@@ -18,6 +18,7 @@ from service.storage.standings import list_investors, read_investor_keys
 from service.storage.tables import (
     CredentialCopy,
     HolderCount,
+    HolderPerson,
     Investor,
     InvestorVersion,
     Lot,
@@ -32,7 +33,7 @@ from tests.bench.deployment import MODEL, Bench, open_bench
 from tests.bench.load import run_load
 from tests.bench.population import layout
 from tests.bench.population.layout import LayoutChangedError
-from tests.bench.population.loader import count_loaded, load
+from tests.bench.population.loader import count_loaded, load, name_investor
 from tests.bench.transfers import Trading
 
 FIRST, THEN = 200, 500
@@ -130,6 +131,13 @@ async def _check_investors(session: AsyncSession, context: Context) -> None:
         assert version.document == take_snapshot(rows[version.ref])
 
 
+async def _check_persons(bench: Bench) -> None:
+    """Check that no permit found anybody to be somebody whom the register did not know yet."""
+    async with bench.open_context() as context, context.database.reading() as session:
+        refs = (await session.exec(select(HolderPerson.investor_ref))).all()
+    assert sorted(refs) == [name_investor(number) for number in range(THEN)]
+
+
 async def test_the_service_runs_on_what_was_loaded(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,6 +157,8 @@ async def test_the_service_runs_on_what_was_loaded(
         for resale in (False, True):  # raises unless every answer is a permit
             await run_load(bench.base_url, Trading(THEN, access).one(resale=resale), clients=2, seconds=0.3)
         await _wait_for_log(bench)
+    await _check_persons(bench)
+    assert (await run_command("reconcile", settings=bench.settings)).code == 0
     report = await _verify_log(bench)
     assert report["problems"] == []
     assert report["size"] > THEN

@@ -22,13 +22,14 @@ KNOWN = {
     "status_list": "org_id id bits capacity allocated packed changed_at token token_issued_at",
     "lot": (
         "org_id security_id id offering_id holder_org_id investor_ref quantity reserved acquired_on paid_in_full_on"
-        " acquired_from tack_from issued_on hold_only lien_transfer_id lien_holder_ref lien_recourse"
+        " acquired_from tack_from issued_on hold_only lien_transfer_id lien_org_id lien_holder_ref lien_recourse"
         " source_transfer_id created_at"
     ),
     "holder": (
         "org_id security_id holder_org_id investor_ref quantity accredited owners pending pending_quantity"
         " holder_slots nonaccredited_slots owner_slots"
     ),
+    "holder_person": "org_id person holder_org_id investor_ref",
     "audit_entry": "org_id id kind subject_id recorded_at record record_sha256 commitment nonce idx",
     "log_tile": "level idx data",
     "log_checkpoint": "tree_size previous_size root note signed_at published_at",

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
+from service.gate.holders import name_person
+from service.gate.parties import digest_subject
 from service.keys import Signer
 from service.storage.ids import new_id
 from service.storage.personal_data import (
@@ -17,6 +19,7 @@ from service.storage.personal_data import (
     seal_investor,
     seal_standing,
 )
+from service.storage.standings import KnownInvestor
 from service.storage.subject_keys import DataKey, key_purpose, name_investor, open_subject_key, read_subject_keys
 from tests.bench.population.bulk import Bulk
 from tests.bench.population.mold import Model, Mold, Rows
@@ -112,8 +115,20 @@ class SealedMolds:
         write = _document_writer(self._investor_version)
         documents = [write(ref=ref, sealed=data) for ref, data in zip(refs, sealed, strict=True)]
         yield "investor_version", self._investor_version.cast(ref=refs, document=documents)
+        yield "holder_person", self._cast_persons(signer, people)
         for each in self.shown:
             yield from self._cast_shown(each, people, keys, places[each.standing.row["credential_type"]])
+
+    def _cast_persons(self, signer: Signer, people: Sequence[Person]) -> Rows:
+        """Return what an investor's first permit leaves behind, or else every size would measure first permits."""
+        row, org_id = self._investor.row, self._org_id
+        for person in people:
+            known = KnownInvestor(
+                person.ref, frozen=False, screening=None, kyc_issuer=row["kyc_issuer"], kyc_sub=person.sub, key=None
+            )
+            subject = digest_subject(known)
+            assert subject is not None
+            yield org_id, name_person(signer, org_id, subject), org_id, person.ref
 
     def _cast_shown(
         self, shown: Shown, people: Sequence[Person], keys: Sequence[DataKey], places: Sequence[Place]
