@@ -3,7 +3,8 @@
 import asyncio
 import resource
 import sqlite3
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from tests.faults.cluster import Cluster
 from tests.faults.estate import Estate
 from tests.faults.probing import PROMPT_S, READY_S, Probe, probing
 from tests.faults.processes import ServiceProcess
+from tests.faults.scale import LONG
 from tests.faults.stepped_service import STEPPED
+from tests.requirements_support import require_or_skip
 
 OUTAGES = {"storage_unavailable", "storage_busy"}
 ROOM_BYTES = 64 * 1024
@@ -44,6 +47,42 @@ async def test_a_full_disk(sqlite_market: Estate) -> None:
         assert OUTAGES & set(said), "the disk was never full"
         assert await _ask_again(probe) == ["permit"] * 3
         await probe.check()
+
+
+@pytest.mark.skipif(not LONG, reason="mounts a file system: make faults")
+async def test_a_full_disk_of_its_own(sqlite_market: Estate, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", megabytes=_count_megabytes(sqlite_market.folder) + 2) as grow:
+        folder = tmp_path / "disk" / "estate"
+        market = sqlite_market.copy_to(folder, f"sqlite+aiosqlite:///{folder / 'data' / 'goodstanding.sqlite3'}")
+        async with probing(market, market.process()) as probe:
+            said = await probe.ask(100, at_once=4)
+            assert set(said) <= {"permit"} | OUTAGES
+            assert OUTAGES & set(said), "the disk was never full"
+            await asyncio.to_thread(grow)
+            assert await _ask_again(probe) == ["permit"] * 3
+            await probe.check()
+
+
+@contextmanager
+def small_disk(path: Path, *, megabytes: int) -> Iterator[Callable[[], None]]:
+    """Mount a file system of this size; yield what makes it large."""
+    path.mkdir()
+    try:
+        _mount("mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(path))
+    except (subprocess.CalledProcessError, FileNotFoundError):
+        require_or_skip("the right to mount", "mount -t tmpfs was refused")
+    try:
+        yield lambda: _mount("mount", "-o", "remount,size=500m", str(path))
+    finally:
+        _mount("umount", str(path))
+
+
+def _mount(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def _count_megabytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) // 2**20
 
 
 async def test_a_read_only_sqlite_file(sqlite_market: Estate) -> None:
