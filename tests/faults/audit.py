@@ -11,7 +11,7 @@ from sqlalchemy import Table, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.storage.database import Database
-from service.storage.tables import AuditEntry, Lot, Reservation, ReservationEnding, Security, Transfer
+from service.storage.tables import AuditEntry, HeldReservation, Lot, Reservation, ReservationEnding, Security, Transfer
 from tests.faults.estate import SECURITY, Estate
 from tests.faults.history import Operation, Recorder
 from tests.faults.register_model import RESOLUTION_S
@@ -25,7 +25,7 @@ def _table(model: Any) -> Table:
 
 
 TRANSFER, RESERVATION, ENDING = _table(Transfer), _table(Reservation), _table(ReservationEnding)
-LOT, HEAD, ENTRY = _table(Lot), _table(Security), _table(AuditEntry)
+LOT, HEAD, ENTRY, HELD = _table(Lot), _table(Security), _table(AuditEntry), _table(HeldReservation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class Books:
         head: Row with the counters.
         lots: Rows.
         held: Reservations without an ending.
+        listed: Ids of those that the service itself lists as held.
         logged: How many places in the log each decision and each ending has.
     """
 
@@ -48,6 +49,7 @@ class Books:
     head: Any
     lots: Sequence[Any]
     held: Sequence[Any]
+    listed: set[str]
     logged: Counter[tuple[str, str]]
 
 
@@ -87,6 +89,7 @@ async def _read(connection: AsyncConnection) -> Books:
         head=(await connection.execute(select(HEAD).where(HEAD.c.id == SECURITY))).one(),
         lots=(await connection.execute(select(LOT).where(LOT.c.security_id == SECURITY))).all(),
         held=[row for row in reservations if row.transfer_id not in ended],
+        listed=set((await connection.execute(select(HELD.c.transfer_id))).scalars()),
         logged=Counter((row.subject_id, row.kind) for row in (await connection.execute(entries)).all()),
     )
 
@@ -116,11 +119,12 @@ def check_log(books: Books) -> None:
 def check_counters(books: Books) -> None:
     """The counters are the sums of the rows."""
     holders = {(lot.holder_org_id, lot.investor_ref) for lot in books.lots if lot.quantity > 0}
-    promised = {(each.org_id, each.taker_ref) for each in books.held if each.taker_ref is not None}
+    promised = {(each.taker_org_id, each.taker_ref) for each in books.held if each.taker_ref is not None}
     head = books.head
     assert (head.holders, head.holders_reserved) == (len(holders), len(promised - holders))
     assert head.outstanding == sum(lot.quantity for lot in books.lots)
     assert head.outstanding_reserved == sum(each.new_quantity for each in books.held)
+    assert books.listed == {each.transfer_id for each in books.held}, "the list of what is held is out of date"
     permits = {key for key, row in books.decisions.items() if row.outcome == "permit"}
     assert permits == {each.transfer_id for each in books.held} | books.endings.keys()
     settled = Counter(lot.source_transfer_id for lot in books.lots)

@@ -14,7 +14,7 @@ PAUSE_S = 0.005
 _COUNT = """
 WITH settled AS (SELECT DISTINCT holder_org_id AS org, investor_ref AS ref FROM lot
                  WHERE CAST(quantity AS INTEGER) > 0),
-     promised AS (SELECT DISTINCT org_id AS org, taker_ref AS ref FROM reservation AS r
+     promised AS (SELECT DISTINCT taker_org_id AS org, taker_ref AS ref FROM reservation AS r
                   WHERE taker_ref IS NOT NULL AND expires_at > :now AND NOT EXISTS
                     (SELECT 1 FROM reservation_ending AS e WHERE e.transfer_id = r.transfer_id))
 SELECT (SELECT count(*) FROM settled),

@@ -4,8 +4,7 @@ import os
 
 LONG = os.environ.get("GOODSTANDING_FAULTS") == "long"
 INVESTORS = 500
-"""Of each venue; all of them are known, some of them ask."""
-WANTING = INVESTORS if LONG else 100
+"""Of each venue."""
 POSTGRES_DEATHS = 10 if LONG else 1
 REFS = [f"investor-{number}" for number in range(INVESTORS)]
 LATE_REFS = REFS[::-1]

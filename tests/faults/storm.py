@@ -114,6 +114,8 @@ class Storm:
         check_counters(books)
         verified = await self.estate.command("log", "verify", "--database")
         assert verified["valid"], verified["problems"]
+        added_up = await self.estate.command("reconcile")
+        assert (added_up["securities"] > 0, added_up["differences"]) == (True, [])
         add_hints(self.recorder, operations, books)
         verdict = check_history(read_history(self.recorder.path), Register(self.plan.cap, ISSUED))
         assert verdict.order is not None, f"{verdict.complaint}; see {self.recorder.path}"

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import Table, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy.exc import DBAPIError
 
-from service.storage.tables import LogCheckpoint, Lot, ReservationEnding, Security, Transfer
+from service.storage.tables import LogCheckpoint, Lot, Reservation, ReservationEnding, Security, Transfer
 from tests.deployment import Deployment
 from tests.gate_support import Market, open_market
 
@@ -22,7 +22,7 @@ async def market(deployment: Deployment) -> Market:
 async def _refuses(market: Market, statement: Any, constraint: str) -> None:
     async with market.deployment.context.database.transaction() as session:
         connection = await session.connection()
-        with pytest.raises(IntegrityError) as refused:
+        with pytest.raises(DBAPIError) as refused:
             await connection.execute(statement)
         await session.rollback()
     assert constraint in str(refused.value.orig).replace(".", "_"), refused.value.orig
@@ -55,6 +55,13 @@ async def test_a_second_decision_under_one_key(market: Market) -> None:
 )
 async def test_counters_beyond_their_bounds(market: Market, changed: dict[str, int], constraint: str) -> None:
     await _refuses(market, update(Security).values(changed), constraint)
+
+
+@pytest.mark.parametrize("model", [Reservation, ReservationEnding])
+async def test_a_reservation_or_an_ending_that_changes(market: Market, model: Any) -> None:
+    table: Table = model.__table__
+    await _refuses(market, update(table).values(transfer_id="trf_other"), "rows never change")
+    await _refuses(market, delete(table), "rows never change")
 
 
 async def test_more_promised_of_a_lot_than_it_has(market: Market) -> None:

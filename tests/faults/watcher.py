@@ -44,7 +44,7 @@ class _Rows:
         elif table == "lot":
             self.lots[row["id"]] = (f"{row['holder_org_id']}/{row['investor_ref']}", int(row["quantity"]))
         elif table == "reservation" and action == "INSERT" and row["taker_ref"] != "null":
-            taker = f"{row['org_id']}/{row['taker_ref']}"
+            taker = f"{row['taker_org_id']}/{row['taker_ref']}"
             self.promises[row["transfer_id"]] = (taker, datetime.fromisoformat(row["expires_at"]).timestamp())
         elif table == "reservation_ending":
             self.promises.pop(row["transfer_id"], None)
