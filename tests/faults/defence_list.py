@@ -62,7 +62,7 @@ DEFENCES = (
         "service/gate/pipeline.py",
         _RUN_AND_COMMIT,
         _ANSWER_WHATEVER_COMES_OF_THE_COMMIT,
-        "tests/http/test_failed_commit.py::test_gating",
+        "tests/http/test_failed_commit.py::test_gating[postgresql]",
     ),
     Defence(
         "one answer for one key",
