@@ -59,8 +59,17 @@ def _describe_part(inquiry: Inquiry, part: Part, names: Mapping[str, str]) -> di
     return {
         "offering": {"id": part.offering["id"], "version": part.offering["version"]},
         "facts": {**part.facts, **named},
-        "sources": {path: _describe_source(source, names) for path, source in part.sources.items()},
+        "sources": _describe_sources(part.sources, names),
     }
+
+
+def _describe_sources(sources: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Describe each source once: most facts share one of a few."""
+    known: dict[int, Any] = {}
+    for source in sources.values():
+        if id(source) not in known:
+            known[id(source)] = _describe_source(source, names)
+    return {path: known[id(source)] for path, source in sources.items()}
 
 
 def _hide_id(inquiry: Inquiry, facts: Mapping[str, Any], role: str) -> Any:
@@ -131,15 +140,15 @@ def _seal_party(party: Party, key: DataKey, pseudonym: str, names: Mapping[str, 
     }
 
 
-def build_bundle(inputs: dict[str, Any], signed: SignedDecision, public_jwk: Mapping[str, Any]) -> dict[str, Any]:
-    """Build the bundle of one decision, as it is kept."""
+def write_bundle(inputs: bytes, signed: SignedDecision, public_jwk: Mapping[str, Any]) -> str:
+    """Return the text of one decision's bundle, as it is kept.
+
+    Args:
+        inputs: Canonical form of what ``collect_inputs`` gave; written once, as it was hashed.
+    """
     decision = {"decision_hash": signed.decision_hash, "jws": signed.jws, "public_jwk": dict(public_jwk)}
-    return inputs | {"decision": {"payload": json.loads(signed.payload), **decision}}
-
-
-def dump_bundle(bundle: dict[str, Any]) -> str:
-    """Return the bundle's text as it is kept."""
-    return json.dumps(bundle, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    members = json.dumps(decision, ensure_ascii=False, separators=(",", ":"))
+    return f'{inputs.decode()[:-1]},"decision":{{"payload":{signed.payload},{members[1:]}}}'
 
 
 def list_keys(bundle: Mapping[str, Any]) -> list[str]:

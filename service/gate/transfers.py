@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from service.credentials.canonical import canonicalize
 from service.gate.assessment import Assessment, Inquiry, assess, find_affiliate
-from service.gate.bundle import build_bundle, collect_inputs, dump_bundle
-from service.gate.decision_format import hash_canonical
+from service.gate.bundle import collect_inputs, write_bundle
+from service.gate.decision_format import hash_bytes
 from service.gate.decisions import (
     Parties,
     SignedDecision,
@@ -140,8 +141,8 @@ def describe_subject(
 
 def _record(turn: Turn, inquiry: Inquiry, assessment: Assessment, key: str) -> TransferRow:
     """Sign, and leave decision and audit entry to be written."""
-    inputs = collect_inputs(inquiry, assessment)
-    subject = describe_subject(turn.signer, inquiry, assessment, new_id("trf"), inputs_sha256=hash_canonical(inputs))
+    inputs = canonicalize(collect_inputs(inquiry, assessment))
+    subject = describe_subject(turn.signer, inquiry, assessment, new_id("trf"), inputs_sha256=hash_bytes(inputs))
     signing_key = turn.find_key(inquiry.organization.id)
     verdict, request = assessment.verdict, inquiry.request
     signed = sign_decision(build_payload(subject, verdict), key=signing_key, signer=turn.signer)
@@ -174,7 +175,7 @@ def _record(turn: Turn, inquiry: Inquiry, assessment: Assessment, key: str) -> T
         outward_hash=outward.decision_hash if outward else None,
         outward_jws=outward.jws if outward else None,
     )
-    bundle = dump_bundle(build_bundle(inputs, signed, signing_key.public_jwk))
+    bundle = write_bundle(inputs, signed, signing_key.public_jwk)
     changes = inquiry.access.register.changes
     changes.transfers.append(read_values(transfer) | {"route": _find_route(assessment), "bundle": bundle})
     changes.audit.append(_describe_decision(transfer, bundle))
