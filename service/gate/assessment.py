@@ -14,7 +14,7 @@ from service.gate.facts import AffiliateSale, TransferCase, build_facts, zone_of
 from service.gate.held_credentials import HeldCredential
 from service.gate.holdings import find_holdings
 from service.gate.lots import Holdings, LotPart
-from service.gate.parties import PartyRecords
+from service.gate.parties import PartySource
 from service.gate.party_facts import Party, read_residence
 from service.gate.register import Access, Held
 from service.gate.register_facts import RegisterState
@@ -68,14 +68,14 @@ class Inquiry:
         law: Version of the rules to apply.
         own: The transfer's own reservation, when a settlement is checked.
         assumed: Facts of a preview that replace what is known, by path.
-        withheld: Facts that nobody can know yet.
+        withheld: Facts that nobody can know, by path or by everything below one.
     """
 
     signer: Signer
     organization: OrganizationRow
     registrar: OrganizationRow
     access: Access
-    records: PartyRecords
+    records: PartySource
     holders: Mapping[str, Holder]
     pledges: Mapping[str, PledgeRow]
     request: TransferRequest

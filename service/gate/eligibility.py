@@ -10,8 +10,13 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.errors import ForbiddenError
 from service.gate.assessment import Assessment, Inquiry, assess_each_offering
 from service.gate.decisions import format_instant
 from service.gate.eligibility_models import EligibilityRequest
@@ -19,13 +24,16 @@ from service.gate.facts import zone_of
 from service.gate.inquiries import build_inquiry, look_back
 from service.gate.material import Material, Question, read_material
 from service.gate.party_facts import Party, pick_screening
+from service.gate.past_material import COUNTED, step_back
 from service.gate.pipeline import pipeline_of
 from service.gate.redaction import ASK_FOR_REVIEW, redact
 from service.gate.requests import WITHOUT_BUYER, InvalidTransferError, resolve_trade_date
 from service.gate.reservations import expire_overdue
 from service.gate.transfer_models import PartyRef, Price, TransferRequest
 from service.gate.verdict import SEVERITY
+from service.rules.law import Law, choose_law, choose_law_on
 from service.web.context import Context
+from service.web.instants import resolve_as_of
 
 _CELLS_AT_A_TIME = 16
 _MISSING = "INPUT_MISSING"
@@ -52,36 +60,83 @@ class Cell:
         return "review" if {each["code"] for each in self.reasons} <= ASK_FOR_REVIEW else "deny"
 
 
+class EligibilityRestrictedError(ForbiddenError):
+    """The past would tell apart what is withheld today."""
+
+    code = "eligibility_restricted"
+
+
 async def check_eligibility(
     context: Context, org_id: str, asked: EligibilityRequest, *, sees_all: bool
-) -> list[dict[str, Any]]:
+) -> dict[str, Any]:
     """Answer every cell, securities in the order asked, then investors.
 
     Raises:
-        NotFoundError: One of the securities is unknown, or was never granted.
+        NotFoundError: One of the securities is unknown, was never granted, or did not exist yet.
         InvalidTransferError: The price is in another currency than one of the securities.
+        EligibilityRestrictedError, UnknownRulesVersionError, AsOfInvalidError, AsOfInFutureError: See ``code``.
+        RecordIncompleteError: The record does not go back so far.
     """
+    at = None if asked.as_of is None else resolve_as_of(asked.as_of, context.clock())
+    if at is not None and not sees_all:
+        raise EligibilityRestrictedError("To ask about the past needs the scope compliance.")
     questions = [_ask(org_id, asked, security, ref) for security in asked.securities for ref in asked.investors]
     async with context.database.reading() as session:
-        connection = await session.connection()
-        material = await read_material(
-            connection,
-            questions,
-            base_url=context.base_url,
-            signer=context.signer,
-            cache=pipeline_of(context).cache,
-            clock=context.database_clock,
-            lock=False,
-        )
-        for register in material.registers.values():
-            expire_overdue(register, material.now)  # in memory: nothing is written
-        answers = []
+        material = await _read(session, context, asked, questions, at)
+        law = choose_law_on(material.now.date()) if asked.rules_version is None else choose_law(asked.rules_version)
+        asking = partial(_answer, await session.connection(), asked, law, at=at, sees_all=sees_all)
+        cells = []
         for number, question in enumerate(questions):
             if number % _CELLS_AT_A_TIME == 0:
                 await asyncio.sleep(0)  # others are served meanwhile
-            inquiry = await look_back(connection, _open(material, question))
-            answers.append(_describe(inquiry, _judge(inquiry, asked), sees_all=sees_all))
-    return answers
+            cells.append(await asking(_open(material, question)))
+    return {"as_of": format_instant(material.now), "rules_version": law.name, "data": cells}
+
+
+async def _read(
+    session: AsyncSession,
+    context: Context,
+    asked: EligibilityRequest,
+    questions: Sequence[Question],
+    at: datetime | None,
+) -> Material:
+    material = await read_material(
+        await session.connection(),
+        questions,
+        base_url=context.base_url,
+        signer=context.signer,
+        cache=pipeline_of(context).cache,
+        clock=context.database_clock,
+        lock=False,
+    )
+    for question in questions:
+        material.open(question)
+    for register in material.registers.values():
+        expire_overdue(register, material.now)  # in memory: nothing is written
+    if at is None:
+        return material
+    org_id = questions[0].org_id
+    return await step_back(
+        session, material, context.signer, base_url=context.base_url, org_id=org_id, refs=asked.investors, at=at
+    )
+
+
+async def _answer(
+    connection: AsyncConnection,
+    asked: EligibilityRequest,
+    law: Law,
+    inquiry: Inquiry,
+    *,
+    at: datetime | None,
+    sees_all: bool,
+) -> dict[str, Any]:
+    withheld = frozenset() if asked.price else frozenset({"price"})
+    if at is not None:
+        withheld |= COUNTED | {"state"}
+    else:
+        inquiry = await look_back(connection, inquiry)
+    cell = _judge(replace(inquiry, law=law, withheld=withheld))
+    return _describe(inquiry, cell, sees_all=sees_all)
 
 
 def _ask(org_id: str, asked: EligibilityRequest, security_id: str, ref: str) -> Question:
@@ -108,27 +163,30 @@ def _open(material: Material, question: Question) -> Inquiry:
     return build_inquiry(material, replace(question, request=request), now=material.now, trade_date_in=dates)
 
 
-def _judge(inquiry: Inquiry, asked: EligibilityRequest) -> Cell:
+def _judge(inquiry: Inquiry) -> Cell:
     """Choose the offering that answers most mildly, its open ends left out."""
-    withheld = frozenset() if asked.price else frozenset({"price"})
-    found = [_drop_open_ends(each) for each in assess_each_offering(replace(inquiry, withheld=withheld))]
+    found = [_drop_open_ends(inquiry, each) for each in assess_each_offering(inquiry)]
     return min(found, key=lambda each: (SEVERITY.index(each.outcome), len(each.reasons)))
 
 
-def _drop_open_ends(assessment: Assessment) -> Cell:
+def _drop_open_ends(inquiry: Inquiry, assessment: Assessment) -> Cell:
     """Take out the reasons that only say that there is no trade yet."""
     reasons, missing = [], []
     for reason in assessment.verdict.reasons:
         field = str(reason["evidence"].get("field", ""))
-        if reason["code"] == _MISSING and _comes_with_a_trade(field):
+        if reason["code"] == _MISSING and _is_open(inquiry, field):
             missing.append(field)
         else:
             reasons.append(reason)
     return Cell(assessment, reasons, sorted(set(missing)))
 
 
-def _comes_with_a_trade(field: str) -> bool:
-    return field == "price" or field.split(".")[0] in ("seller", "trade", "pledgor", "doc")
+def _is_open(inquiry: Inquiry, field: str) -> bool:
+    """Tell whether a missing fact comes with a trade, or is withheld."""
+    names = field.split(".")
+    withheld = {".".join(names[: number + 1]) for number in range(len(names))} & inquiry.withheld
+    unnamed = {"trade", "pledgor", "doc"} | ({"seller"} if inquiry.request.seller is None else set())
+    return bool(withheld) or names[0] in unnamed
 
 
 def _describe(inquiry: Inquiry, cell: Cell, *, sees_all: bool) -> dict[str, Any]:

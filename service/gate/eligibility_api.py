@@ -19,5 +19,4 @@ async def post_eligibility(
     body: EligibilityRequest, context: ContextDep, caller: Annotated[Caller, Depends(require_scope("gate"))]
 ) -> dict[str, Any]:
     """Say which investors may take part in which securities; nothing is reserved or recorded."""
-    cells = await check_eligibility(context, caller.org_id, body, sees_all="compliance" in caller.scopes)
-    return {"data": cells}
+    return await check_eligibility(context, caller.org_id, body, sees_all="compliance" in caller.scopes)

@@ -20,6 +20,8 @@ class EligibilityRequest(StrictModel):
         action: The investor is the buyer or, where the action has none, the seller.
         quantity: In the securities' smallest units; 1, or the minimum of the security, if absent.
         price: Of one whole unit. Without it, limits on amounts stay open.
+        as_of: Instant, or end of a day in UTC, at which to ask the record; now if absent. Needs the scope compliance.
+        rules_version: Of the rules to ask; the one in use at the time if absent.
     """
 
     investors: Annotated[list[ClientId], Field(min_length=1, max_length=MAX_INVESTORS)]
@@ -27,6 +29,8 @@ class EligibilityRequest(StrictModel):
     action: Action
     quantity: QuantityText | None = None
     price: Price | None = None
+    as_of: Annotated[str, Field(max_length=40)] | None = None
+    rules_version: Annotated[str, Field(max_length=100)] | None = None
 
 
 class EligibilityCell(AnswerModel):
@@ -49,4 +53,6 @@ class EligibilityCell(AnswerModel):
 class EligibilityAnswer(AnswerModel):
     """Every cell: by security in the order asked, then by investor."""
 
+    as_of: datetime
+    rules_version: str
     data: list[EligibilityCell]

@@ -35,8 +35,14 @@ class FactSheet:
         self.sources[path] = source
 
     def withhold(self, path: str) -> None:
-        """Take out a fact of the transfer itself."""
-        del self.values[path], self.sources[path]
+        """Take out a fact, or everything below a name."""
+        *parents, name = path.split(".")
+        level = self.values
+        for parent in parents:
+            level = level.get(parent, {})
+        level.pop(name, None)
+        for each in [each for each in self.sources if each == path or each.startswith(f"{path}.")]:
+            del self.sources[each]
 
     def put_claims(self, prefix: str, values: Mapping[str, Any], source: Source) -> None:
         """Set every value that its fact can hold; what an issuer wrote in another form stays absent."""

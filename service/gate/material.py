@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.errors import NotFoundError, ServiceError
 from service.gate.assessment import list_refs
 from service.gate.holders import HolderNames, read_holder_names
-from service.gate.parties import PartyRecords, read_party_records
+from service.gate.parties import PartySource, read_party_records
 from service.gate.register import Access, Changes, Register
 from service.gate.register_reading import (
     SecurityKey,
@@ -63,7 +63,7 @@ class Material:
     registers: Mapping[SecurityKey, Register]
     grants: Mapping[SecurityKey, Sequence[GrantRow]]
     organizations: Mapping[str, OrganizationRow]
-    records: PartyRecords
+    records: PartySource
     names: HolderNames
     pledges: Mapping[str, PledgeRow]
 

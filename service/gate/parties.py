@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -23,6 +24,18 @@ from service.storage.trust import (
 )
 
 
+class PartySource(Protocol):
+    """Where parties are described from: what is known now, or was at an instant."""
+
+    def describe(self, key: InvestorKey, *, now: datetime, on: date) -> Party:
+        """Return a party that was asked for; of an unknown one nothing is known.
+
+        Args:
+            now: Decides which copies of status lists are still good.
+            on: Day on which issuers must be trusted.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class PartyRecords:
     """Investors, standings, trust and statuses as one transaction finds them."""
@@ -33,12 +46,7 @@ class PartyRecords:
     statuses: StatusSource
 
     def describe(self, key: InvestorKey, *, now: datetime, on: date) -> Party:
-        """Return a party that was asked for; of an unknown one nothing is known.
-
-        Args:
-            now: Decides which copies of status lists are still good.
-            on: Day on which issuers must be trusted.
-        """
+        """See ``PartySource``."""
         rows = self.standings[key]
         readings = {
             query: self.statuses.read(key[0], query, now) for row in rows if (query := status_query(row)) is not None
