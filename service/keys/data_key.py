@@ -84,10 +84,9 @@ class WrappingKeys:
         self._opened.pop(number, None)
         os.unlink(self._path(number))
 
-    def superseded_at(self, number: int) -> float | None:
-        """Return when the next key was made, in seconds of the epoch; None for the newest."""
-        later = [each for each in self.list_numbers() if each > number]
-        return self._path(later[0]).stat().st_mtime if later else None
+    def superseded_at(self, number: int) -> float:
+        """Return when the next key was made, in seconds of the epoch; the newest has none."""
+        return self._path(min(each for each in self.list_numbers() if each > number)).stat().st_mtime
 
     def wrap_new(self, context: bytes) -> bytes:
         """Make a data key and return it wrapped."""

@@ -19,7 +19,7 @@ from joserfc.jwk import ECKey
 
 from service.credentials.jose import jwk_thumbprint
 from service.keys import jwe
-from service.keys.data_key import DataKey, KeystoreError, WrappingKeys, seal, unseal
+from service.keys.data_key import DataKey, KeystoreError, WrappingKeys, read_number, seal, unseal
 from service.keys.files import create_private_file
 from service.keys.signer import PublicKey
 
@@ -84,7 +84,7 @@ class FileKeystore:
         self._aead = AESGCM(self._subkey(root, b"seal"))
         self._mac_key = self._subkey(root, b"mac")
         self._signing: dict[str, Callable[[bytes], bytes]] = {}
-        self.wrapping = WrappingKeys(directory, self._seal, self._open)
+        self._wrapping = WrappingKeys(directory, self._seal, self._open)
         if self._open(check, b"check") != _CHECK:
             raise KeystoreError("The keystore is damaged.")
 
@@ -183,8 +183,30 @@ class FileKeystore:
 
     def create_data_key(self, *, purpose: str) -> bytes:
         """See ``Signer.create_data_key``."""
-        return self.wrapping.wrap_new(purpose.encode())
+        return self._wrapping.wrap_new(purpose.encode())
 
     def open_data_key(self, wrapped: bytes, *, purpose: str) -> DataKey:
         """See ``Signer.open_data_key``."""
-        return self.wrapping.open(wrapped, purpose.encode())
+        return self._wrapping.open(wrapped, purpose.encode())
+
+    def rewrap_data_key(self, wrapped: bytes, *, purpose: str) -> bytes | None:
+        """See ``Signer.rewrap_data_key``."""
+        if read_number(wrapped) == max(self._wrapping.list_numbers(), default=0):
+            return None
+        return self._wrapping.wrap_again(wrapped, purpose.encode())
+
+    def list_wrapping_keys(self) -> list[int]:
+        """See ``Signer.list_wrapping_keys``."""
+        return self._wrapping.list_numbers()
+
+    def create_wrapping_key(self) -> int:
+        """See ``Signer.create_wrapping_key``."""
+        return self._wrapping.create()
+
+    def wrapping_key_superseded_at(self, number: int) -> float:
+        """See ``Signer.wrapping_key_superseded_at``."""
+        return self._wrapping.superseded_at(number)
+
+    def destroy_wrapping_key(self, number: int) -> None:
+        """See ``Signer.destroy_wrapping_key``."""
+        self._wrapping.destroy(number)

@@ -61,3 +61,18 @@ class Signer(Protocol):
         Raises:
             KeystoreError: Altered, made for another purpose, or its wrapping key is gone.
         """
+
+    def rewrap_data_key(self, wrapped: bytes, *, purpose: str) -> bytes | None:
+        """Wrap the same data key under the newest wrapping key; None if it is already. Errors as opening it."""
+
+    def list_wrapping_keys(self) -> list[int]:
+        """Return the numbers of the keys that wrap data keys, oldest first."""
+
+    def create_wrapping_key(self) -> int:
+        """Make the next wrapping key, and return its number."""
+
+    def wrapping_key_superseded_at(self, number: int) -> float:
+        """Return when the key after this one was made, in seconds of the epoch."""
+
+    def destroy_wrapping_key(self, number: int) -> None:
+        """Destroy a wrapping key: what only it opens is lost, in every copy of the database."""

@@ -57,13 +57,13 @@ def test_a_key_that_is_wrapped_again_survives_the_old_wrapping_key_and_its_copie
 ) -> None:
     old = keystore.create_data_key(purpose=PURPOSE)
     sealed = keystore.open_data_key(old, purpose=PURPOSE).seal(b"x", context="c")
-    keystore.wrapping.create()
-    new = keystore.wrapping.wrap_again(old, PURPOSE.encode())
+    assert keystore.rewrap_data_key(old, purpose=PURPOSE) is None
+    keystore.create_wrapping_key()
+    new = keystore.rewrap_data_key(old, purpose=PURPOSE)
+    assert new is not None
     assert (read_number(old), read_number(new)) == (1, 2)
-    assert keystore.wrapping.superseded_at(1) is not None
-    assert keystore.wrapping.superseded_at(2) is None
-    keystore.wrapping.destroy(1)
-    assert keystore.wrapping.list_numbers() == [2]
+    keystore.destroy_wrapping_key(1)
+    assert keystore.list_wrapping_keys() == [2]
     assert keystore.open_data_key(new, purpose=PURPOSE).unseal(sealed, context="c") == b"x"
     for reader in (keystore, FileKeystore(tmp_path, "p")):
         with pytest.raises(KeystoreError):
