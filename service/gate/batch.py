@@ -1,7 +1,7 @@
 """Requests that are waiting together, decided together: one transaction reads for all, evaluates each in its turn,
 and writes for all.
 
-Source: design.md section 3; docs/decisions/0021-batch-pipeline.md.
+Source: design.md section 3; docs/decisions/0017-batch-pipeline.md.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence

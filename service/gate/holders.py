@@ -2,7 +2,7 @@
 
 A registrar says so, or the same verified KYC does. Then lots and counters are one, wherever the holder trades.
 
-Source: gate.md section 3; docs/decisions/0021-batch-pipeline.md.
+Source: gate.md section 3; docs/decisions/0017-batch-pipeline.md.
 """
 
 import base64

@@ -2,7 +2,7 @@
 
 Their lots become one holder's, and so do the counters, in every security of the registrar.
 
-Source: api.md section 5; docs/decisions/0021-batch-pipeline.md.
+Source: api.md section 5; docs/decisions/0017-batch-pipeline.md.
 """
 
 from collections.abc import Sequence
