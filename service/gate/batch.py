@@ -4,6 +4,7 @@ and writes for all.
 Source: design.md section 3; docs/decisions/0017-batch-pipeline.md.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ from service.web.context import Context
 from service.web.signing import GATE
 
 Result = Any | ServiceError
+_ANSWERS_AT_A_TIME = 8
 _Recorded = dict[tuple[str, str], TransferRow]
 
 
@@ -84,7 +86,11 @@ async def run_batch(
     recorded = await _read_recorded(connection, asks)
     await lock_scopes(connection, _name_scopes(material, open_questions))
     turn = await _build_turn(connection, context, material, open_questions)
-    results = [await _answer(turn, ask, question, recorded) for ask, question in zip(asks, questions, strict=True)]
+    results = []
+    for number, (ask, question) in enumerate(zip(asks, questions, strict=True), 1):
+        results.append(await _answer(turn, ask, question, recorded))
+        if number % _ANSWERS_AT_A_TIME == 0 and connection.dialect.name != "sqlite":  # which has a thread to itself
+            await asyncio.sleep(0)  # others are served meanwhile
     await write_changes(connection, material.changes)
     await write_holder_names(connection, material.names)
     return results

@@ -52,9 +52,14 @@ async def read_rows(
         groups[key[:-1]].add(key[-1])
     query, found = _select_by(cast(Any, row_type), model, columns), []
     for first, values in sorted(groups.items()):
-        parameters = dict(zip(columns[:-1], first, strict=True)) | {"values": sorted(values)}
+        parameters = dict(zip(columns[:-1], first, strict=True)) | {"values": _pad(sorted(values))}
         found += [row_type(*row) for row in (await connection.execute(query, parameters)).all()]
     return found
+
+
+def _pad(values: list[str]) -> list[str]:
+    """Repeat the last value up to a power of two: few lengths are few statements, which stay prepared."""
+    return values + values[-1:] * ((1 << (len(values) - 1).bit_length()) - len(values))
 
 
 @cache

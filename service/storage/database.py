@@ -22,6 +22,7 @@ BUSY_TIMEOUT_MS = 10_000
 # No overflow: connections beyond the pool would be opened and closed by every burst, which costs more than waiting.
 POOL_SIZE = 16
 POOL_TIMEOUT_S = 2.0  # an exhausted pool answers 503 within this time
+STATEMENTS_KEPT = 1_000  # some tens of statements, most of them for several lengths of a list
 STATEMENT_TIMEOUT_S = 10.0  # a server that hangs is a 503 too; the longest waits are for a security's row
 # PostgreSQL's classes of errors that say something of the server and nothing of the statement: no connection, read
 # only (a standby), password or database gone, deadlock, no resources, shutting down or starting up, disk.
@@ -80,7 +81,11 @@ def _create_engine(url: str) -> AsyncEngine:
         pool_timeout=POOL_TIMEOUT_S,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={"timeout": POOL_TIMEOUT_S, "command_timeout": STATEMENT_TIMEOUT_S},
+        connect_args={
+            "timeout": POOL_TIMEOUT_S,
+            "command_timeout": STATEMENT_TIMEOUT_S,
+            "prepared_statement_cache_size": STATEMENTS_KEPT,
+        },
     )
 
 
