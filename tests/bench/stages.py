@@ -3,10 +3,29 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-WAITING = "waiting, or in the event loop"
+WAITING = "waiting"
 EVENT_LOOP = "event loop itself, or too short to be seen"
 OTHER = "other"
-_IDLE = frozenset({("runners.py", "run"), ("selectors.py", "select")})
+_IDLE = frozenset(
+    {
+        ("runners.py", "run"),
+        ("selectors.py", "select"),
+        ("thread.py", "_worker"),
+        ("core.py", "_connection_worker_thread"),
+        ("popen_spawn_posix.py", "poll"),
+        ("popen_fork.py", "poll"),
+        ("connection.py", "wait"),
+        ("threading.py", "wait"),
+    }
+)
+"""Where threads wait for work."""
+_CALLS = {
+    "do_execute": "database: SQLite, statements",
+    "do_executemany": "database: SQLite, statements",
+    "do_begin": "database: SQLite, begin",
+    "do_commit": "database: SQLite, commit",
+}
+"""Where SQLAlchemy calls a driver that answers in the same thread."""
 _STAGES = (
     ("/sqlalchemy/orm/", "database: ORM"),
     ("/sqlmodel/", "database: ORM"),
@@ -60,26 +79,29 @@ class Profile:
     """What sampling a process showed.
 
     Attributes:
-        samples: How often the event loop's thread was found in each stage.
+        samples: How often a thread was found in each stage; whoever waits for work isn't counted.
+        ticks: How often was looked.
+        loop_ticks: How often the event loop's thread was in any stage.
         wall_seconds: How long was sampled.
-        loop_seconds: Processor time of the event loop's thread in that time, the sampler's own work not counted.
-        other_seconds: Processor time of all other threads, such as those of SQLite.
+        loop_seconds: Processor time of the event loop's thread in that time.
+        other_seconds: Processor time of all other threads but the sampler's.
     """
 
     samples: Mapping[str, int]
+    ticks: int
+    loop_ticks: int
     wall_seconds: float
     loop_seconds: float
     other_seconds: float
 
     @property
     def shares(self) -> dict[str, float]:
-        """The share of each stage in the time in which the loop's thread worked, largest first.
+        """The share of each stage in the time in which threads worked, largest first.
 
         Samples cannot tell an event loop that waits from one that reads and writes; its processor time can.
         """
-        taken = sum(self.samples.values())
-        parts = {stage: count / taken for stage, count in self.samples.items() if stage != WAITING}
-        parts[EVENT_LOOP] = max(0.0, self.loop_seconds / self.wall_seconds - sum(parts.values()))
+        parts = {stage: count / self.ticks for stage, count in self.samples.items()}
+        parts[EVENT_LOOP] = max(0.0, self.loop_seconds / self.wall_seconds - self.loop_ticks / self.ticks)
         total = sum(parts.values())
         return {stage: part / total for stage, part in sorted(parts.items(), key=lambda item: -item[1]) if part}
 
@@ -91,9 +113,11 @@ def find_stage(frames: Iterable[tuple[str, str]]) -> str:
         frames: File and function of each frame, innermost first.
     """
     ordered = list(frames)
-    if ordered and (ordered[0][0].rpartition("/")[2], ordered[0][1]) in _IDLE:
+    if not ordered or (ordered[0][0].rpartition("/")[2], ordered[0][1]) in _IDLE:
         return WAITING
-    for file, _function in ordered:
+    for file, function in ordered:
+        if function in _CALLS and file.endswith("/sqlalchemy/engine/default.py"):
+            return _CALLS[function]
         for fragment, stage in _STAGES:
             if fragment in file:
                 return stage

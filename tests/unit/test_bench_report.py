@@ -97,7 +97,7 @@ def test_tables_say_whether_the_aim_is_reached() -> None:
 
 
 def test_the_table_of_stages_begins_with_the_largest() -> None:
-    lines = tabulate_profiles({"lone": Profile({"rules": 1, "facts": 3}, 2.0, 1.0, 0.5)}).splitlines()
+    lines = tabulate_profiles({"lone": Profile({"rules": 1, "facts": 3}, 8, 4, 2.0, 1.0, 0.5)}).splitlines()
     assert lines[2:4] == ["| facts | 75% |", "| rules | 25% |"]
     assert lines[-1].endswith("| 25% |")
 

@@ -79,7 +79,7 @@ async def test_rounds_alternate_who_begins_so_that_drift_favours_neither() -> No
 
 def test_findings_survive_writing_and_reading() -> None:
     section = Section(MACHINE, [Row("x", "y", 0.6, _rounds((5, 10)))], [_point("a", 10, 0.2, 0.1)])
-    section.profiles["z"] = Profile({"rules": 3}, 1.0, 0.5, 0.1)
+    section.profiles["z"] = Profile({"rules": 3}, 5, 3, 1.0, 0.5, 0.1)
     findings = Findings({("sqlite", "rows"): section})
     assert parse_findings(json.loads(dump_findings(findings))) == findings
 
@@ -113,12 +113,25 @@ def test_the_innermost_known_frame_decides_the_stage(files: list[str], stage: st
     assert find_stage((file, "f") for file in files).startswith(stage)
 
 
-def test_a_loop_without_a_callback_waits() -> None:
-    assert find_stage([("/lib/asyncio/runners.py", "run"), ("/x/uvicorn/server.py", "run")]) == WAITING
+@pytest.mark.parametrize(
+    "frame", [("/lib/asyncio/runners.py", "run"), ("/lib/concurrent/futures/thread.py", "_worker"), None]
+)
+def test_a_thread_without_work_waits(frame: tuple[str, str] | None) -> None:
+    assert find_stage([frame, ("/x/uvicorn/server.py", "run")] if frame else []) == WAITING
+
+
+def test_a_driver_in_the_same_thread_is_told_by_what_it_is_called_for() -> None:
+    frames = [("/x/sqlalchemy/engine/default.py", "do_commit"), ("/x/service/storage/database.py", "write")]
+    assert find_stage(frames) == "database: SQLite, commit"
 
 
 def test_what_the_loop_worked_beyond_its_callbacks_is_its_own() -> None:
-    profile = Profile({"rules": 30, "facts": 10, WAITING: 60}, 10.0, 5.0, 0.0)
+    profile = Profile({"rules": 30, "facts": 10}, 100, 40, 10.0, 5.0, 0.0)
     assert profile.shares == pytest.approx({"rules": 0.6, "facts": 0.2, EVENT_LOOP: 0.2})
-    idle = Profile({"rules": 30, WAITING: 70}, 10.0, 2.0, 0.0)
+    idle = Profile({"rules": 30}, 100, 30, 10.0, 2.0, 0.0)
     assert idle.shares == {"rules": 1.0}
+
+
+def test_other_threads_count_and_leave_the_loop_its_own() -> None:
+    profile = Profile({"rules": 60, "facts": 20}, 100, 20, 10.0, 4.0, 6.0)
+    assert profile.shares == pytest.approx({"rules": 0.6, "facts": 0.2, EVENT_LOOP: 0.2})
