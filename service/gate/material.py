@@ -106,7 +106,8 @@ async def read_material(
         clock: Reads the instant that counts; reservations that are overdue by then are read too.
         lock: The answers will be acted on.
     """
-    grants = await read_grants(connection, {each.asked for each in questions})
+    # Its own security is what an organisation means, whatever it was granted.
+    grants = await read_grants(connection, {each.asked for each in questions} - cache.own)
     changes = Changes()
     registers = await read_registers(connection, _list_candidates(questions, grants), cache, changes, lock=lock)
     now = await clock(connection)

@@ -43,15 +43,16 @@ _TERMS_KEPT = 10_000
 
 @dataclass(slots=True)
 class VersionCache:
-    """Versions that were read before: a version never changes."""
+    """What was read before and never changes: versions, and which securities are an organisation's own."""
 
     securities: dict[tuple[str, str, int], Mapping[str, Any]] = field(default_factory=dict)
     offerings: dict[tuple[str, str, str, int], Mapping[str, Any]] = field(default_factory=dict)
+    own: set[SecurityKey] = field(default_factory=set)
     trust: TrustCache = field(default_factory=TrustCache)
 
     def trim(self) -> None:
         """Keep it small."""
-        for kept in (self.securities, self.offerings):
+        for kept in (self.securities, self.offerings, self.own):
             if len(kept) > _TERMS_KEPT:
                 kept.clear()
 
@@ -76,6 +77,7 @@ async def read_registers(
     heads = await _read_heads(connection, keys, lock=lock)
     offerings = await read_rows(connection, OfferingHead, Offering, ("org_id", "security_id"), heads)
     await _read_terms(connection, heads, offerings, cache)
+    cache.own |= heads.keys()
     return {
         key: _build_register(
             head, [each for each in offerings if (each.org_id, each.security_id) == key], cache, changes

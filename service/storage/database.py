@@ -170,8 +170,8 @@ class Database:
             work: Waits for nothing but the connection's ``execute``.
         """
         if self._thread_engine is None:
-            async with self.transaction() as session:
-                return await work(await session.connection())
+            async with self._connection_slot(), self.engine.begin() as connection:
+                return await work(connection)
         assert self._write_queue is not None
         async with self._write_queue:
             return await asyncio.to_thread(self._write_in_thread, work)
