@@ -6,8 +6,9 @@ from typing import Any
 
 import httpx2
 
+from service.gate.reconciliation import Difference, reconcile
 from tests.deployment import Deployment, Member
-from tests.verifying_support import Scene, Wallet, build_scene
+from tests.verifying_support import Platform, Scene, Wallet, build_scene
 
 SECURITY = {"name": "Sample Notes", "issuer": "ISS-1", "currency": "USD", "issued_quantity": "1000000"}
 REG_D = {"regime": "us.506c", "reporting": False, "class_outstanding_since": "2025-01-01", "security": "equity"}
@@ -145,3 +146,30 @@ async def open_market(deployment: Deployment, **security: Any) -> Market:
 def codes(decision: dict[str, Any]) -> list[str]:
     """Return the codes of the reasons, in order."""
     return [reason["code"] for reason in decision["reasons"]]
+
+
+async def open_venue(market: Market, slug: str, *security_ids: str, **terms: Any) -> Market:
+    """Add a venue with a grant on some of the market's securities, its own unless named; it trusts the same issuers."""
+    scene, deployment = market.scene, market.deployment
+    platform = Platform(deployment, await deployment.add_organization(slug, "platform"))
+    for source, types in ((scene.kyc, ("kyc", "aml-screening")), (scene.accreditor, ("qualified-investor",))):
+        attester = {"attester_class": "us_cpa"} if source is scene.accreditor else {}
+        await platform.trust(source.identifier, *types, entry_id=source.member.organization.slug, **attester)
+    for security_id in security_ids or (market.security_id,):
+        path = f"/v1/securities/{security_id}/grants/{platform.member.org_id}"
+        assert (await market.call("PUT", path, terms)).status_code in (200, 201)
+    own = Scene(deployment, scene.kyc, scene.accreditor, platform, scene.wallet)
+    return Market(own, platform.member, market.security_id)
+
+
+async def link(registrar: Market, investor: tuple[Market, str], holder: tuple[Market, str]) -> httpx2.Response:
+    """Let the registrar say that an investor of one organisation is a holder known by another's name."""
+    (venue, ref), (other, name) = investor, holder
+    body = {"org_id": other.member.org_id, "investor_ref": name}
+    return await registrar.call("PUT", f"/v1/holder-links/{venue.member.org_id}/{ref}", body)
+
+
+async def reconcile_all(deployment: Deployment) -> list[Difference]:
+    """Add up every register again, and return what differs."""
+    async with deployment.context.database.reading() as session:
+        return (await reconcile(await session.connection()))[1]

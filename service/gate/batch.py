@@ -18,7 +18,7 @@ from service.gate.material import Material, Question, read_material
 from service.gate.register import TransferKey
 from service.gate.register_reading import VersionCache
 from service.gate.register_writing import write_changes
-from service.gate.rows import KeyRow, TransferRow
+from service.gate.rows import Holder, KeyRow, TransferRow
 from service.gate.transfer_models import TransferRequest
 from service.gate.transfers import decide, repeat_decision
 from service.gate.turn import Turn
@@ -145,8 +145,9 @@ def _name_scopes(material: Material, questions: Iterable[Question]) -> set[str]:
         buyer = question.request.buyer
         if access is not None and question.request.action == "primary" and buyer is not None:
             register = access.register
-            taker = material.find_holders(register, question)[buyer.investor_ref]
-            scopes |= name_scopes(register.head.org_id, register.terms["issuer"], register.list_offerings(), taker)
+            buyers = material.names.list_possible(register.head.org_id, Holder(question.org_id, buyer.investor_ref))
+            for each in buyers:
+                scopes |= name_scopes(register.head.org_id, register.terms["issuer"], register.list_offerings(), each)
     return scopes
 
 

@@ -28,7 +28,8 @@ async def put_link(
     """Say that an investor of a venue is a holder whom the caller's registers know by another name."""
     holder = Holder(body.org_id, body.investor_ref)
     async with context.database.transaction() as session:
-        saved = await link_holder(session, caller.org_id, Holder(org_id, investor_ref), holder, now=context.clock())
+        now = await context.database_clock(await session.connection())
+        saved = await link_holder(session, caller.org_id, Holder(org_id, investor_ref), holder, now=now)
     return JSONResponse(saved.body, status_code=201 if saved.created else 200)
 
 

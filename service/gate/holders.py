@@ -55,25 +55,24 @@ class HolderNames:
     new_persons: list[dict[str, Any]] = field(default_factory=list)
 
     def list_possible(self, registrar: str, investor: Holder) -> set[Holder]:
-        """Return every holder that an investor may turn out to be."""
-        linked = self.links.get((registrar, investor))
-        person = self.persons.get((registrar, self.known_as.get((registrar, investor), "")))
-        return {each for each in (investor, linked, person) if each}
+        """Return every holder that an investor may turn out to be, whatever is learned of others on the way."""
+        person = self.known_as.get((registrar, investor), "")
+        same = {each for (owner, each), name in self.known_as.items() if (owner, name) == (registrar, person)}
+        linked = {self.links.get((registrar, each)) for each in (investor, *same)}
+        return {each for each in (investor, *same, *linked, self.persons.get((registrar, person))) if each}
 
     def find(self, register: Register, investor: Holder) -> Holder:
         """Return who an investor is in a register.
 
         An investor who holds something there under the venue's own name stays who they are until the registrar says
-        otherwise.
+        otherwise, even if the same KYC made them somebody else in another security.
         """
         registrar = register.head.org_id
-        linked = self.links.get((registrar, investor))
-        if linked is not None:
-            return linked
         own = register.holders.get(investor)
         if own is not None and (own.quantity or own.pending):
             return investor
-        return self.persons.get((registrar, self.known_as.get((registrar, investor), "")), investor)
+        person = self.persons.get((registrar, self.known_as.get((registrar, investor), "")), investor)
+        return self.links.get((registrar, investor), person)
 
     def remember(self, register: Register, investor: Holder, *, now: datetime) -> None:
         """Keep who an investor is, now that a permit rests on it."""
@@ -99,8 +98,6 @@ async def read_holder_names(
         investors: By registrar.
         records: With those of the investors' own organisations.
     """
-    keys = [(registrar, *investor) for registrar, investor in investors]
-    links = await read_rows(connection, LinkRow, HolderLink, ("org_id", "venue_org_id", "venue_ref"), keys)
     known_as = {}
     for registrar, investor in investors:
         row = records.investors.get((investor.org_id, investor.investor_ref))
@@ -110,10 +107,19 @@ async def read_holder_names(
     wanted = {(registrar, person) for (registrar, _), person in known_as.items()}
     persons = await read_rows(connection, _PersonRow, HolderPerson, ("org_id", "person"), wanted)
     return HolderNames(
-        links={(row.org_id, Holder(row.venue_org_id, row.venue_ref)): _holder_of(row) for row in links},
+        links=await read_links(connection, investors),
         persons={(row.org_id, row.person): _holder_of(row) for row in persons},
         known_as=known_as,
     )
+
+
+async def read_links(
+    connection: AsyncConnection, investors: Iterable[tuple[str, Holder]]
+) -> dict[tuple[str, Holder], Holder]:
+    """Return who investors are, by registrar and the name that they are asked for by, where somebody said so."""
+    keys = [(registrar, *investor) for registrar, investor in investors]
+    rows = await read_rows(connection, LinkRow, HolderLink, ("org_id", "venue_org_id", "venue_ref"), keys)
+    return {(row.org_id, Holder(row.venue_org_id, row.venue_ref)): _holder_of(row) for row in rows}
 
 
 def _holder_of(row: LinkRow | _PersonRow) -> Holder:
@@ -127,19 +133,12 @@ def name_person(signer: Signer, registrar: str, subject: str) -> str:
 
 
 async def write_holder_names(connection: AsyncConnection, names: HolderNames) -> None:
-    """Write what was learned; whoever was first stays."""
-    for model, rows in ((HolderPerson, names.new_persons), (HolderLink, names.new_links)):
+    """Write what was learned; whoever was first stays.
+
+    In one order, whoever writes: batches about other securities may learn of the same people at once.
+    """
+    for model, key, rows in ((HolderPerson, "person", names.new_persons), (HolderLink, "venue_ref", names.new_links)):
         if rows:
             statement = start_upsert(table_of(model), connection.dialect.name)
-            await connection.execute(statement.on_conflict_do_nothing(), rows)
-
-
-async def list_aliases(
-    connection: AsyncConnection, registrar: str, holders: Iterable[Holder]
-) -> dict[Holder, list[Holder]]:
-    """Return by which names of venues holders are known besides their own."""
-    keys = [(registrar, *holder) for holder in holders]
-    found: dict[Holder, list[Holder]] = {}
-    for row in await read_rows(connection, LinkRow, HolderLink, ("org_id", "holder_org_id", "investor_ref"), keys):
-        found.setdefault(_holder_of(row), []).append(Holder(row.venue_org_id, row.venue_ref))
-    return found
+            ordered = sorted(rows, key=lambda row: (row["org_id"], row.get("venue_org_id", ""), row[key]))
+            await connection.execute(statement.on_conflict_do_nothing(), ordered)

@@ -5,7 +5,7 @@ Their lots become one holder's, and so do the counters, in every security of the
 Source: api.md section 5; docs/decisions/0017-batch-pipeline.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,8 +19,15 @@ from service.gate.counts import Category, shift_counts
 from service.gate.holders import BY_REGISTRAR
 from service.gate.purchases import add_offeree
 from service.gate.register import Changes, Register
-from service.gate.register_reading import VersionCache, add_affiliate_sales, add_lots_of, read_registers
+from service.gate.register_reading import (
+    SecurityKey,
+    VersionCache,
+    add_lots_of,
+    add_reservations,
+    read_registers,
+)
 from service.gate.register_writing import write_changes
+from service.gate.reservations import expire_overdue
 from service.gate.rows import Holder
 from service.gate.securities import Saved
 from service.storage.audit import build_audit_entry
@@ -60,18 +67,23 @@ async def link_holder(
 ) -> Saved:
     """Let an investor of a venue be a holder from now on; the same again changes nothing.
 
+    Args:
+        now: On the database's clock, on which reservations end.
+
     Raises:
         NotFoundError: Unknown organisation.
         SelfLinkError, HolderBusyError, HolderLinkedError: See ``code``.
     """
+    connection, changes = await session.connection(), Changes()
+    # Everything below is read under these locks, which batches and other links wait for.
+    registers = await _lock_registers(connection, registrar, changes)
     target = await _check(session, registrar, investor, holder)
     known = await session.get(HolderLink, (registrar, *investor))
     if known is not None and Holder(known.holder_org_id, known.investor_ref) != target:
         raise HolderLinkedError("The investor is linked to somebody else already.")
-    if known is not None:
+    if known is not None and known.source == BY_REGISTRAR:
         return Saved(describe_link(known), created=False)
-    connection = await session.connection()
-    changes = await _merge(connection, registrar, investor, target)
+    await _merge(connection, registers, investor, target, now=now)
     row = HolderLink(
         org_id=registrar,
         venue_org_id=investor.org_id,
@@ -89,7 +101,7 @@ async def link_holder(
     await write_changes(connection, changes)
     await _rename(connection, registrar, investor, target)
     await upsert_rows(connection, HolderLink, [row.model_dump()])
-    return Saved(describe_link(row), created=True)
+    return Saved(describe_link(row), created=known is None)
 
 
 async def _check(session: AsyncSession, registrar: str, investor: Holder, holder: Holder) -> Holder:
@@ -104,23 +116,30 @@ async def _check(session: AsyncSession, registrar: str, investor: Holder, holder
     return target
 
 
-async def _merge(connection: AsyncConnection, registrar: str, investor: Holder, target: Holder) -> Changes:
-    """Give the investor's lots to the holder, in every security; return what has to be written."""
+async def _lock_registers(connection: AsyncConnection, registrar: str, changes: Changes) -> dict[SecurityKey, Register]:
+    """Return every register of the registrar; nobody else decides about them until the transaction ends."""
     table = table_of(Security)
-    ids = (
-        await connection.execute(table.select().with_only_columns(table.c.id).where(table.c.org_id == registrar))
-    ).all()
-    changes = Changes()
-    registers = await read_registers(
-        connection, [(registrar, row.id) for row in ids], VersionCache(), changes, lock=True
-    )
-    both = {key: {investor, target} for key in registers}
+    own = table.select().with_only_columns(table.c.id).where(table.c.org_id == registrar)
+    keys = [(registrar, row.id) for row in (await connection.execute(own)).all()]
+    return await read_registers(connection, keys, VersionCache(), changes, lock=True)
+
+
+async def _merge(
+    connection: AsyncConnection,
+    registers: Mapping[SecurityKey, Register],
+    investor: Holder,
+    target: Holder,
+    *,
+    now: datetime,
+) -> None:
+    """Give the investor's lots to the holder, in every security."""
+    await add_reservations(connection, registers, (), now)
+    both = {key: {investor, target, *register.list_takers()} for key, register in registers.items()}
     await add_lots_of(connection, registers, both)
-    await add_affiliate_sales(connection, registers, both)
     for register in registers.values():
+        expire_overdue(register, now)
         if investor in register.holders:
             _merge_in(register, investor, target)
-    return changes
 
 
 def _merge_in(register: Register, investor: Holder, target: Holder) -> None:

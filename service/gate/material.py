@@ -107,9 +107,12 @@ async def read_material(
         lock: The answers will be acted on.
     """
     # Its own security is what an organisation means, whatever it was granted.
-    grants = await read_grants(connection, {each.asked for each in questions} - cache.own)
+    grants = await read_grants(connection, {each.asked for each in questions if _rests_on_grant(each, cache.own)})
     changes = Changes()
     registers = await read_registers(connection, _list_candidates(questions, grants), cache, changes, lock=lock)
+    if lock and grants:  # one may have been withdrawn while the locks were waited for
+        found_now = await read_grants(connection, grants)
+        grants = {key: [each for each in rows if each.security_key in registers] for key, rows in found_now.items()}
     now = await clock(connection)
     found = [(each, _resolve(each, registers, grants)) for each in questions]
     opened = [(each, access) for each, access in found if isinstance(access, Access)]
@@ -130,6 +133,13 @@ async def read_material(
     names = await read_holder_names(connection, signer, {(key[0], each) for key, each in investors}, records)
     await _add_holders(connection, registers, investors, names, opened)
     return Material(signer, changes, now, registers, grants, organizations, records, names, pledges)
+
+
+def _rests_on_grant(question: Question, own: Collection[SecurityKey]) -> bool:
+    """Tell whether the caller may not be the registrar. Who has a security of its own may still end others' trades."""
+    if question.transfer is not None:
+        return question.transfer.registrar_org_id != question.org_id
+    return question.asked not in own
 
 
 async def _read_organizations(
@@ -223,5 +233,4 @@ async def _add_holders(
 
 def _list_touched(register: Register) -> set[Holder]:
     """Return whom reservations that may end concern, and who owns pledged lots."""
-    takers = {held.row.taker for held in register.held.values() if held.row.taker}
-    return takers | {lot.holder for lot in register.lots.values()}
+    return register.list_takers() | {lot.holder for lot in register.lots.values()}

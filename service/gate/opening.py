@@ -12,6 +12,7 @@ from service.errors import InvalidInputError, NotFoundError
 from service.gate.cap_table import describe_lot
 from service.gate.counters import recount
 from service.gate.counts import Category, shift_counts
+from service.gate.holders import HolderNames, read_links
 from service.gate.purchases import add_offeree, book_sale
 from service.gate.register import Changes, Register
 from service.gate.register_reading import VersionCache, add_lots_of, read_registers
@@ -60,9 +61,9 @@ async def add_opening_lots(
     register.head.outstanding += sum(int(lot.quantity) for lot in lots)
     if register.head.outstanding + register.head.outstanding_reserved > register.head.issued:
         raise IssuedQuantityExceededError("The lots would exceed the issued quantity.")
-    acquired = {Holder(org_id, lot.investor_ref): Category(lot.accredited, lot.beneficial_owners) for lot in lots}
-    await add_lots_of(connection, registers, {register.key: set(acquired)})
-    rows = [_open_lot(register, lot, now) for lot in lots]
+    holders = await _find_holders(connection, register, {lot.investor_ref for lot in lots})
+    acquired = {holders[lot.investor_ref]: Category(lot.accredited, lot.beneficial_owners) for lot in lots}
+    rows = [_open_lot(register, lot, holders[lot.investor_ref], now) for lot in lots]
     for row in rows:
         register.mark_lot(row)
     # The register is the registrar's word, so the issuer's caps give way to it.
@@ -72,6 +73,15 @@ async def add_opening_lots(
     changes.audit.append(_describe_entry(register, rows, now))
     await write_changes(connection, changes)
     return [describe_lot(row) for row in rows]
+
+
+async def _find_holders(connection: AsyncConnection, register: Register, refs: set[str]) -> dict[str, Holder]:
+    """Return who the registrar's own investors are in the register, with all that they have there already."""
+    own = {ref: Holder(register.head.org_id, ref) for ref in refs}
+    links = await read_links(connection, [(register.head.org_id, each) for each in own.values()])
+    await add_lots_of(connection, {register.key: register}, {register.key: {*own.values(), *links.values()}})
+    names = HolderNames(links, persons={}, known_as={})
+    return {ref: names.find(register, each) for ref, each in own.items()}
 
 
 def _describe_entry(register: Register, rows: Sequence[LotRow], now: datetime) -> dict[str, Any]:
@@ -96,14 +106,14 @@ def _check_opening_lots(register: Register, lots: Sequence[OpeningLot], today: d
         raise InvalidLotError("A lot cannot be entered.", errors=errors)
 
 
-def _open_lot(register: Register, lot: OpeningLot, now: datetime) -> LotRow:
+def _open_lot(register: Register, lot: OpeningLot, holder: Holder, now: datetime) -> LotRow:
     return LotRow(
         org_id=register.head.org_id,
         security_id=register.head.id,
         id=new_id("lot"),
         offering_id=lot.offering_id,
-        holder_org_id=register.head.org_id,
-        investor_ref=lot.investor_ref,
+        holder_org_id=holder.org_id,
+        investor_ref=holder.investor_ref,
         quantity=int(lot.quantity),
         acquired_on=lot.acquired_on,
         paid_in_full_on=lot.paid_in_full_on,

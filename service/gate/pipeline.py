@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.errors import ServiceError
+from service.errors import UnavailableError
 from service.gate.batch import Ask, Closing, Decision, Result, run_batch
 from service.gate.material import Question
 from service.gate.register_reading import VersionCache
@@ -26,6 +27,7 @@ from service.web.context import Context
 
 LARGEST_BATCH = 128
 """Beyond this, more requests save little, and the first of them would wait for the last."""
+_LONE_ATTEMPTS = 2
 
 
 class Pipeline:
@@ -65,9 +67,20 @@ class Pipeline:
         try:
             return await self._run_once(asks)
         except Exception as error:  # answered to whoever asked, who raises it
-            if len(asks) == 1 or _is_everybodys(error):
+            if _is_everybodys(error) or (len(asks) == 1 and not isinstance(error, IntegrityError)):
                 return [error] * len(asks)
-        return [(await self._run([ask]))[0] for ask in asks]
+        return [await self._run_alone(ask) for ask in asks]
+
+    async def _run_alone(self, ask: Ask) -> Result:
+        """Run a request that failed; again, should another process have been first to use its key just then."""
+        for _ in range(_LONE_ATTEMPTS):
+            try:
+                return (await self._run_once([ask]))[0]
+            except IntegrityError as error:
+                failure: Exception = error
+            except Exception as error:  # as above
+                return error
+        return failure
 
     async def _run_once(self, asks: Sequence[Ask]) -> list[Result]:
         async def work(connection: AsyncConnection) -> list[Result]:
@@ -78,7 +91,8 @@ class Pipeline:
 
 def _is_everybodys(error: Exception) -> bool:
     """Tell whether another attempt would fail in the same way, whoever asks."""
-    return isinstance(error, ServiceError | OSError) or (isinstance(error, DBAPIError) and is_outage(error))
+    kinds = UnavailableError, OSError, OperationalError, InterfaceError, PoolTimeoutError
+    return isinstance(error, kinds) or (isinstance(error, DBAPIError) and is_outage(error))
 
 
 _pipelines: WeakKeyDictionary[Database, Pipeline] = WeakKeyDictionary()

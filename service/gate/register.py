@@ -96,6 +96,10 @@ class Register:
         pledged = [lot for lot in self.lots.values() if lot.quantity > 0 and lot.pledgee == pledgee]
         return sorted(pledged, key=lambda lot: lot.id)
 
+    def list_takers(self) -> set[Holder]:
+        """Return to whom something is promised, by the reservations that are here."""
+        return {held.row.taker for held in self.held.values() if held.row.taker}
+
     def find_count(self, holder: Holder) -> HolderRow:
         """Return an investor's row; one of zeros for whom there is none."""
         row = self.holders.get(holder)

@@ -38,6 +38,7 @@ from service.storage.tables import (
 )
 
 SecurityKey = tuple[str, str]
+_Version = tuple[str | int, ...]
 _TERMS_KEPT = 10_000
 
 
@@ -45,16 +46,16 @@ _TERMS_KEPT = 10_000
 class VersionCache:
     """What was read before and never changes: versions, and which securities are an organisation's own."""
 
-    securities: dict[tuple[str, str, int], Mapping[str, Any]] = field(default_factory=dict)
-    offerings: dict[tuple[str, str, str, int], Mapping[str, Any]] = field(default_factory=dict)
+    securities: dict[_Version, Mapping[str, Any]] = field(default_factory=dict)
+    offerings: dict[_Version, Mapping[str, Any]] = field(default_factory=dict)
     own: set[SecurityKey] = field(default_factory=set)
     trust: TrustCache = field(default_factory=TrustCache)
 
-    def trim(self) -> None:
-        """Keep it small."""
-        for kept in (self.securities, self.offerings, self.own):
-            if len(kept) > _TERMS_KEPT:
-                kept.clear()
+    def note_own(self, keys: Collection[SecurityKey]) -> None:
+        """Remember securities that there are."""
+        if len(self.own) > _TERMS_KEPT:
+            self.own.clear()
+        self.own |= set(keys)
 
 
 async def read_grants(connection: AsyncConnection, asked: Iterable[SecurityKey]) -> dict[SecurityKey, list[GrantRow]]:
@@ -76,20 +77,28 @@ async def read_registers(
     """
     heads = await _read_heads(connection, keys, lock=lock)
     offerings = await read_rows(connection, OfferingHead, Offering, ("org_id", "security_id"), heads)
-    await _read_terms(connection, heads, offerings, cache)
-    cache.own |= heads.keys()
+    cache.note_own(heads)
+    securities = [(*key, head.version) for key, head in heads.items()]
+    terms = await _read_documents(connection, SecurityVersion, securities, cache.securities)
+    versions = [_name_version(each) for each in offerings]
+    documents = await _read_documents(connection, OfferingVersion, versions, cache.offerings)
+    of_security: dict[SecurityKey, list[OfferingHead]] = {key: [] for key in heads}
+    for each in sorted(offerings, key=lambda each: (each.position, each.id)):
+        of_security[each.org_id, each.security_id].append(each)
     return {
-        key: _build_register(
-            head, [each for each in offerings if (each.org_id, each.security_id) == key], cache, changes
+        key: Register(
+            head,
+            terms[*key, head.version],
+            of_security[key],
+            {each.id: documents[_name_version(each)] for each in of_security[key]},
+            changes,
         )
         for key, head in heads.items()
     }
 
 
-def _build_register(head: Head, offerings: Sequence[OfferingHead], cache: VersionCache, changes: Changes) -> Register:
-    ordered = sorted(offerings, key=lambda each: (each.position, each.id))
-    documents = {each.id: cache.offerings[each.org_id, each.security_id, each.id, each.version] for each in ordered}
-    return Register(head, cache.securities[head.org_id, head.id, head.version], ordered, documents, changes)
+def _name_version(offering: OfferingHead) -> _Version:
+    return offering.org_id, offering.security_id, offering.id, offering.version
 
 
 @cache
@@ -113,24 +122,24 @@ async def _read_heads(
     return found
 
 
-async def _read_terms(
+async def _read_documents(
     connection: AsyncConnection,
-    heads: Mapping[SecurityKey, Head],
-    offerings: Sequence[OfferingHead],
-    cache: VersionCache,
-) -> None:
-    cache.trim()
-    securities = {(*key, head.version) for key, head in heads.items()} - cache.securities.keys()
-    versions = {(each.org_id, each.security_id, each.id, each.version) for each in offerings} - cache.offerings.keys()
-    terms, offered = table_of(SecurityVersion).c, table_of(OfferingVersion).c
-    for key in securities:
-        own = zip((terms.org_id, terms.security_id, terms.version), key, strict=True)
-        query = select(terms.document).where(*(column == value for column, value in own))
-        cache.securities[key] = (await connection.execute(query)).scalar_one()
+    model: type[SecurityVersion] | type[OfferingVersion],
+    versions: Collection[_Version],
+    kept: dict[_Version, Mapping[str, Any]],
+) -> dict[_Version, Mapping[str, Any]]:
+    """Return the terms of versions, named by their primary keys. Others empty the cache meanwhile, so look once."""
+    found = {each: terms for each in versions if (terms := kept.get(each)) is not None}
+    table, fresh = table_of(model), {}
     for version in versions:
-        of = zip((offered.org_id, offered.security_id, offered.offering_id, offered.version), version, strict=True)
-        query = select(offered.document).where(*(column == value for column, value in of))
-        cache.offerings[version] = (await connection.execute(query)).scalar_one()
+        if version not in found:
+            own = zip(table.primary_key.columns, version, strict=True)
+            query = select(table.c.document).where(*(column == value for column, value in own))
+            fresh[version] = (await connection.execute(query)).scalar_one()
+    if len(kept) > _TERMS_KEPT:
+        kept.clear()
+    kept |= fresh
+    return found | fresh
 
 
 async def add_lots_of(

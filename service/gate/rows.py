@@ -151,6 +151,11 @@ class GrantRow:
     document: dict[str, Any]
     withdrawn_at: datetime | None
 
+    @property
+    def security_key(self) -> tuple[str, str]:
+        """Identify the security: registrar and id."""
+        return self.org_id, self.security_id
+
 
 @dataclass(frozen=True, slots=True)
 class OrganizationRow:

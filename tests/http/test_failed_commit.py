@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx2
-from sqlalchemy import event, select
+from sqlalchemy import Engine, event, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 from sqlmodel import SQLModel
@@ -29,20 +29,19 @@ OFFER = {"credential_configuration_id": "kyc", "claims": KYC_CLAIMS, "subject_re
 
 
 @contextmanager
-def failing_commits(deployment: Deployment, *, after: int = 0) -> Iterator[None]:
-    """Make the database lose its connection at every COMMIT but the first ``after``."""
-    engine = deployment.context.database.engine.sync_engine
+def failing_commits(*, after: int = 0) -> Iterator[None]:
+    """Make every database lose its connection at every COMMIT but the first ``after``."""
     numbers = itertools.count()
 
     def lose_connection(_connection: Connection) -> None:
         if next(numbers) >= after:
             raise OperationalError("COMMIT", None, ConnectionResetError("gone"))
 
-    event.listen(engine, "commit", lose_connection)
+    event.listen(Engine, "commit", lose_connection)  # a database has several engines
     try:
         yield
     finally:
-        event.remove(engine, "commit", lose_connection)
+        event.remove(Engine, "commit", lose_connection)
 
 
 async def _read_everything(deployment: Deployment) -> dict[str, list[str]]:
@@ -64,7 +63,7 @@ class Writer:
     async def write(self, status: int, method: str, path: str, **request: Any) -> Any:
         """Return the second answer, which must have ``status``: nothing of the first may stand in its way."""
         before = await _read_everything(self.deployment)
-        with failing_commits(self.deployment):
+        with failing_commits():
             failed = await self.deployment.http.request(method, path, **request)
         assert failed.status_code == 503, (method, path, failed.status_code, failed.text)
         assert failed.headers["retry-after"] == "1"
@@ -89,7 +88,7 @@ async def test_a_client_is_not_acknowledged_without_a_commit(deployment: Deploym
     operator = await deployment.add_organization("operator", "operator")
     headers = await deployment.headers(operator, "admin")
     path = f"/v1/organizations/{operator.org_id}/clients"
-    with failing_commits(deployment):
+    with failing_commits():
         failed = await deployment.http.post(path, json={"name": "x", "scopes": ["admin"]}, headers=headers)
     assert failed.status_code == 503
     assert "client_secret" not in failed.text
@@ -125,7 +124,7 @@ async def test_a_credential_whose_signature_is_not_recorded_is_not_given_out(dep
     answers: list[httpx2.Response] = []
     for after in (1, 9):  # the intent is committed, the signature is not; then both are
         asked = {"credential_configuration_id": "kyc", "proofs": {"jwt": [wallet.prove(await wallet.fetch_nonce())]}}
-        with failing_commits(deployment, after=after):
+        with failing_commits(after=after):
             answers.append(await wallet.request_credential(token, asked))
     assert [answer.status_code for answer in answers] == [503, 200]
     recorded = await _read_everything(deployment)
@@ -144,7 +143,7 @@ async def test_verifying(deployment: Deployment) -> None:
     made = await write(201, "POST", "/v1/presentation-requests", json=body, headers=access | {"Idempotency-Key": "one"})
     wallet = await market.scene.new_wallet(sub="subject-grace")
     before = await _read_everything(deployment)
-    with failing_commits(deployment):
+    with failing_commits():
         assert (await wallet.answer(made)).status_code == 503
     assert await _read_everything(deployment) == before
     assert (await wallet.answer(made)).status_code == 200
@@ -174,7 +173,7 @@ async def test_gating(deployment: Deployment) -> None:
     await write(200, "POST", f"{decisions[0]}/settle", json={"reference": "done"}, headers=access)
     await write(200, "POST", f"{decisions[1]}/void", json={"reason": "given up"}, headers=access)
     batch = {"transfers": [market.buy("ada") | {"idempotency_key": "three"}]}
-    with failing_commits(deployment):
+    with failing_commits():
         answer = await deployment.http.post("/v1/transfers/batch", json=batch, headers=access)
     assert '"permit"' not in answer.text
     again = await deployment.http.post("/v1/transfers/batch", json=batch, headers=access)
