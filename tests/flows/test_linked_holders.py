@@ -358,6 +358,19 @@ async def test_outside_its_grant_a_venue_sells_nothing_for_a_linked_holder(
     assert "VENUE_NOT_LICENSED" in codes(decision)
 
 
+async def test_a_security_of_its_own_gives_a_venue_nothing_of_another_by_the_same_id(
+    market: Market, east: Market, ada: Wallet
+) -> None:
+    await market.put_security(settle_within=86_400)
+    held = await permit(east, east.buy("e-ada"))
+    await east.put_security(name="Own")
+    assert (await east.post(east.buy("e-ada"))).json()["code"] == "not_found"  # its own has no such offering
+    path = f"/v1/securities/note/grants/{east.member.org_id}"
+    assert (await market.call("DELETE", path)).status_code == 204
+    refused = await east.settle(held)
+    assert [each["code"] for each in refused.json()["errors"]] == ["VENUE_NOT_LICENSED"]
+
+
 async def test_recovery_under_the_name_of_another_venue(
     market: Market, east: Market, west: Market, ada: Wallet
 ) -> None:
