@@ -127,6 +127,7 @@ class Desk:
         except httpx2.HTTPError as error:
             self.attempts.append(Attempt(0, type(error).__name__, time.monotonic() - started, at))
             return None
+        assert answer.status_code < 500 or answer.status_code == 503, f"{method} {path}: {answer.text}"
         code = "" if answer.is_success else str(answer.json().get("code"))
         self.attempts.append(Attempt(answer.status_code, code, time.monotonic() - started, at))
         return answer

@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.faults.defence_list import DEFENCES, Defence
 
 ROOT = Path(__file__).parents[2]
-PASSED, FAILED = 0, 1
+PASSED, FAILED, HUNG = 0, 1, -1
 SECONDS = 900
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "node_modules", "__pycache__", ".*_cache", ".hypothesis", "data")
 
@@ -50,7 +50,10 @@ def _copied_tree() -> Iterator[Path]:
 def _run(root: Path, tests: Sequence[str]) -> tuple[int, str]:
     """Run tests in a tree; return pytest's exit status and what it printed."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", *tests]
-    finished = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=SECONDS, check=False)
+    try:
+        finished = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return HUNG, f"no end after {SECONDS} s"
     return finished.returncode, finished.stdout + finished.stderr
 
 
@@ -59,9 +62,11 @@ def _notices(defence: Defence) -> bool:
     with _copied_tree() as root:
         remove(defence, root)
         status, output = _run(root, [defence.test])
-    if status not in (PASSED, FAILED):
+    if status == PASSED:
+        return False
+    if status != FAILED or f"FAILED {defence.test.partition('[')[0]}" not in output:
         raise DefenceOutOfDateError(f"{defence.name}: {defence.test} cannot run:\n{output[-2000:]}")
-    return status == FAILED and f"FAILED {defence.test.partition('[')[0]}" in output
+    return True
 
 
 def _check_unchanged(defences: Sequence[Defence]) -> None:
