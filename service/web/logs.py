@@ -1,10 +1,24 @@
 """Structured logs: one JSON object a line, ids and codes only, never claims, names, tokens or paths."""
 
 import logging
-from typing import Any
+import sys
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
+
+
+class _Output:
+    """Standard output for as long as it takes lines: whoever asks must not suffer from a log on a full disk."""
+
+    def write(self, line: str) -> None:
+        with suppress(OSError):
+            sys.stdout.write(line)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stdout.flush()
 
 
 def configure_logs(level: str) -> None:
@@ -22,6 +36,7 @@ def configure_logs(level: str) -> None:
     structlog.configure(
         processors=[*shared, *final],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Output())),
         cache_logger_on_first_use=True,
     )
     # What libraries have to say, such as the server of a request that is no HTTP, is a line of the same kind.

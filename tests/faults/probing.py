@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -54,13 +55,15 @@ class Probe:
 
 
 @asynccontextmanager
-async def probing(estate: Estate, *processes: ServiceProcess) -> AsyncIterator[Probe]:
-    """Start the processes and open a desk that tries each request once."""
+async def probing(estate: Estate, *processes: ServiceProcess, history: Path | None = None) -> AsyncIterator[Probe]:
+    """Start the processes and open a desk that tries each request once and records it in a file."""
     async with AsyncExitStack() as closing:
         for each in processes:
             closing.push_async_callback(each.stop)
         await asyncio.gather(*(each.start() for each in processes))
         https = [await closing.enter_async_context(httpx2.AsyncClient(base_url=each.url)) for each in processes]
-        desk = Desk(estate.members["platform"], https, Recorder(estate.folder / "history.jsonl"), patience_s=0)
+        desk = Desk(
+            estate.members["platform"], https, Recorder(history or estate.folder / "history.jsonl"), patience_s=0
+        )
         await desk.member.authorize(https[0])
         yield Probe(estate, desk, https)

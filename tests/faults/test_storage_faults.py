@@ -54,7 +54,7 @@ async def test_a_full_disk_of_its_own(sqlite_market: Estate, tmp_path: Path) -> 
     with small_disk(tmp_path / "disk", megabytes=_count_megabytes(sqlite_market.folder) + 2) as grow:
         folder = tmp_path / "disk" / "estate"
         market = sqlite_market.copy_to(folder, f"sqlite+aiosqlite:///{folder / 'data' / 'goodstanding.sqlite3'}")
-        async with probing(market, market.process()) as probe:
+        async with probing(market, market.process(), history=tmp_path / "history.jsonl") as probe:
             said = await probe.ask(100, at_once=4)
             assert set(said) <= {"permit"} | OUTAGES
             assert OUTAGES & set(said), "the disk was never full"

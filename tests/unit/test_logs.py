@@ -3,7 +3,11 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
+
+FULL = Path("/dev/full")
 SCRIPT = """
 import logging, structlog
 from service.web.logs import configure_logs
@@ -30,3 +34,12 @@ def test_every_line_is_json() -> None:
     assert all(line["level"] and line["timestamp"] for line in lines)
     assert lines[2]["exception"][0]["exc_type"] == "ValueError"
     assert "canary" not in done.stderr
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")
+def test_a_log_that_cannot_be_written_fails_nobody() -> None:
+    ending = "\nprint('went on', file=sys.stderr)\nos._exit(0)"
+    with FULL.open("w") as full:
+        command = [sys.executable, "-c", "import os, sys" + SCRIPT + ending]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "went on"
