@@ -34,13 +34,14 @@ class TestClock:
 
     __test__ = False
     now: datetime = START
+    database_ahead: timedelta = timedelta(0)
 
     def __call__(self) -> datetime:
         return self.now
 
     async def read_as_database(self, _connection: AsyncConnection) -> datetime:
         """Be the database's clock too."""
-        return self.now
+        return self.now + self.database_ahead
 
     def advance(self, **parts: float) -> None:
         self.now += timedelta(**parts)

@@ -27,7 +27,6 @@ from service.web.context import Context
 
 LARGEST_BATCH = 128
 """Beyond this, more requests save little, and the first of them would wait for the last."""
-_LONE_ATTEMPTS = 2
 
 
 class Pipeline:
@@ -67,20 +66,28 @@ class Pipeline:
         try:
             return await self._run_once(asks)
         except Exception as error:  # answered to whoever asked, who raises it
-            if _is_everybodys(error) or (len(asks) == 1 and not isinstance(error, IntegrityError)):
+            if _is_everybodys(error):
                 return [error] * len(asks)
-        return [await self._run_alone(ask) for ask in asks]
+        return await self._run_apart(asks)
+
+    async def _run_apart(self, asks: Sequence[Ask]) -> list[Result]:
+        results: list[Result] = []
+        for ask in asks:
+            try:
+                results.append(await self._run_alone(ask))
+            except Exception as error:  # as above
+                if _is_everybodys(error):
+                    return [*results, *[error] * (len(asks) - len(results))]
+                results.append(error)
+        return results
 
     async def _run_alone(self, ask: Ask) -> Result:
-        """Run a request that failed; again, should another process have been first to use its key just then."""
-        for _ in range(_LONE_ATTEMPTS):
-            try:
-                return (await self._run_once([ask]))[0]
-            except IntegrityError as error:
-                failure: Exception = error
-            except Exception as error:  # as above
-                return error
-        return failure
+        """Run one request; again, should another process have been first to use its key just then."""
+        try:
+            [result] = await self._run_once([ask])
+        except IntegrityError:
+            [result] = await self._run_once([ask])
+        return result
 
     async def _run_once(self, asks: Sequence[Ask]) -> list[Result]:
         async def work(connection: AsyncConnection) -> list[Result]:
