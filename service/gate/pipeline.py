@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -62,32 +62,24 @@ class Pipeline:
                     future.set_result(result)
 
     async def _run(self, asks: Sequence[Ask]) -> list[Result]:
-        """Run a batch; if it fails as a whole, each request alone, so that none fails for another's sake."""
+        """Run a batch; if it fails as a whole, each request alone, so that none fails for another's sake.
+
+        A lone one, too, is run again: another process may have been first to use its key just then.
+        """
         try:
             return await self._run_once(asks)
         except Exception as error:  # answered to whoever asked, who raises it
             if _is_everybodys(error):
                 return [error] * len(asks)
-        return await self._run_apart(asks)
-
-    async def _run_apart(self, asks: Sequence[Ask]) -> list[Result]:
         results: list[Result] = []
         for ask in asks:
             try:
-                results.append(await self._run_alone(ask))
+                results += await self._run_once([ask])
             except Exception as error:  # as above
                 if _is_everybodys(error):
                     return [*results, *[error] * (len(asks) - len(results))]
                 results.append(error)
         return results
-
-    async def _run_alone(self, ask: Ask) -> Result:
-        """Run one request; again, should another process have been first to use its key just then."""
-        try:
-            [result] = await self._run_once([ask])
-        except IntegrityError:
-            [result] = await self._run_once([ask])
-        return result
 
     async def _run_once(self, asks: Sequence[Ask]) -> list[Result]:
         async def work(connection: AsyncConnection) -> list[Result]:
