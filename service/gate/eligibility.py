@@ -7,9 +7,9 @@ Source: api.md section 4, ``POST /v1/eligibility``.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 
@@ -19,17 +19,16 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.errors import ForbiddenError
 from service.gate.assessment import Assessment, Inquiry, assess_each_offering
 from service.gate.decisions import format_instant
+from service.gate.eligibility_end import find_end
 from service.gate.eligibility_models import EligibilityRequest
-from service.gate.facts import zone_of
 from service.gate.inquiries import build_inquiry, look_back
 from service.gate.material import Material, Question, read_material
-from service.gate.party_facts import Party, pick_screening
 from service.gate.past_material import COUNTED, step_back
 from service.gate.pipeline import pipeline_of
 from service.gate.redaction import ASK_FOR_REVIEW, redact
 from service.gate.requests import WITHOUT_BUYER, InvalidTransferError, resolve_trade_date
 from service.gate.reservations import expire_overdue
-from service.gate.transfer_models import PartyRef, Price, TransferRequest
+from service.gate.transfer_models import PartyInTrade, PartyRef, Price, TransferRequest
 from service.gate.verdict import SEVERITY
 from service.rules.law import Law, choose_law, choose_law_on
 from service.web.context import Context
@@ -135,8 +134,10 @@ async def _answer(
         withheld |= COUNTED | {"state"}
     else:
         inquiry = await look_back(connection, inquiry)
-    cell = _judge(replace(inquiry, law=law, withheld=withheld))
-    return _describe(inquiry, cell, sees_all=sees_all)
+    inquiry = replace(inquiry, law=law, withheld=withheld)
+    cell = _judge(inquiry)
+    end = _find_end(inquiry, cell) if at is None and cell.outcome == "permit" else None
+    return _describe(inquiry, cell, end, sees_all=sees_all)
 
 
 def _ask(org_id: str, asked: EligibilityRequest, security_id: str, ref: str) -> Question:
@@ -159,8 +160,12 @@ def _open(material: Material, question: Question) -> Inquiry:
         raise InvalidTransferError.at("price/currency", f"must be {register.terms['currency']} for this security")
     minimum = max(int(question.request.quantity), int(register.terms["min_quantity"]))
     request = question.request.model_copy(update={"quantity": str(minimum)})
-    dates = resolve_trade_date(None, now=material.now, settle_within=register.terms["settle_within"])
-    return build_inquiry(material, replace(question, request=request), now=material.now, trade_date_in=dates)
+    question = replace(question, request=request)
+    return build_inquiry(material, question, now=material.now, trade_date_in=_date_by(material.now))
+
+
+def _date_by(now: datetime) -> Callable[[str], date]:
+    return resolve_trade_date(None, now=now, settle_within=0)
 
 
 def _judge(inquiry: Inquiry) -> Cell:
@@ -185,11 +190,12 @@ def _is_open(inquiry: Inquiry, field: str) -> bool:
     """Tell whether a missing fact comes with a trade, or is withheld."""
     names = field.split(".")
     withheld = {".".join(names[: number + 1]) for number in range(len(names))} & inquiry.withheld
+    says_caller = names[0] in ("buyer", "seller") and not PartyInTrade.model_fields.keys().isdisjoint(names[1:2])
     unnamed = {"trade", "pledgor", "doc"} | ({"seller"} if inquiry.request.seller is None else set())
-    return bool(withheld) or names[0] in unnamed
+    return bool(withheld) or says_caller or names[0] in unnamed
 
 
-def _describe(inquiry: Inquiry, cell: Cell, *, sees_all: bool) -> dict[str, Any]:
+def _describe(inquiry: Inquiry, cell: Cell, end: datetime | None, *, sees_all: bool) -> dict[str, Any]:
     verdict = replace(cell.assessment.verdict, reasons=tuple(cell.reasons), outcome=cell.outcome)
     seen = verdict if sees_all else redact(verdict)
     party = inquiry.request.buyer or inquiry.request.seller
@@ -204,25 +210,14 @@ def _describe(inquiry: Inquiry, cell: Cell, *, sees_all: bool) -> dict[str, Any]
         "reasons": list(seen.reasons),
         "open": list(cell.open),
         "max_quantity": None if quantity is None else str(quantity),
-        "valid_until": _find_end(inquiry, cell) if seen.outcome == "permit" else None,
+        "valid_until": format_instant(end) if end else None,
         "remedy": next(remedies, None),
     }
 
 
-def _find_end(inquiry: Inquiry, cell: Cell) -> str | None:
-    """Return the instant at which the first thing that the answer rests on runs out."""
-    ends = [each for party in cell.assessment.parties for each in _list_ends(inquiry, party)]
-    zone = zone_of(cell.assessment.parts[0].offering["regime"])
-    last_days = cell.assessment.verdict.last_valid
-    ends += [datetime.combine(each + timedelta(days=1), time(), zone).astimezone(UTC) for each in last_days]
-    return format_instant(min(ends)) if ends else None
+def _find_end(inquiry: Inquiry, cell: Cell) -> datetime | None:
+    def holds_at(at: datetime) -> bool:
+        later = _judge(replace(inquiry, now=at, trade_date_in=_date_by(at)))
+        return (later.outcome, later.assessment.offering_id) == (cell.outcome, cell.assessment.offering_id)
 
-
-def _list_ends(inquiry: Inquiry, party: Party) -> list[datetime]:
-    newest = {each.type: each for each in reversed(party.credentials)}
-    ends = [each.expires_at for each in newest.values()]
-    screening = pick_screening(party, inquiry.now)
-    hours = inquiry.access.register.terms["policy"]["max_screen_age_hours"]
-    if screening is not None:
-        ends.append(screening.screened_at + timedelta(hours=hours))
-    return ends
+    return find_end(inquiry, cell.assessment, holds_at)

@@ -54,8 +54,8 @@ def _find_pledged(
     taker_lots: Sequence[LotRow],
     pledges: Mapping[str, PledgeRow],
 ) -> Holdings:
-    assert request.seller is not None
-    pledged = register.list_pledged_to(Holder(org_id, request.seller.investor_ref))
+    # Who asks about eligibility need not name a seller.
+    pledged = register.list_pledged_to(Holder(org_id, request.seller.investor_ref)) if request.seller else []
     named = request.pledgor.investor_ref if request.pledgor else None
     if named is not None:
         pledged = [lot for lot in pledged if _find_pledgor_ref(lot, pledges) == named]

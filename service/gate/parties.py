@@ -35,6 +35,9 @@ class PartySource(Protocol):
             on: Day on which issuers must be trusted.
         """
 
+    def list_trust_ends(self, org_id: str, issuers: Collection[str]) -> list[date]:
+        """Return the last days on which an organisation trusts some of these issuers, in their normal form."""
+
 
 @dataclass(frozen=True, slots=True)
 class PartyRecords:
@@ -53,6 +56,11 @@ class PartyRecords:
         }
         trusted = self.trusted[key[0]]
         return build_party(key[1], self.investors.get(key), rows, trusted=trusted, readings=readings, on=on)
+
+    def list_trust_ends(self, org_id: str, issuers: Collection[str]) -> list[date]:
+        """See ``PartySource``."""
+        entries = [each for each in self.trusted[org_id] if normalize_issuer(each.issuer) in issuers]
+        return [each.valid_until for each in entries if each.valid_until is not None]
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 What the register counted then is not put together again: a rule that needs it stays open.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -35,6 +35,10 @@ class PastRecords:
     def describe(self, key: InvestorKey, *, now: datetime, on: date) -> Party:  # noqa: ARG002  # read for one instant
         """See ``PartySource``."""
         return self.by_day[on][key[1]]
+
+    def list_trust_ends(self, org_id: str, issuers: Collection[str]) -> list[date]:  # noqa: ARG002  # as above
+        """See ``PartySource``; what the record says of one instant ends with it."""
+        return []
 
 
 async def step_back(

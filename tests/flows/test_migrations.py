@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -116,6 +117,47 @@ async def test_an_older_register_is_counted(database_url: str) -> None:
     ]
     assert described == [("alice", 15, 0, 0), ("bob", 0, 2, 10), ("gone", 0, 0, 0)]
     assert str(offered) == "2026-01-02"
+
+
+def fill_with_promises(connection: Connection) -> None:
+    """As of 0008: what is held and what ended, a pledged lot, and sales by affiliates, one of them given up."""
+    counters = {"holders": 1, "holders_reserved": 1, "outstanding": "15", "outstanding_reserved": "0"}
+    insert(connection, "security", **(SECURITY | counters))
+    insert(connection, "lot", **LOT, id="l1", investor_ref="alice", quantity="10")
+    pledge = {"lien_transfer_id": "t0", "lien_holder_ref": "bank", "lien_recourse": True}
+    insert(connection, "lot", **LOT, id="l2", investor_ref="alice", quantity="5", **pledge)
+    sale = {"action": "secondary", "seller_ref": "alice", "seller_affiliate": True}
+    for name, route, ending in (("t1", None, None), ("t2", "4a7", "settled"), ("t3", "rule144", "void")):
+        values = TRANSFER | sale | {"route": route} if route else TRANSFER | sale
+        insert(connection, "transfer", **values, id=name, idempotency_key=name, buyer_ref="bob")
+        held = {"held": ending is None, "taker_ref": "bob", "quantity": "5"}
+        insert(connection, "reservation", **(RESERVATION | held), transfer_id=name, holder_slots=1)
+        if ending:
+            ended_at = "2026-01-02 00:00:00"
+            insert(connection, "reservation_ending", org_id="o", transfer_id=name, state=ending, ended_at=ended_at)
+
+
+async def test_what_was_promised_pledged_and_sold_by_affiliates_is_found_again(database_url: str) -> None:
+    database = Database(database_url)
+    async with database.engine.begin() as connection:
+        await connection.run_sync(upgrade_to, "0008")
+        await connection.run_sync(fill_with_promises)
+        await connection.run_sync(upgrade_to, "0009")
+
+        async def read(query: str) -> list[tuple[Any, ...]]:
+            return [tuple(row) for row in (await connection.execute(text(query))).all()]
+
+        assert await read("SELECT transfer_id, taker_org_id, taker_ref FROM held_reservation") == [("t1", "o", "bob")]
+        assert await read("SELECT transfer_id, holder_org_id, investor_ref FROM affiliate_sale") == [
+            ("t1", "o", "alice")
+        ]
+        assert await read("SELECT id, lien_org_id FROM lot ORDER BY id") == [("l1", None), ("l2", "o")]
+        assert await read("SELECT DISTINCT taker_org_id FROM reservation") == [("o",)]
+    for table in ("reservation", "reservation_ending"):
+        async with database.engine.connect() as connection:
+            with pytest.raises(DBAPIError, match="never change"):
+                await connection.execute(text(f"DELETE FROM {table}"))
+    await database.close()
 
 
 STATUS_COPY = {
