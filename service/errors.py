@@ -49,8 +49,8 @@ class NotFoundError(ServiceError):
 
     code = "not_found"
 
-    def __init__(self, detail: str = "No such resource.") -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str = "No such resource.", *, errors: list[dict[str, Any]] | None = None) -> None:
+        super().__init__(detail, errors=errors)
 
 
 class ConflictError(ServiceError):

@@ -202,7 +202,9 @@ def verify_note(note: SignedNote, expected_keys: Iterable[VerifierKey]) -> None:
             raise NoteSignatureError("The note's signature is wrong.") from None
         signed = True
     if not signed:
-        raise NoteSignatureError("The note is not signed by a known key.")
+        raise NoteSignatureError(
+            "The note is not signed by a known key. After a rotation, name the log's new key once: --vkey."
+        )
 
 
 def format_checkpoint(checkpoint: Checkpoint) -> str:

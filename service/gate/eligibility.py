@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.errors import ForbiddenError
-from service.gate.assessment import Assessment, Inquiry, assess_each_offering
+from service.errors import ForbiddenError, NotFoundError
+from service.gate.assessment import Assessment, Inquiry, NoOfferingError, assess_each_offering
 from service.gate.decisions import format_instant
 from service.gate.eligibility_end import find_end
 from service.gate.eligibility_models import EligibilityRequest
@@ -108,8 +108,8 @@ async def _read(
         clock=context.database_clock,
         lock=False,
     )
-    for question in questions:
-        material.open(question)
+    for number, security in enumerate(asked.securities):
+        _require_offerings(material, questions[number * len(asked.investors)], f"/body/securities/{number}", security)
     for register in material.registers.values():
         expire_overdue(register, material.now)  # in memory: nothing is written
     if at is None:
@@ -118,6 +118,15 @@ async def _read(
     return await step_back(
         session, material, context.signer, base_url=context.base_url, org_id=org_id, refs=asked.investors, at=at
     )
+
+
+def _require_offerings(material: Material, question: Question, path: str, security_id: str) -> None:
+    """Refuse a security that nobody can be asked about, and say which of them it is."""
+    access = material.try_open(question)
+    if access is None:
+        raise NotFoundError(errors=[{"path": path, "detail": f"{security_id}: no such security"}])
+    if not access.register.offerings:
+        raise NoOfferingError("A security has no offering.", errors=[{"path": path, "detail": f"{security_id}: none"}])
 
 
 async def _answer(

@@ -36,8 +36,15 @@ class RemoteLog:
         return answer.body
 
     async def read_checkpoint(self) -> bytes | None:
-        """See ``LogSource``."""
-        return await self._read("checkpoint")
+        """See ``LogSource``.
+
+        Raises:
+            LogUnreachableError: There is no checkpoint: what was published has one, so this is not its address.
+        """
+        checkpoint = await self._read("checkpoint")
+        if checkpoint is None:
+            raise LogUnreachableError("There is no checkpoint at this address; a log's ends in /log.")
+        return checkpoint
 
     async def read_tile(self, tile: TileId, width: int) -> bytes | None:
         """See ``LogSource``."""

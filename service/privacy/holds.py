@@ -10,8 +10,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import NotFoundError
 from service.keys import Signer
+from service.privacy.duties import find_duty, is_holding
 from service.storage.audit import append_audit_entry
-from service.storage.subject_keys import DataKey, read_subject_keys
+from service.storage.subject_keys import DataKey, ensure_subject_key, name_investor, read_subject_keys
 from service.storage.tables import LegalHold
 from service.web.auth import Caller
 from service.web.instants import format_instant
@@ -38,6 +39,17 @@ async def _open_key(connection: AsyncConnection, signer: Signer, subject: Subjec
     return keys[subject.name]
 
 
+async def _find_key(session: AsyncSession, signer: Signer, subject: Subject, now: datetime) -> DataKey:
+    """Return the key of somebody whom the organisation knows, or has on its register or among its decisions only."""
+    connection = await session.connection()
+    if subject.name == name_investor(subject.ref) and (
+        await is_holding(session, subject.org_id, subject.ref)
+        or await find_duty(session, subject.org_id, subject.ref, matched_at=None)
+    ):
+        return await ensure_subject_key(connection, signer, subject.org_id, subject.name, now)
+    return await _open_key(connection, signer, subject)
+
+
 async def place_hold(
     session: AsyncSession, signer: Signer, subject: Subject, caller: Caller, now: datetime, **why: str
 ) -> tuple[dict[str, Any], bool]:
@@ -49,7 +61,7 @@ async def place_hold(
     Raises:
         NotFoundError: The organisation knows nobody of this name.
     """
-    key = await _open_key(await session.connection(), signer, subject)
+    key = await _find_key(session, signer, subject, now)
     row = await session.get(LegalHold, (subject.org_id, subject.name))
     is_new = row is None
     sealed = key.seal(json.dumps(why).encode(), context=_context(subject))

@@ -26,7 +26,7 @@ from service.errors import (
     VerificationError,
 )
 from service.storage.database import is_outage
-from service.web.request_id import get_request_id
+from service.web.request_id import HEADER, get_request_id, read_request_id
 
 MEDIA_TYPE = "application/problem+json"
 _STATUS_BY_FAMILY: Sequence[tuple[type[ServiceError], int]] = (
@@ -150,10 +150,17 @@ async def _answer_database_error(request: Request, error: DBAPIError) -> JSONRes
     return await answer_unexpected(request, error)
 
 
-async def answer_unexpected(_request: Request, error: Exception) -> JSONResponse:
-    """Answer a defect: logged with its trace, nothing of it shown."""
-    _log.error("unexpected_error", error=type(error).__name__, exc_info=error)
-    return problem_response(problem_document(status=500, code="internal_error", detail="Something went wrong here."))
+async def answer_unexpected(request: Request, error: Exception) -> JSONResponse:
+    """Answer a defect: logged with its trace, nothing of it shown.
+
+    This runs outside the middleware, which has forgotten the request's id by then; the request itself still knows it.
+    """
+    request_id = read_request_id(request.scope)
+    _log.error("unexpected_error", error=type(error).__name__, exc_info=error, request_id=request_id)
+    document = problem_document(
+        status=500, code="internal_error", detail="Something went wrong here.", instance=request_id
+    )
+    return problem_response(document, {HEADER: request_id})
 
 
 def install_problem_handlers(app: FastAPI) -> None:

@@ -9,6 +9,7 @@ import structlog
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+HEADER = "X-Request-Id"
 _ACCEPTED = re.compile(rb"[A-Za-z0-9_.-]{1,128}")
 _TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -21,6 +22,11 @@ LATENCY = Histogram("goodstanding_http_request_seconds", "Time to answer.", ["me
 def get_request_id() -> str:
     """Return the id of the request at hand; empty outside a request."""
     return _request_id.get()
+
+
+def read_request_id(scope: Scope) -> str:
+    """Return the id of a request from itself, also where its context is gone."""
+    return str(scope.get("request_id", ""))
 
 
 def _read_header(scope: Scope, name: bytes) -> bytes:
@@ -41,6 +47,7 @@ class RequestIdMiddleware:
         sent = _read_header(scope, b"x-request-id")
         request_id = sent.decode() if _ACCEPTED.fullmatch(sent) else f"req_{secrets.token_hex(12)}"
         token = _request_id.set(request_id)
+        scope["request_id"] = request_id
         trace = _TRACEPARENT.fullmatch(_read_header(scope, b"traceparent"))
         structlog.contextvars.bind_contextvars(request_id=request_id)
         if trace:

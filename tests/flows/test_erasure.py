@@ -283,3 +283,11 @@ async def test_others_do_not_learn_of_it(market: Market) -> None:
     refused = await market.call("POST", "/v1/investors/bob/erasure", scopes="gate verifier")
     assert refused.status_code == 403
     assert (await market.scene.platform.read_standing("bob"))["credentials"]
+
+
+async def test_who_is_only_on_the_register_can_be_held(market: Market) -> None:
+    await market.open_lot("ivy", 5)
+    hold = {"reason": "Investigation", "reference": "case 7"}
+    assert (await call(market, "PUT", "/v1/investors/ivy/legal-hold", hold)).status_code == 201
+    refused = await call(market, "POST", "/v1/investors/ivy/erasure")
+    assert (refused.status_code, refused.json()["code"]) == (409, "under_legal_hold")

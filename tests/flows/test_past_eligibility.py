@@ -67,3 +67,16 @@ async def test_the_past_needs_the_scope_compliance(market: Market) -> None:
     assert refused["code"] == "eligibility_restricted"
     assert (await ask(market, 422, as_of="2031-01-01"))["code"] == "as_of_in_future"
     assert (await ask(market, 422, as_of="yesterday"))["code"] == "as_of_invalid"
+
+
+async def test_every_action_can_be_asked_about(market: Market) -> None:
+    await market.admit("alice")
+    for action in ("primary", "secondary", "pledge", "release", "liquidation", "redemption", "gift", "inheritance"):
+        assert tell(await ask(market, action=action))[0] in {"permit", "deny", "review"}
+    for action in ("forced", "recovery", "distribution", "conversion"):
+        assert tell(await ask(market, action=action))[0] in {"permit", "deny", "review"}
+
+
+async def test_the_security_that_is_not_there_is_named(market: Market) -> None:
+    missing = await ask(market, 404, securities=["note", "nope"])
+    assert missing["errors"] == [{"path": "/body/securities/1", "detail": "nope: no such security"}]

@@ -160,9 +160,10 @@ async def test_other_refusals_of_http_are_problems(broken: httpx2.AsyncClient) -
 
 
 async def test_a_defect_shows_nothing_of_itself(broken: httpx2.AsyncClient) -> None:
-    answer = await broken.get("/defect")
+    answer = await broken.get("/defect", headers={"X-Request-Id": "trace-me"})
     _assert_problem(answer, 500, "internal_error")
     assert "canary" not in answer.text
+    assert (answer.json()["instance"], answer.headers["X-Request-Id"]) == ("trace-me", "trace-me")
 
 
 async def test_the_second_of_two_creations_is_told(postgres_url: str, tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ async def test_every_change_raises_the_trust_version_and_is_recorded(platform: P
     [
         ({"issuer": "not an issuer"}, "trusted_issuer_invalid"),
         ({"issuer": "https://[issuer.example"}, "trusted_issuer_invalid"),
+        ({"issuer": "http://issuer.example"}, "trusted_issuer_invalid"),
         ({"issuer": "https://issuer.example/?a=b"}, "trusted_issuer_invalid"),
         ({"issuer": "did:ion:abc"}, "trusted_issuer_invalid"),
         ({"credential_types": ["passport"]}, "trusted_issuer_invalid"),
