@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI, HTTPException
 from sqlalchemy import text
+from starlette.middleware import Middleware
 
 from service.app import create_app
 from service.cli.problem_docs import list_kinds
@@ -16,6 +17,7 @@ from service.errors import ServiceError
 from service.settings import Settings
 from service.storage.tables import Security
 from service.web.problems import answer_unexpected, install_problem_handlers, status_of
+from service.web.request_id import RequestIdMiddleware
 from service.web.signing import VERIFIER, get_active_key
 from tests.deployment import BASE_URL, Deployment, Member, running_deployment
 from tests.gate_support import SECURITY
@@ -139,7 +141,7 @@ async def test_a_credential_without_status_says_so(sqlite_deployment: Deployment
 @pytest.fixture
 async def broken() -> AsyncIterator[httpx2.AsyncClient]:
     """An application whose routes fail below our own errors."""
-    app = FastAPI(exception_handlers={Exception: answer_unexpected})
+    app = FastAPI(exception_handlers={Exception: answer_unexpected}, middleware=[Middleware(RequestIdMiddleware)])
     install_problem_handlers(app)
 
     @app.get("/teapot")
