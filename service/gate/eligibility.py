@@ -122,9 +122,10 @@ async def _read(
 
 def _require_offerings(material: Material, question: Question, path: str, security_id: str) -> None:
     """Refuse a security that nobody can be asked about, and say which of them it is."""
-    access = material.try_open(question)
-    if access is None:
-        raise NotFoundError(errors=[{"path": path, "detail": f"{security_id}: no such security"}])
+    try:
+        access = material.open(question)
+    except NotFoundError:
+        raise NotFoundError(errors=[{"path": path, "detail": f"{security_id}: no such security"}]) from None
     if not access.register.offerings:
         raise NoOfferingError("A security has no offering.", errors=[{"path": path, "detail": f"{security_id}: none"}])
 
