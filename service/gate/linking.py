@@ -34,7 +34,6 @@ from service.storage.audit import build_audit_entry
 from service.storage.core import table_of, upsert_rows
 from service.storage.tables import (
     AffiliateSale,
-    HolderCount,
     HolderLink,
     HolderPerson,
     Offeree,
@@ -46,7 +45,7 @@ from service.web.instants import format_instant
 
 
 class SelfLinkError(InvalidInputError):
-    """An investor cannot be linked to the very same name, nor to one that no register knows."""
+    """An investor cannot be linked to the very same name."""
 
     code = "holder_link_invalid"
 
@@ -79,7 +78,6 @@ async def link_holder(
     # Everything below is read under these locks, which batches and other links wait for.
     registers = await _lock_registers(connection, registrar, changes)
     target = await _check(session, registrar, investor, holder)
-    await _require_known(session, registrar, target)
     known = await session.get(HolderLink, (registrar, *investor))
     if known is not None and Holder(known.holder_org_id, known.investor_ref) != target:
         raise HolderLinkedError("The investor is linked to somebody else already.")
@@ -116,17 +114,6 @@ async def _check(session: AsyncSession, registrar: str, investor: Holder, holder
     if target == investor:
         raise SelfLinkError("The two are the same already.")
     return target
-
-
-async def _require_known(session: AsyncSession, registrar: str, holder: Holder) -> None:
-    """Refuse a holder whom no register knows: a link cannot be taken back, and a slip of the pen would stay."""
-    count = select(HolderCount.investor_ref).where(
-        HolderCount.org_id == registrar,
-        HolderCount.holder_org_id == holder.org_id,
-        HolderCount.investor_ref == holder.investor_ref,
-    )
-    if (await session.exec(count.limit(1))).first() is None:
-        raise SelfLinkError("No register knows such a holder.")
 
 
 async def _lock_registers(connection: AsyncConnection, registrar: str, changes: Changes) -> dict[SecurityKey, Register]:
