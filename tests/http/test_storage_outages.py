@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 
+from service.keys import FileKeystore
 from service.storage.database import POOL_SIZE, Database
 from service.storage.migrate import check_schema, upgrade
 from tests.deployment import Deployment, Member, running_deployment
@@ -98,9 +99,9 @@ async def test_an_exhausted_pool(deployment: Deployment) -> None:
     assert await _ask(deployment, platform) == 201
 
 
-async def test_two_migrations_at_once(database_url: str) -> None:
-    databases = [Database(database_url) for _ in range(3)]
-    await asyncio.gather(*map(upgrade, databases))
+async def test_two_migrations_at_once(database_url: str, tmp_path: Path) -> None:
+    databases, wrapper = [Database(database_url) for _ in range(3)], FileKeystore(tmp_path / "keys", "p")
+    await asyncio.gather(*(upgrade(database, wrapper) for database in databases))
     for database in databases:
         await check_schema(database)
         await database.close()

@@ -185,10 +185,6 @@ async def test_a_batch_has_1_to_500_items(scene: Scene, count: int) -> None:
     assert (await scene.platform.call("POST", "/v1/verify/batch", body)).status_code == 422
 
 
-async def test_what_is_not_there_yet_is_absent(scene: Scene) -> None:
-    assert (await scene.platform.call("POST", "/v1/eligibility", {})).status_code == 404
-
-
 async def test_what_is_wrong_with_a_body_is_said_in_plain_words(scene: Scene) -> None:
     answer = await scene.platform.call("POST", "/v1/verify", {"credential": "a", "presentation": "b"})
     assert answer.json()["errors"] == [
