@@ -36,7 +36,8 @@ from service.web.instants import resolve_as_of
 
 _CELLS_AT_A_TIME = 16
 _MISSING = "INPUT_MISSING"
-_UNKNOWN_PRICE, _UNKNOWN_CURRENCY = "0", "XXX"
+_NO_PRICE = Price(amount="0", currency="USD")
+"""Stands where none is asked about; it is withheld from the rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ async def check_eligibility(
         for number, question in enumerate(questions):
             if number % _CELLS_AT_A_TIME == 0:
                 await asyncio.sleep(0)  # others are served meanwhile
-            cells.append(await asking(_open(material, question)))
+            cells.append(await asking(_open(material, question, asked.price)))
     return {"as_of": format_instant(material.now), "rules_version": law.name, "data": cells}
 
 
@@ -151,7 +152,7 @@ async def _answer(
 
 
 def _ask(org_id: str, asked: EligibilityRequest, security_id: str, ref: str) -> Question:
-    party, price = PartyRef(investor_ref=ref), asked.price
+    party = PartyRef(investor_ref=ref)
     takes = asked.action not in WITHOUT_BUYER
     request = TransferRequest(
         security_id=security_id,
@@ -159,14 +160,14 @@ def _ask(org_id: str, asked: EligibilityRequest, security_id: str, ref: str) -> 
         buyer=party if takes else None,
         seller=None if takes else party,
         quantity=asked.quantity or "1",
-        price=price or Price(amount=_UNKNOWN_PRICE, currency=_UNKNOWN_CURRENCY),
+        price=asked.price or _NO_PRICE,
     )
     return Question(org_id, request)
 
 
-def _open(material: Material, question: Question) -> Inquiry:
-    register, price = material.open(question).register, question.request.price
-    if price.currency not in (_UNKNOWN_CURRENCY, register.terms["currency"]):
+def _open(material: Material, question: Question, price: Price | None) -> Inquiry:
+    register = material.open(question).register
+    if price is not None and price.currency != register.terms["currency"]:
         raise InvalidTransferError.at("price/currency", f"must be {register.terms['currency']} for this security")
     minimum = max(int(question.request.quantity), int(register.terms["min_quantity"]))
     request = question.request.model_copy(update={"quantity": str(minimum)})
