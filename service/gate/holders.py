@@ -17,7 +17,7 @@ from service.gate.parties import PartyRecords, digest_subject
 from service.gate.register import Register
 from service.gate.rows import Holder
 from service.keys import Signer
-from service.storage.core import read_rows, start_upsert, table_of
+from service.storage.core import read_rows, start_upsert
 from service.storage.tables import HolderLink, HolderPerson
 
 BY_KYC, BY_REGISTRAR = "kyc", "registrar"
@@ -139,6 +139,6 @@ async def write_holder_names(connection: AsyncConnection, names: HolderNames) ->
     """
     for model, key, rows in ((HolderPerson, "person", names.new_persons), (HolderLink, "venue_ref", names.new_links)):
         if rows:
-            statement = start_upsert(table_of(model), connection.dialect.name)
+            statement = start_upsert(model, connection.dialect.name)
             ordered = sorted(rows, key=lambda row: (row["org_id"], row.get("venue_org_id", ""), row[key]))
             await connection.execute(statement.on_conflict_do_nothing(), ordered)

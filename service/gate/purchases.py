@@ -104,7 +104,7 @@ async def add_offeree(connection: AsyncConnection, offeree: Mapping[str, Any]) -
     What looks back for months then begins anew, and who no longer is left out counts.
     """
     table = table_of(Offeree)
-    statement = start_upsert(table, connection.dialect.name)
+    statement = start_upsert(Offeree, connection.dialect.name)
     new = statement.excluded
     later = case((new.offered_on > table.c.offered_on, new.offered_on), else_=table.c.offered_on)
     changes = {"offered_on": later, "qualified": and_(table.c.qualified, new.qualified)}

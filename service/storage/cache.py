@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.storage.core import start_upsert
 from service.storage.tables import CachedDocument
 
 
@@ -24,9 +24,8 @@ async def keep_document(
     Returns:
         False if the copy held is newer than this one, and was left alone.
     """
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     values = {"body": body, "issued_at": issued_at, "fetched_at": fetched_at}
-    statement = insert(CachedDocument).values(org_id=org_id, url=url, **values)
+    statement = start_upsert(CachedDocument, session.get_bind().dialect.name).values(org_id=org_id, url=url, **values)
     held = col(CachedDocument.issued_at)
     statement = statement.on_conflict_do_update(
         index_elements=["org_id", "url"],

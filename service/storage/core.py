@@ -107,13 +107,13 @@ async def upsert_rows(connection: AsyncConnection, model: type[SQLModel], rows: 
 
 @cache
 def _upsert(model: type[SQLModel], columns: Key, dialect: str) -> Insert:
-    table = table_of(model)
-    keys = [column.name for column in table.primary_key]
-    statement = start_upsert(table, dialect)
+    keys = [column.name for column in table_of(model).primary_key]
+    statement = start_upsert(model, dialect)
     changes = {name: statement.excluded[name] for name in columns if name not in keys}
     return statement.on_conflict_do_update(index_elements=keys, set_=changes)
 
 
-def start_upsert(table: Table, dialect: str) -> "postgresql.Insert | sqlite.Insert":
+def start_upsert(model: type[SQLModel], dialect: str) -> postgresql.Insert | sqlite.Insert:
     """Return the dialect's own insert, which knows what to do with rows that are there already."""
-    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(table_of(model))

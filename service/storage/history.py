@@ -9,11 +9,11 @@ import zlib
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.credentials.status_list import StatusList
+from service.storage.core import start_upsert
 from service.storage.snapshots import take_snapshot
 from service.storage.tables import (
     Investor,
@@ -114,9 +114,9 @@ async def record_status_list(
 
 async def _keep_content(session: AsyncSession, org_id: str, packed: bytes) -> str:
     digest = hashlib.sha256(packed).hexdigest()
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     values = {"org_id": org_id, "sha256": digest, "packed": zlib.compress(packed)}
-    await session.exec(insert(StatusListContent).values(values).on_conflict_do_nothing())
+    insert = start_upsert(StatusListContent, session.get_bind().dialect.name)
+    await session.exec(insert.values(values).on_conflict_do_nothing())
     return digest
 
 

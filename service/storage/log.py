@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, literal, text, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -22,6 +21,7 @@ from service.credentials.tlog_tiles import (
 )
 from service.errors import ServiceError
 from service.storage.audit import PERSONAL_DATA_ACCESSED
+from service.storage.core import upsert_rows
 from service.storage.tables import AuditEntry, LogCheckpoint, LogTile
 
 LARGEST_BATCH = 4096
@@ -146,11 +146,8 @@ def _extend_bundles(size: int, growing: Mapping[TileId, bytes], leaves: Sequence
 
 async def _write_tiles(session: AsyncSession, tiles: Mapping[TileId, bytes]) -> None:
     connection = await session.connection()
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(LogTile)
-    statement = statement.on_conflict_do_update(index_elements=["level", "idx"], set_={"data": statement.excluded.data})
     rows = [{"level": tile.level, "idx": tile.index, "data": data} for tile, data in tiles.items()]
-    await connection.execute(statement, rows)
+    await upsert_rows(connection, LogTile, rows)
 
 
 async def hash_log_spans(session: AsyncSession, spans: Sequence[Span]) -> list[bytes]:

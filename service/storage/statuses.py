@@ -60,15 +60,6 @@ class StatusReading:
 UNAVAILABLE = StatusReading(None, False, None, "unavailable", "status_unavailable")
 
 
-async def read_credential_status(
-    session: AsyncSession, *, base_url: str, org_id: str, issuer: str, uri: str, index: int, now: datetime
-) -> StatusReading:
-    """Read one entry; see ``read_credential_statuses``."""
-    query = StatusQuery(issuer, uri, index)
-    readings = await read_credential_statuses(session, base_url=base_url, org_id=org_id, queries=[query], now=now)
-    return readings[query]
-
-
 async def read_credential_statuses(
     session: AsyncSession, *, base_url: str, org_id: str, queries: Collection[StatusQuery], now: datetime
 ) -> dict[StatusQuery, StatusReading]:

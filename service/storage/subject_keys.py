@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy import Row, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped
 from sqlmodel import col, select
 
+from service.storage.core import start_upsert
 from service.storage.ids import new_id
 from service.storage.tables import SubjectKey
 
@@ -154,9 +154,9 @@ async def ensure_subject_key(
     """Return a subject's key, made at the first call."""
     found = await read_subject_keys(connection, wrapper, org_id, [subject])
     if not found:
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        insert = start_upsert(SubjectKey, connection.dialect.name)
         made = wrapper.create_data_key(purpose=key_purpose(org_id, subject))
         values = {"org_id": org_id, "subject": subject, "id": new_id("key"), "wrapped_key": made, "created_at": now}
-        await connection.execute(insert(SubjectKey).values(values).on_conflict_do_nothing())
+        await connection.execute(insert.values(values).on_conflict_do_nothing())
         found = await read_subject_keys(connection, wrapper, org_id, [subject])  # another's, if it was first
     return found[subject]

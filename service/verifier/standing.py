@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.keys import Signer
+from service.storage.core import start_upsert
 from service.storage.history import record_investor, record_standing
 from service.storage.ids import new_id
 from service.storage.personal_data import (
@@ -43,9 +43,9 @@ class LockedInvestor:
 
 async def lock_investor(session: AsyncSession, signer: Signer, org_id: str, ref: str, now: datetime) -> LockedInvestor:
     """Return the investor, made if need be, locked until the transaction ends."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    insert = start_upsert(Investor, session.get_bind().dialect.name)
     values = {"org_id": org_id, "ref": ref, "frozen": False, "created_at": now, "updated_at": now}
-    await session.exec(insert(Investor).values(values).on_conflict_do_nothing())
+    await session.exec(insert.values(values).on_conflict_do_nothing())
     row = await session.get_one(Investor, (org_id, ref), with_for_update=True)
     key = await ensure_subject_key(await session.connection(), signer, org_id, name_investor(ref), now)
     return LockedInvestor(row, key, open_investor(key, row))
