@@ -7,7 +7,8 @@ from fastapi.responses import JSONResponse
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.privacy.erasure import Cause, erase_investor
-from service.privacy.holds import Subject, lift_hold, place_hold, read_hold
+from service.privacy.hold_requests import answer_lifting, answer_placing, answer_reading
+from service.privacy.holds import Subject
 from service.privacy.models import ErasureAnswer, HoldAnswer, HoldBody, Ref, describe_erasure
 from service.privacy.residue import sweep
 from service.storage.subject_keys import name_investor
@@ -38,23 +39,17 @@ async def post_erasure(ref: Ref, request: Request, context: ContextDep, caller: 
 @router.put("/investors/{ref}/legal-hold", responses=answers(HoldAnswer, 200, 201))
 async def put_hold(ref: Ref, body: HoldBody, context: ContextDep, caller: Officer) -> Response:
     """Place a legal hold (201) or change its grounds (200); while it stands nothing about the investor is erased."""
-    subject = Subject(caller.org_id, name_investor(ref), ref)
-    async with context.database.transaction() as session:
-        hold, is_new = await place_hold(
-            session, context.signer, subject, caller, context.clock(), reason=body.reason, reference=body.reference
-        )
+    hold, is_new = await answer_placing(context, caller, Subject(caller.org_id, name_investor(ref), ref), body)
     return JSONResponse(hold, status_code=201 if is_new else 200)
 
 
 @router.get("/investors/{ref}/legal-hold", responses=answers(HoldAnswer))
 async def get_hold(ref: Ref, context: ContextDep, caller: Officer) -> dict[str, Any]:
     """Return the legal hold that stands on an investor's records."""
-    async with context.database.reading() as session:
-        return await read_hold(session, context.signer, Subject(caller.org_id, name_investor(ref), ref))
+    return await answer_reading(context, Subject(caller.org_id, name_investor(ref), ref))
 
 
 @router.delete("/investors/{ref}/legal-hold", status_code=204)
 async def delete_hold(ref: Ref, context: ContextDep, caller: Officer) -> None:
     """Lift a legal hold."""
-    async with context.database.transaction() as session:
-        await lift_hold(session, Subject(caller.org_id, name_investor(ref), ref), caller, context.clock())
+    await answer_lifting(context, caller, Subject(caller.org_id, name_investor(ref), ref))

@@ -7,7 +7,8 @@ from fastapi.responses import JSONResponse
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.privacy.erasure import Cause
-from service.privacy.holds import Subject, lift_hold, place_hold, read_hold
+from service.privacy.hold_requests import answer_lifting, answer_placing, answer_reading
+from service.privacy.holds import Subject
 from service.privacy.models import ErasureAnswer, HoldAnswer, HoldBody, Ref, describe_erasure
 from service.privacy.persons import erase_person
 from service.privacy.residue import sweep
@@ -39,23 +40,17 @@ async def post_person_erasure(ref: Ref, request: Request, context: ContextDep, c
 @router.put("/subjects/{ref}/legal-hold", responses=answers(HoldAnswer, 200, 201))
 async def put_person_hold(ref: Ref, body: HoldBody, context: ContextDep, caller: IssuerCaller) -> Response:
     """Place a legal hold (201) or change its grounds (200); while it stands nothing about the person is erased."""
-    subject = Subject(caller.org_id, name_person(ref), ref)
-    async with context.database.transaction() as session:
-        hold, is_new = await place_hold(
-            session, context.signer, subject, caller, context.clock(), reason=body.reason, reference=body.reference
-        )
+    hold, is_new = await answer_placing(context, caller, Subject(caller.org_id, name_person(ref), ref), body)
     return JSONResponse(hold, status_code=201 if is_new else 200)
 
 
 @router.get("/subjects/{ref}/legal-hold", responses=answers(HoldAnswer))
 async def get_person_hold(ref: Ref, context: ContextDep, caller: IssuerCaller) -> dict[str, Any]:
     """Return the legal hold that stands on a person's records."""
-    async with context.database.reading() as session:
-        return await read_hold(session, context.signer, Subject(caller.org_id, name_person(ref), ref))
+    return await answer_reading(context, Subject(caller.org_id, name_person(ref), ref))
 
 
 @router.delete("/subjects/{ref}/legal-hold", status_code=204)
 async def delete_person_hold(ref: Ref, context: ContextDep, caller: IssuerCaller) -> None:
     """Lift a legal hold."""
-    async with context.database.transaction() as session:
-        await lift_hold(session, Subject(caller.org_id, name_person(ref), ref), caller, context.clock())
+    await answer_lifting(context, caller, Subject(caller.org_id, name_person(ref), ref))
