@@ -23,6 +23,7 @@ from service.gate.rows import (
     ReservationRow,
 )
 from service.storage.core import read_rows, select_fields, table_of
+from service.storage.prepared import fetch_all
 from service.storage.tables import (
     AffiliateSale,
     Grant,
@@ -117,8 +118,8 @@ async def _read_heads(
     found: dict[SecurityKey, Head] = {}
     for org_id in sorted({key[0] for key in keys}):
         parameters = {"org_id": org_id, "ids": sorted(each for owner, each in keys if owner == org_id)}
-        rows = (await connection.execute(_select_heads(lock=lock), parameters)).all()
-        found |= {(row.org_id, row.id): Head(*row) for row in rows}
+        heads = [Head(*row) for row in await fetch_all(connection, _select_heads(lock=lock), parameters)]
+        found |= {(head.org_id, head.id): head for head in heads}
     return found
 
 
@@ -230,7 +231,7 @@ async def _list_overdue(
     for registrar in sorted({key[0] for key in keys}):
         securities = sorted(each for owner, each in keys if owner == registrar)
         parameters = {"registrar": registrar, "securities": securities, "now": now}
-        overdue |= {(row[0], row[1]) for row in (await connection.execute(_select_overdue(), parameters)).all()}
+        overdue |= {(row[0], row[1]) for row in await fetch_all(connection, _select_overdue(), parameters)}
     return overdue
 
 

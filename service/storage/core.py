@@ -14,6 +14,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
+from service.storage.prepared import execute_each, fetch_all
+
 _Row = TypeVar("_Row")
 Key = tuple[str, ...]
 
@@ -53,7 +55,7 @@ async def read_rows(
     query, found = _select_by(cast(Any, row_type), model, columns), []
     for first, values in sorted(groups.items()):
         parameters = dict(zip(columns[:-1], first, strict=True)) | {"values": _pad(sorted(values))}
-        found += [row_type(*row) for row in (await connection.execute(query, parameters)).all()]
+        found += [row_type(*row) for row in await fetch_all(connection, query, parameters)]
     return found
 
 
@@ -75,7 +77,7 @@ def read_values(row: object) -> dict[str, Any]:
 async def insert_rows(connection: AsyncConnection, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows that all have the same columns."""
     if rows:
-        await connection.execute(_insert(model), rows)
+        await execute_each(connection, _insert(model), rows)
 
 
 @cache
@@ -86,9 +88,8 @@ def _insert(model: type[SQLModel]) -> Insert:
 async def update_rows(connection: AsyncConnection, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
     """Set every column of rows that all have the same columns, by primary key."""
     if rows:
-        await connection.execute(
-            _update(model, tuple(rows[0])), [{f"_{name}": row[name] for name in row} for row in rows]
-        )
+        update = _update(model, tuple(rows[0]))
+        await execute_each(connection, update, [{f"_{name}": row[name] for name in row} for row in rows])
 
 
 @cache
@@ -102,7 +103,7 @@ def _update(model: type[SQLModel], columns: Key) -> Update:
 async def upsert_rows(connection: AsyncConnection, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows, or set every column of those that are there already, by primary key."""
     if rows:
-        await connection.execute(_upsert(model, tuple(rows[0]), connection.dialect.name), rows)
+        await execute_each(connection, _upsert(model, tuple(rows[0]), connection.dialect.name), rows)
 
 
 @cache

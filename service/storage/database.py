@@ -110,6 +110,9 @@ class _ThreadConnection:
     async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         return self._connection.execute(statement, parameters)
 
+    async def run_sync(self, work: Callable[..., _T], *arguments: Any) -> _T:
+        return work(self._connection, *arguments)
+
 
 def _finish(work: Coroutine[Any, Any, _T]) -> _T:
     """Run a coroutine that never waits."""

@@ -20,6 +20,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.credentials.status_list import StatusList, get_status
 from service.storage.cache import keep_document
 from service.storage.core import read_rows
+from service.storage.prepared import fetch_all
 from service.storage.tables import CachedDocument
 from service.storage.trust import normalize_issuer
 from service.storage.types import Instant
@@ -184,8 +185,8 @@ async def _read_own_entries(
         [*(place if len(place) == 2 else ("", "")), min(max(query.index, 0), _LARGEST_INDEX)]
         for place, query in zip(places, queries, strict=True)
     ]
-    rows = await connection.execute(_select_entries(connection.dialect.name), {"asked": json.dumps(asked)})
-    return {queries[number]: _OwnEntry(*entry) for number, *entry in rows.all()}
+    rows = await fetch_all(connection, _select_entries(connection.dialect.name), {"asked": json.dumps(asked)})
+    return {queries[number]: _OwnEntry(*entry) for number, *entry in rows}
 
 
 async def _read_copies(

@@ -54,9 +54,12 @@ async def test_an_unknown_security_is_not_found_whoever_has_it(market: Market) -
     answers = []
     for name in ("hidden", "never"):
         body = {"investors": ["alice"], "securities": ["note", name], "action": "primary"}
-        answers.append(await stranger.call("POST", "/v1/eligibility", body))
-    assert [each.status_code for each in answers] == [404, 404]
-    assert answers[0].json() | {"instance": ""} == answers[1].json() | {"instance": ""}
+        answer = await stranger.call("POST", "/v1/eligibility", body)
+        assert answer.status_code == 404
+        [error] = answer.json()["errors"]
+        assert error == {"path": "/body/securities/1", "detail": f"{name}: no such security"}
+        answers.append(answer.json() | {"instance": "", "errors": []})
+    assert answers[0] == answers[1]
 
 
 async def test_a_venue_outside_its_grant_is_told_so(market: Market) -> None:
