@@ -18,7 +18,7 @@ demo: $(STAMP)
 	@$(BIN)/python -m service demo --report report.html
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 serve: $(STAMP)
 	@$(BIN)/python -m service serve --seed

@@ -85,7 +85,7 @@ def _hide_id(inquiry: Inquiry, facts: Mapping[str, Any], role: str) -> Any:
 
 def _describe_source(source: Any, names: Mapping[str, str]) -> Any:
     """Name a credential as the bundle does; a source may name another one beside itself."""
-    if not isinstance(source, Mapping):
+    if not isinstance(source, dict):
         return source
     if source.get("kind") == "credential":
         kept = {name: value for name, value in source.items() if name not in ("id", "digest")}

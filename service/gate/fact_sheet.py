@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from service.rules.facts import InvalidFactsError
@@ -11,6 +12,8 @@ from service.rules.schema import read_shape
 from service.rules.transfer_schema import TRANSFER
 
 Source = Mapping[str, Any]
+_PATHS_KEPT = 2_000  # there are some hundred; a preview may ask for others
+_AS_THEY_ARE = frozenset((str, bool, type(None)))
 
 
 @dataclass(slots=True)
@@ -27,7 +30,7 @@ class FactSheet:
 
     def put(self, path: str, value: Any, source: Source) -> None:
         """Set the fact at a dotted path; a later source replaces an earlier one."""
-        *parents, name = path.split(".")
+        parents, name = _split(path)
         level = self.values
         for parent in parents:
             level = level.setdefault(parent, {})
@@ -36,7 +39,7 @@ class FactSheet:
 
     def withhold(self, path: str) -> None:
         """Take out a fact, or everything below a name."""
-        *parents, name = path.split(".")
+        parents, name = _split(path)
         level = self.values
         for parent in parents:
             level = level.get(parent, {})
@@ -63,11 +66,11 @@ class FactSheet:
 
 def encode_facts(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return facts as JSON values of the scenario format; civil dates and numbers are text and lose no digit."""
-    return {name: _encode(value) for name, value in values.items()}
+    return {name: value if type(value) in _AS_THEY_ARE else _encode(value) for name, value in values.items()}
 
 
 def _encode(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return encode_facts(value)
     if isinstance(value, list | tuple):
         return [_encode(each) for each in value]
@@ -97,9 +100,21 @@ def read_fact(path: str, value: Any) -> Any:
     Raises:
         InvalidFactsError: There is no such fact, or the value is of the wrong kind.
     """
-    shape: Any = TRANSFER
-    for name in path.split("."):
-        shape = shape.get(name) if isinstance(shape, Mapping) else None
+    shape = _find_shape(path)
     if shape is None:
         raise InvalidFactsError(f"{path}: unknown field")
     return read_shape(value, shape, path)
+
+
+@lru_cache(_PATHS_KEPT)
+def _split(path: str) -> tuple[tuple[str, ...], str]:
+    *parents, name = path.split(".")
+    return tuple(parents), name
+
+
+@lru_cache(_PATHS_KEPT)
+def _find_shape(path: str) -> Any:
+    shape: Any = TRANSFER
+    for name in path.split("."):
+        shape = shape.get(name) if isinstance(shape, dict) else None
+    return shape

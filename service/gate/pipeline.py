@@ -30,15 +30,14 @@ LARGEST_BATCH = 128
 
 
 class Pipeline:
-    """One process's queue before the database."""
+    """One process's queue before a database, which it does not keep alive."""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self) -> None:
         self._waiting: deque[tuple[Ask, asyncio.Future[Result]]] = deque()
         self._worker: asyncio.Task[None] | None = None
         self.cache = VersionCache()
 
-    async def submit(self, ask: Ask) -> Any:
+    async def submit(self, context: Context, ask: Ask) -> Any:
         """Wait for the answer to a request. Who gives up waiting does not take the request back.
 
         Raises:
@@ -47,45 +46,45 @@ class Pipeline:
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((ask, future))
         if self._worker is None or self._worker.done():
-            self._worker = asyncio.create_task(self._work())
+            self._worker = asyncio.create_task(self._work(context))
         result = await asyncio.shield(future)
         if isinstance(result, BaseException):
             raise result
         return result
 
-    async def _work(self) -> None:
+    async def _work(self, context: Context) -> None:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), LARGEST_BATCH))]
-            results = await self._run([ask for ask, _ in batch])
+            results = await self._run(context, [ask for ask, _ in batch])
             for (_, future), result in zip(batch, results, strict=True):
                 if not future.done():
                     future.set_result(result)
 
-    async def _run(self, asks: Sequence[Ask]) -> list[Result]:
+    async def _run(self, context: Context, asks: Sequence[Ask]) -> list[Result]:
         """Run a batch; if it fails as a whole, each request alone, so that none fails for another's sake.
 
         A lone one, too, is run again: another process may have been first to use its key just then.
         """
         try:
-            return await self._run_once(asks)
+            return await self._run_once(context, asks)
         except Exception as error:  # answered to whoever asked, who raises it
             if _is_everybodys(error):
                 return [error] * len(asks)
         results: list[Result] = []
         for ask in asks:
             try:
-                results += await self._run_once([ask])
+                results += await self._run_once(context, [ask])
             except Exception as error:  # as above
                 if _is_everybodys(error):
                     return [*results, *[error] * (len(asks) - len(results))]
                 results.append(error)
         return results
 
-    async def _run_once(self, asks: Sequence[Ask]) -> list[Result]:
+    async def _run_once(self, context: Context, asks: Sequence[Ask]) -> list[Result]:
         async def work(connection: AsyncConnection) -> list[Result]:
-            return await run_batch(connection, self._context, self.cache, asks)
+            return await run_batch(connection, context, self.cache, asks)
 
-        return await self._context.database.write(work)
+        return await context.database.write(work)
 
 
 def _is_everybodys(error: Exception) -> bool:
@@ -101,7 +100,7 @@ def pipeline_of(context: Context) -> Pipeline:
     """Return the one pipeline before a database in this process."""
     pipeline = _pipelines.get(context.database)
     if pipeline is None:
-        pipeline = _pipelines[context.database] = Pipeline(context)
+        pipeline = _pipelines[context.database] = Pipeline()
     return pipeline
 
 
@@ -118,7 +117,7 @@ async def decide_transfer(context: Context, org_id: str, request: TransferReques
         InvalidInputError: The request contradicts itself or the security.
         ClockBehindError: See ``code``; nothing is decided.
     """
-    decided: Decided = await pipeline_of(context).submit(Decision(org_id, request, key))
+    decided: Decided = await pipeline_of(context).submit(context, Decision(org_id, request, key))
     return decided
 
 
@@ -136,7 +135,7 @@ async def settle_transfer(context: Context, org_id: str, transfer_id: str, *, re
     async def act(turn: Turn, question: Question) -> Ended:
         return await settle_in_turn(turn, question, reference=reference, sees_all=sees_all)
 
-    return require_state(await pipeline_of(context).submit(Closing(org_id, transfer_id, act)), SETTLED)
+    return require_state(await pipeline_of(context).submit(context, Closing(org_id, transfer_id, act)), SETTLED)
 
 
 async def void_transfer(context: Context, org_id: str, transfer_id: str, *, reason: str) -> Ended:
@@ -150,4 +149,4 @@ async def void_transfer(context: Context, org_id: str, transfer_id: str, *, reas
     async def act(turn: Turn, question: Question) -> Ended:
         return await void_in_turn(turn, question, reason=reason)
 
-    return require_state(await pipeline_of(context).submit(Closing(org_id, transfer_id, act)), VOID)
+    return require_state(await pipeline_of(context).submit(context, Closing(org_id, transfer_id, act)), VOID)
