@@ -1,5 +1,6 @@
 """Deliberate errors. Each carries a stable code; none knows HTTP (``web/problems.py`` maps families to statuses)."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 
@@ -101,12 +102,22 @@ class ProtocolError(ServiceError):
         error: The protocol's error code.
         status: HTTP status that the protocol asks for.
         challenge: Value of ``WWW-Authenticate`` on a 401, else None.
+        headers: Further headers of the answer.
     """
 
     code = "protocol_error"
 
-    def __init__(self, error: str, detail: str, *, status: int = 400, challenge: str | None = None) -> None:
+    def __init__(
+        self,
+        error: str,
+        detail: str,
+        *,
+        status: int = 400,
+        challenge: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.error = error
         self.status = status
         self.challenge = challenge
+        self.headers = headers or {}

@@ -54,6 +54,11 @@ PROTOCOL_ERRORS = {
     "invalid_request_uri": ("410", "Request Object", "RFC 9101, section 7"),
     "invalid_scope": ("400", "/oauth/token", _RFC6749),
     "invalid_token": ("401", "credential, notification", "RFC 6750, section 3.1"),
+    "use_attestation_challenge": (
+        "400",
+        "token",
+        'draft-ietf-oauth-attestation-based-client-auth, section "Errors"',
+    ),
     "unknown_credential_configuration": ("400", "credential", _CREDENTIAL_ERROR),
     "unknown_credential_identifier": ("400", "credential", _CREDENTIAL_ERROR),
     "unsupported_grant_type": ("400", "token, /oauth/token", _RFC6749),

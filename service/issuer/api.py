@@ -2,8 +2,15 @@
 
 from fastapi import APIRouter
 
-from service.issuer import backoffice_api, cases_api, openid4vci_api, publication_api
+from service.issuer import backoffice_api, cases_api, openid4vci_api, publication_api, wallet_clients_api
 
 router = APIRouter()
-for part in (backoffice_api.router, cases_api.router, openid4vci_api.router, publication_api.router):
+_parts = (
+    backoffice_api.router,
+    cases_api.router,
+    wallet_clients_api.router,
+    openid4vci_api.router,
+    publication_api.router,
+)
+for part in _parts:
     router.include_router(part)

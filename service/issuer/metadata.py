@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from service.credentials import client_assertion, wallet_attestation
 from service.credentials.credential_types import CREDENTIAL_TYPES, CredentialType
 from service.issuer.credential_request import BATCH_SIZE, PROOF_ALGORITHMS
 from service.issuer.identity import Issuer
 from service.issuer.offers import PRE_AUTHORIZED_CODE_GRANT
 from service.issuer.tokens import DETAILS_TYPE
+from service.issuer.wallet_clients import ATTESTATION, NONE, PRIVATE_KEY_JWT
 from service.schema_files import load_type_metadata
 from service.storage.tables import SigningKey
 
@@ -31,17 +33,19 @@ def build_issuer_metadata(issuer: Issuer) -> dict[str, Any]:
     }
 
 
-def build_authorization_server_metadata(issuer: Issuer) -> dict[str, Any]:
+def build_authorization_server_metadata(issuer: Issuer, *, trusts_attestations: bool) -> dict[str, Any]:
     """Build the metadata of the token endpoint.
 
-    There is no authorization endpoint, so ``response_types_supported`` is left out.
+    There is no authorization endpoint, so ``response_types_supported`` is left out. Wallet attestations are announced
+    only by an issuer that trusts a wallet provider: a wallet that sends one to any other would be refused.
 
     Source: RFC 8414, section 2; OpenID4VCI 1.0, sections 12.2.4 and 12.3; draft-ietf-oauth-status-list-20, section 9.1.
     """
-    return {
+    metadata = {
         "issuer": issuer.identifier,
         "token_endpoint": f"{issuer.identifier}/token",
-        "token_endpoint_auth_methods_supported": ["none"],
+        "token_endpoint_auth_methods_supported": [NONE, PRIVATE_KEY_JWT],
+        "token_endpoint_auth_signing_alg_values_supported": list(client_assertion.ALGORITHMS),
         "jwks_uri": f"{issuer.identifier}/jwks",
         "grant_types_supported": [PRE_AUTHORIZED_CODE_GRANT],
         "scopes_supported": list(CREDENTIAL_TYPES),
@@ -49,6 +53,14 @@ def build_authorization_server_metadata(issuer: Issuer) -> dict[str, Any]:
         "pre-authorized_grant_anonymous_access_supported": True,
         "status_list_aggregation_endpoint": f"{issuer.identifier}/status-lists",
     }
+    if trusts_attestations:
+        metadata |= {
+            "token_endpoint_auth_methods_supported": [NONE, PRIVATE_KEY_JWT, ATTESTATION],
+            "client_attestation_signing_alg_values_supported": list(wallet_attestation.ALGORITHMS),
+            "client_attestation_pop_signing_alg_values_supported": list(wallet_attestation.ALGORITHMS),
+            "challenge_endpoint": f"{issuer.identifier}/challenge",
+        }
+    return metadata
 
 
 def build_jwt_vc_issuer_metadata(issuer: Issuer, keys: Sequence[SigningKey]) -> dict[str, Any]:

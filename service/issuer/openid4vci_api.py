@@ -13,6 +13,7 @@ from service.issuer.notifications import read_notification, record_notification
 from service.issuer.offer_page import PAGE_HEADERS, render_gone, render_offer
 from service.issuer.offers import build_offer_object, find_offer_by_link
 from service.issuer.tokens import exchange_code, invalid_token, read_token_request
+from service.issuer.wallet_clients import authenticate_wallet, make_challenge
 from service.web.context import Context
 from service.web.dependencies import ContextDep
 from service.web.forms import read_form
@@ -107,22 +108,30 @@ async def show_offer(slug: str, link: str, context: ContextDep) -> HTMLResponse:
         grant_type="urn:ietf:params:oauth:grant-type:pre-authorized_code",
         tx_code="Where the offer asks for one.",
         authorization_details="JSON array (RFC 9396).",
+        client_id="What the wallet calls itself.",
+        client_assertion="Of a registered wallet (RFC 7523).",
+        client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
         **{"pre-authorized_code": "From the offer."},
     ),
 )
 async def request_token(slug: str, request: Request, context: ContextDep) -> JSONResponse:
     """Exchange a pre-authorized code for an access token."""
     issuer = await _find_issuer(context, slug)
-    if "authorization" in request.headers:
-        raise ProtocolError(
-            "invalid_client",
-            "No client is registered here; ask anonymously.",
-            status=401,
-            challenge='Basic realm="issuer"',
-        )
-    wanted = read_token_request(await read_form(request))
+    form = {name: value for name, value in (await read_form(request)).items() if value}  # empty counts as absent
+    wallet = await authenticate_wallet(
+        context.database, context.signer, issuer, form=form, headers=request.headers.items(), now=context.clock()
+    )
+    wanted = read_token_request(form, client_id=wallet.client_id)
     answer = await exchange_code(context.database, context.signer, issuer, wanted, now=context.clock())
     return JSONResponse(answer, headers=NO_STORE | {"Pragma": "no-cache"})
+
+
+@router.post("/challenge")
+async def request_challenge(slug: str, context: ContextDep) -> JSONResponse:
+    """Give out a fresh challenge for the proof of a wallet attestation."""
+    issuer = await _find_issuer(context, slug)
+    challenge = make_challenge(context.signer, issuer, now=context.clock())
+    return JSONResponse({"attestation_challenge": challenge}, headers=NO_STORE)
 
 
 @router.post("/nonce")

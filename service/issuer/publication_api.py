@@ -16,6 +16,7 @@ from service.issuer.metadata import (
     build_jwt_vc_issuer_metadata,
 )
 from service.issuer.status import list_status_list_uris, read_status_list_token, seconds_to_next_tick
+from service.issuer.wallet_registration import page_wallet_providers
 from service.schema_files import load_type_metadata
 from service.web.dependencies import ContextDep
 from service.web.openapi import answers_media
@@ -67,7 +68,9 @@ async def read_authorization_server_metadata(slug: str, context: ContextDep) -> 
     """Return the metadata of the issuer's token endpoint."""
     async with context.database.reading() as session:
         issuer = await find_issuer(session, base_url=context.base_url, slug=slug)
-    return JSONResponse(build_authorization_server_metadata(issuer), headers=_PUBLIC)
+        trusting = bool(await page_wallet_providers(session, issuer.org_id, after=None, limit=1))
+    metadata = build_authorization_server_metadata(issuer, trusts_attestations=trusting)
+    return JSONResponse(metadata, headers=_PUBLIC)
 
 
 @router.get("/.well-known/jwt-vc-issuer/issuers/{slug}")

@@ -44,7 +44,7 @@ class TokenRequest:
 
     Attributes:
         requested_ids: Configurations named in ``authorization_details``; None without.
-        client_id: What a public client calls itself, the ``iss`` of its key proofs; None for an anonymous one.
+        client_id: The wallet, the ``iss`` of its key proofs; None for an anonymous one.
     """
 
     code: str
@@ -53,20 +53,20 @@ class TokenRequest:
     client_id: str | None
 
 
-def read_token_request(form: Mapping[str, str]) -> TokenRequest:
-    """Read the form; parameters that we do not know are ignored, empty ones count as absent.
+def read_token_request(sent: Mapping[str, str], *, client_id: str | None) -> TokenRequest:
+    """Read the form; parameters that we do not know are ignored.
+
+    Args:
+        sent: Its parameters, none of them empty.
+        client_id: As ``authenticate_wallet`` found it.
 
     Raises:
-        ProtocolError: ``unsupported_grant_type``, ``invalid_client``, ``invalid_request`` or
-            ``invalid_authorization_details``.
+        ProtocolError: ``unsupported_grant_type``, ``invalid_request`` or ``invalid_authorization_details``.
     """
-    sent = {name: value for name, value in form.items() if value}
     if "grant_type" not in sent:
         raise ProtocolError("invalid_request", "The parameter grant_type is missing.")
     if sent["grant_type"] != PRE_AUTHORIZED_CODE_GRANT:
         raise ProtocolError("unsupported_grant_type", "Only the pre-authorized code grant is supported.")
-    if "client_secret" in sent or "client_assertion" in sent:
-        raise ProtocolError("invalid_client", "No client is registered here; ask anonymously.", status=401)
     if "pre-authorized_code" not in sent:
         raise ProtocolError("invalid_request", "The parameter pre-authorized_code is missing.")
     details = sent.get("authorization_details")
@@ -74,7 +74,7 @@ def read_token_request(form: Mapping[str, str]) -> TokenRequest:
         code=sent["pre-authorized_code"],
         tx_code=sent.get("tx_code"),
         requested_ids=None if details is None else _read_requested_ids(details),
-        client_id=sent.get("client_id"),
+        client_id=client_id,
     )
 
 

@@ -118,7 +118,7 @@ async def _answer_service_error(_request: Request, error: ServiceError) -> JSONR
 
 
 async def _answer_protocol_error(_request: Request, error: ProtocolError) -> JSONResponse:
-    headers = {"Cache-Control": "no-store"}
+    headers = {"Cache-Control": "no-store", **error.headers}
     if error.challenge:
         headers["WWW-Authenticate"] = error.challenge
     body = {"error": error.error, "error_description": error.detail}

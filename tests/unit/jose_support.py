@@ -1,5 +1,6 @@
 """Key pairs of every algorithm, and tokens made by PyJWT, which shares no parsing code with ours."""
 
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from service.credentials.jose import VerificationKey, load_key
+from service.credentials.jose import VerificationKey, load_key, sign_jws, write_json
 
 
 @dataclass(frozen=True)
@@ -44,3 +45,9 @@ def new_signer(alg: str) -> Signer:
 
 
 SIGNERS = {alg: new_signer(alg) for alg in ("ES256", "ES384", "EdDSA")}
+
+
+def sign_as_secret(signer: Signer, header: dict[str, Any], claims: dict[str, Any]) -> str:
+    """Sign with HMAC under the public key, which everybody knows."""
+    secret = write_json(signer.jwk)
+    return sign_jws(header | {"alg": "HS256"}, claims, lambda text: hmac.digest(secret, text, "sha256"))

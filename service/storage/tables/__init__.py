@@ -41,6 +41,7 @@ from service.storage.tables.issuing import (
     Subject,
 )
 from service.storage.tables.log import LogCheckpoint, LogTile
+from service.storage.tables.oauth import SpentProof, WalletClient, WalletProvider
 from service.storage.tables.organizations import ApiClient, IdempotencyRecord, Organization, SigningKey
 from service.storage.tables.subjects import LegalHold, SubjectKey
 from service.storage.tables.verifying import (
@@ -88,6 +89,7 @@ __all__ = [
     "SecurityVersion",
     "SigningKey",
     "SpentNonce",
+    "SpentProof",
     "StandingCredential",
     "StandingVersion",
     "StatusChange",
@@ -99,4 +101,6 @@ __all__ = [
     "Transfer",
     "TrustedIssuer",
     "TrustedIssuerVersion",
+    "WalletClient",
+    "WalletProvider",
 ]

@@ -42,7 +42,10 @@ class CredentialOffer(SQLModel, table=True):
 
 
 class IssuanceToken(SQLModel, table=True):
-    """An access token of the credential endpoint, for one offer; ``client_id`` is what the wallet called itself."""
+    """An access token of the credential endpoint, for one offer; ``client_id`` is what the wallet called itself.
+
+    ``dpop_jkt`` is the thumbprint of the key that it is bound to; empty for a bearer token.
+    """
 
     __tablename__ = "issuance_token"
 
@@ -51,6 +54,7 @@ class IssuanceToken(SQLModel, table=True):
     offer_id: str
     credential_identifier: str | None = None
     client_id: str | None = None
+    dpop_jkt: str | None = None
     expires_at: datetime = Field(sa_type=Instant)
 
 

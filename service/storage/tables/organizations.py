@@ -28,7 +28,10 @@ class Organization(SQLModel, table=True):
 
 
 class ApiClient(SQLModel, table=True):
-    """An OAuth2 client of one organisation. Secrets are random, so a plain digest is enough."""
+    """An OAuth2 client of one organisation. Secrets are random, so a plain digest is enough.
+
+    A client with ``jwks`` signs what it authenticates with; its digest is empty, which no secret has.
+    """
 
     __tablename__ = "api_client"
 
@@ -36,6 +39,7 @@ class ApiClient(SQLModel, table=True):
     client_id: str = Field(primary_key=True, unique=True)
     name: str
     secret_sha256: str
+    jwks: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
     scopes: list[str] = Field(sa_type=JsonColumn)
     created_at: datetime = Field(sa_type=Instant)
     revoked_at: datetime | None = Field(default=None, sa_type=Instant)
