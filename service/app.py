@@ -29,6 +29,7 @@ from service.web.body_limit import BodyLimitMiddleware
 from service.web.context import Context
 from service.web.cors import WalletCorsMiddleware
 from service.web.docs_page import router as docs_router
+from service.web.dpop import DpopNonceMiddleware
 from service.web.head import HeadMiddleware
 from service.web.nul import NulMiddleware
 from service.web.openapi import install_openapi
@@ -78,7 +79,14 @@ def create_app(
         clock, database_clock: Tests pass their own.
         with_sequencer: Let this process extend the transparency log too.
     """
-    chain = (RequestIdMiddleware, WalletCorsMiddleware, HeadMiddleware, NulMiddleware, BodyLimitMiddleware)
+    chain = (
+        RequestIdMiddleware,
+        WalletCorsMiddleware,
+        DpopNonceMiddleware,
+        HeadMiddleware,
+        NulMiddleware,
+        BodyLimitMiddleware,
+    )
     middleware = [Middleware(each) for each in chain]
     if settings.admin_port is not None:
         middleware.append(Middleware(OperatorPortMiddleware, port=settings.admin_port))

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from service.credentials.dpop import build_dpop_proof
 from service.credentials.jose import sign_jws
 from service.keys import PublicKey
-from tests.deployment import Deployment
+from tests.deployment import BASE_URL, Deployment
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -48,3 +49,14 @@ class Party:
     def attestation_pop(self, audience: str, **changes: Any) -> str:
         claims = {"aud": audience, "iat": self.at(), "jti": secrets.token_hex(8)}
         return self.sign("oauth-client-attestation-pop+jwt", claims | changes)
+
+    def dpop(self, method: str, path: str, **more: Any) -> str:
+        return build_dpop_proof(
+            self.key.jwk,
+            method=method,
+            url=BASE_URL + path,
+            jti=secrets.token_hex(8),
+            issued_at=self.deployment.clock(),
+            sign=self.deployment.context.signer.signing_function(self.key.kid),
+            **more,
+        )

@@ -6,8 +6,9 @@ import typer
 
 from service.cli.output import JsonOption, new_app, print_fields, print_json, print_table
 from service.cli.support import run_with_context
+from service.credentials.jose import MalformedJoseError, parse_json
 from service.errors import NotFoundError
-from service.organizations.clients import ClientCredentials
+from service.organizations.clients import ClientCredentials, ClientKeysInvalidError, describe_client
 from service.organizations.clients import create_client as record_client
 from service.organizations.organizations import (
     NewOrganization,
@@ -49,10 +50,12 @@ async def _list(context: Context) -> list[dict[str, Any]]:
     return [describe_organization(row, context.base_url) for row in found]
 
 
-async def _create_client(context: Context, slug: str, name: str, scopes: list[str]) -> ClientCredentials:
+async def _create_client(
+    context: Context, slug: str, name: str, scopes: list[str], jwks: dict[str, Any] | None
+) -> ClientCredentials:
     organization = await find_by_slug(context, slug)
     async with context.database.transaction() as session:
-        return record_client(session, organization, name=name, scopes=scopes, now=context.clock())
+        return record_client(session, organization, name=name, scopes=scopes, now=context.clock(), jwks=jwks)
 
 
 @app.command()
@@ -94,12 +97,26 @@ def client(
     slug: Annotated[str, typer.Argument(help="Slug of the organisation.")],
     scope: Annotated[list[str], typer.Option(help="A scope that its roles allow; may be repeated.")],
     name: Annotated[str, typer.Option(help="What the client is for.")] = "command line",
+    jwks: Annotated[
+        typer.FileText | None,
+        typer.Option(help="File with its public keys (a JWK Set): it then signs what it authenticates with."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Create an API client; its secret is printed now and never again."""
-    made = run_with_context(lambda context: _create_client(context, slug, name, scope))
-    printed = {"client_id": made.client_id, "client_secret": made.client_secret, "scopes": list(made.scopes)}
+    """Create an API client; its secret, if it has one, is printed now and never again."""
+    keys = None if jwks is None else _read_keys(jwks.read())
+    printed = describe_client(run_with_context(lambda context: _create_client(context, slug, name, scope, keys)))
     if as_json:
         print_json(printed)
     else:
-        print_fields(printed | {"scopes": " ".join(made.scopes)})
+        print_fields(printed | {"scopes": " ".join(printed["scopes"])})
+
+
+def _read_keys(text: str) -> dict[str, Any]:
+    try:
+        keys = parse_json(text)
+    except MalformedJoseError as error:
+        raise ClientKeysInvalidError(f"The file is no JWK Set: {error.detail}") from error
+    if not isinstance(keys, dict):
+        raise ClientKeysInvalidError("The file is no JWK Set.")
+    return keys

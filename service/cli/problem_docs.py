@@ -44,6 +44,7 @@ PROTOCOL_ERRORS = {
     "invalid_authorization_details": ("400", "token", "RFC 9396, section 5"),
     "invalid_client": ("401, 429", "token, /oauth/token", _RFC6749),
     "invalid_credential_request": ("400", "credential", _CREDENTIAL_ERROR),
+    "invalid_dpop_proof": ("400, 401", "token, /oauth/token; credential, notification", "RFC 9449, sections 5 and 7.1"),
     "invalid_encryption_parameters": ("400", "credential", _CREDENTIAL_ERROR),
     "invalid_grant": ("400", "token", "OpenID4VCI 1.0, section 6.3"),
     "invalid_nonce": ("400", "credential", _CREDENTIAL_ERROR),
@@ -54,14 +55,15 @@ PROTOCOL_ERRORS = {
     "invalid_request_uri": ("410", "Request Object", "RFC 9101, section 7"),
     "invalid_scope": ("400", "/oauth/token", _RFC6749),
     "invalid_token": ("401", "credential, notification", "RFC 6750, section 3.1"),
+    "unknown_credential_configuration": ("400", "credential", _CREDENTIAL_ERROR),
+    "unknown_credential_identifier": ("400", "credential", _CREDENTIAL_ERROR),
+    "unsupported_grant_type": ("400", "token, /oauth/token", _RFC6749),
     "use_attestation_challenge": (
         "400",
         "token",
         'draft-ietf-oauth-attestation-based-client-auth, section "Errors"',
     ),
-    "unknown_credential_configuration": ("400", "credential", _CREDENTIAL_ERROR),
-    "unknown_credential_identifier": ("400", "credential", _CREDENTIAL_ERROR),
-    "unsupported_grant_type": ("400", "token, /oauth/token", _RFC6749),
+    "use_dpop_nonce": ("400, 401", "token, /oauth/token; credential, notification", "RFC 9449, sections 8 and 9"),
 }
 _INTRODUCTION = """# Problem codes
 

@@ -37,7 +37,7 @@ from service.issuer.nonces import spend_nonces
 from service.issuer.offers import PENDING, REDEEMED, close_offer, offer_state, read_offered_claims
 from service.issuer.status_indices import allocate_indices
 from service.issuer.subjects import get_subject
-from service.issuer.tokens import find_token
+from service.issuer.tokens import PresentedToken, find_token
 from service.keys import Signer
 from service.storage.audit import append_audit_entry
 from service.storage.database import Database
@@ -83,7 +83,7 @@ class _Intent:
 
 
 async def issue_credential(
-    database: Database, signer: Signer, issuer: Issuer, *, token: str, body: bytes, now: datetime
+    database: Database, signer: Signer, issuer: Issuer, *, token: PresentedToken, body: bytes, now: datetime
 ) -> IssuedCredentials:
     """Answer a Credential Request.
 

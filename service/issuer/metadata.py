@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from service.credentials import client_assertion, wallet_attestation
+from service.credentials import client_assertion, dpop, wallet_attestation
 from service.credentials.credential_types import CREDENTIAL_TYPES, CredentialType
 from service.issuer.credential_request import BATCH_SIZE, PROOF_ALGORITHMS
 from service.issuer.identity import Issuer
@@ -39,13 +39,15 @@ def build_authorization_server_metadata(issuer: Issuer, *, trusts_attestations: 
     There is no authorization endpoint, so ``response_types_supported`` is left out. Wallet attestations are announced
     only by an issuer that trusts a wallet provider: a wallet that sends one to any other would be refused.
 
-    Source: RFC 8414, section 2; OpenID4VCI 1.0, sections 12.2.4 and 12.3; draft-ietf-oauth-status-list-20, section 9.1.
+    Source: RFC 8414, section 2; RFC 9449, section 5.1; OpenID4VCI 1.0, sections 12.2.4 and 12.3;
+        draft-ietf-oauth-status-list-20, section 9.1.
     """
     metadata = {
         "issuer": issuer.identifier,
         "token_endpoint": f"{issuer.identifier}/token",
         "token_endpoint_auth_methods_supported": [NONE, PRIVATE_KEY_JWT],
         "token_endpoint_auth_signing_alg_values_supported": list(client_assertion.ALGORITHMS),
+        "dpop_signing_alg_values_supported": list(dpop.ALGORITHMS),
         "jwks_uri": f"{issuer.identifier}/jwks",
         "grant_types_supported": [PRE_AUTHORIZED_CODE_GRANT],
         "scopes_supported": list(CREDENTIAL_TYPES),

@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.credentials.jose import MalformedJoseError, parse_json
 from service.errors import ProtocolError
 from service.issuer.identity import Issuer
-from service.issuer.tokens import find_token
+from service.issuer.tokens import PresentedToken, find_token
 from service.storage.audit import append_audit_entry
 from service.storage.tables import IssuanceNotification
 
@@ -53,7 +53,7 @@ def read_notification(body: bytes) -> Notification:
 
 
 async def record_notification(
-    session: AsyncSession, issuer: Issuer, notification: Notification, *, token: str, now: datetime
+    session: AsyncSession, issuer: Issuer, notification: Notification, *, token: PresentedToken, now: datetime
 ) -> None:
     """Keep the newest report; an identical one changes nothing.
 

@@ -6,16 +6,18 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from service.errors import NotFoundError, ProtocolError
+from service.issuer.access_api import read_access_token, read_token_proof, spend_token_proof
 from service.issuer.identity import Issuer, find_issuer
 from service.issuer.issuance import issue_credential
 from service.issuer.nonces import make_nonce
 from service.issuer.notifications import read_notification, record_notification
 from service.issuer.offer_page import PAGE_HEADERS, render_gone, render_offer
 from service.issuer.offers import build_offer_object, find_offer_by_link
-from service.issuer.tokens import exchange_code, invalid_token, read_token_request
+from service.issuer.tokens import exchange_code, read_token_request
 from service.issuer.wallet_clients import authenticate_wallet, make_challenge
 from service.web.context import Context
 from service.web.dependencies import ContextDep
+from service.web.dpop import NONCE_HEADER, make_dpop_nonce
 from service.web.forms import read_form
 from service.web.openapi import takes_form, takes_json
 
@@ -66,19 +68,6 @@ async def _read_json(request: Request, *, error: str) -> bytes:
     return body
 
 
-def _read_bearer_token(request: Request) -> str:
-    """Return the access token. Source: RFC 6750, sections 2.1 and 3."""
-    header = request.headers.get("authorization")
-    if header is None:  # RFC 6750, section 3.1: a challenge without an error code, as nothing was wrong yet
-        raise ProtocolError(
-            "invalid_token", "An access token is needed.", status=401, challenge='Bearer realm="issuer"'
-        )
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise invalid_token("The access token must be sent as a bearer token.")
-    return token.strip()
-
-
 @router.get("/credential-offers/{link}")
 async def read_credential_offer(slug: str, link: str, context: ContextDep) -> JSONResponse:
     """Return the Credential Offer; readable again until it is redeemed."""
@@ -118,10 +107,12 @@ async def request_token(slug: str, request: Request, context: ContextDep) -> JSO
     """Exchange a pre-authorized code for an access token."""
     issuer = await _find_issuer(context, slug)
     form = {name: value for name, value in (await read_form(request)).items() if value}  # empty counts as absent
+    proof = read_token_proof(request, context)
     wallet = await authenticate_wallet(
         context.database, context.signer, issuer, form=form, headers=request.headers.items(), now=context.clock()
     )
-    wanted = read_token_request(form, client_id=wallet.client_id)
+    wanted = read_token_request(form, client_id=wallet.client_id, dpop_jkt=None if proof is None else proof.thumbprint)
+    await spend_token_proof(context, issuer, proof)
     answer = await exchange_code(context.database, context.signer, issuer, wanted, now=context.clock())
     return JSONResponse(answer, headers=NO_STORE | {"Pragma": "no-cache"})
 
@@ -136,17 +127,18 @@ async def request_challenge(slug: str, context: ContextDep) -> JSONResponse:
 
 @router.post("/nonce")
 async def request_nonce(slug: str, context: ContextDep) -> JSONResponse:
-    """Give out a fresh ``c_nonce``."""
+    """Give out a fresh ``c_nonce``, and a nonce for the DPoP proof beside it (OpenID4VCI 1.0, section 7.2)."""
     issuer = await _find_issuer(context, slug)
     nonce = make_nonce(context.signer, org_id=issuer.org_id, now=context.clock())
-    return JSONResponse({"c_nonce": nonce}, headers=NO_STORE)
+    headers = NO_STORE | {NONCE_HEADER: make_dpop_nonce(context.signer, context.clock())}
+    return JSONResponse({"c_nonce": nonce}, headers=headers)
 
 
 @router.post("/credential", openapi_extra=takes_json(_CREDENTIAL_REQUEST))
 async def request_credential(slug: str, request: Request, context: ContextDep) -> JSONResponse:
     """Issue one credential per proved key."""
     issuer = await _find_issuer(context, slug)
-    token = _read_bearer_token(request)
+    token = await read_access_token(request, context, issuer)
     if _media_type(request) == "application/jwt":
         raise ProtocolError("invalid_encryption_parameters", "Encrypted requests are not supported.")
     body = await _read_json(request, error="invalid_credential_request")
@@ -164,7 +156,7 @@ async def request_credential(slug: str, request: Request, context: ContextDep) -
 async def notify(slug: str, request: Request, context: ContextDep) -> Response:
     """Take a wallet's report on what it was given."""
     issuer = await _find_issuer(context, slug)
-    token = _read_bearer_token(request)
+    token = await read_access_token(request, context, issuer)
     notification = read_notification(await _read_json(request, error="invalid_notification_request"))
     async with context.database.transaction() as session:
         await record_notification(session, issuer, notification, token=token, now=context.clock())

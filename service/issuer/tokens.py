@@ -1,8 +1,9 @@
 """The token endpoint's work: a pre-authorized code, once, for an access token.
 
-The token is opaque, kept as a digest, lives five minutes and is good for one offer.
+The token is opaque, kept as a digest and good for one offer. A bearer token lives five minutes; one that is bound to a
+key of the wallet is of no use to anybody else, and lives an hour.
 
-Source: OpenID4VCI 1.0, section 6; RFC 6749, sections 5.1 and 5.2; RFC 9396, section 7.
+Source: OpenID4VCI 1.0, section 6; RFC 6749, sections 5.1 and 5.2; RFC 9396, section 7; RFC 9449, section 5.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import col, select
@@ -32,8 +33,10 @@ from service.keys import Signer
 from service.storage.audit import append_audit_entry
 from service.storage.database import Database
 from service.storage.tables import CredentialOffer, IssuanceToken
+from service.web.dpop import challenge_dpop
 
 MAX_TX_CODE_ATTEMPTS = 5
+BOUND_TOKEN_LIFETIME = timedelta(hours=1)
 DETAILS_TYPE = "openid_credential"
 _CODE_REFUSED = "The pre-authorized code is not valid, was used or has expired."
 
@@ -45,20 +48,31 @@ class TokenRequest:
     Attributes:
         requested_ids: Configurations named in ``authorization_details``; None without.
         client_id: The wallet, the ``iss`` of its key proofs; None for an anonymous one.
+        dpop_jkt: Thumbprint of the key that the token shall be bound to; None for a bearer token.
     """
 
     code: str
     tx_code: str | None
     requested_ids: tuple[str, ...] | None
     client_id: str | None
+    dpop_jkt: str | None
 
 
-def read_token_request(sent: Mapping[str, str], *, client_id: str | None) -> TokenRequest:
+@dataclass(frozen=True, slots=True)
+class PresentedToken:
+    """An access token as a request brought it, and the key whose possession the request proved, if any."""
+
+    value: str
+    dpop_jkt: str | None
+
+
+def read_token_request(sent: Mapping[str, str], *, client_id: str | None, dpop_jkt: str | None) -> TokenRequest:
     """Read the form; parameters that we do not know are ignored.
 
     Args:
         sent: Its parameters, none of them empty.
         client_id: As ``authenticate_wallet`` found it.
+        dpop_jkt: Of the DPoP proof beside the form; None without one.
 
     Raises:
         ProtocolError: ``unsupported_grant_type``, ``invalid_request`` or ``invalid_authorization_details``.
@@ -75,6 +89,7 @@ def read_token_request(sent: Mapping[str, str], *, client_id: str | None) -> Tok
         tx_code=sent.get("tx_code"),
         requested_ids=None if details is None else _read_requested_ids(details),
         client_id=client_id,
+        dpop_jkt=dpop_jkt,
     )
 
 
@@ -109,6 +124,8 @@ async def _try_exchange(
     if request.requested_ids is not None and set(request.requested_ids) != {offer.credential_configuration_id}:
         return ProtocolError("invalid_authorization_details", "The offer is for another credential configuration.")
     offer.code_redeemed_at = now
+    if request.dpop_jkt is not None:
+        offer.expires_at = max(offer.expires_at, now + BOUND_TOKEN_LIFETIME)
     session.add(offer)
     return _issue_token(session, offer, request, now)
 
@@ -138,6 +155,7 @@ def _count_wrong_guess(session: AsyncSession, offer: CredentialOffer, now: datet
 def _issue_token(session: AsyncSession, offer: CredentialOffer, request: TokenRequest, now: datetime) -> dict[str, Any]:
     token = secrets.token_urlsafe(32)
     identifier = None if request.requested_ids is None else secrets.token_urlsafe(12)
+    lifetime = TOKEN_LIFETIME if request.dpop_jkt is None else BOUND_TOKEN_LIFETIME
     session.add(
         IssuanceToken(
             org_id=offer.org_id,
@@ -145,7 +163,8 @@ def _issue_token(session: AsyncSession, offer: CredentialOffer, request: TokenRe
             offer_id=offer.id,
             credential_identifier=identifier,
             client_id=request.client_id,
-            expires_at=now + TOKEN_LIFETIME,
+            dpop_jkt=request.dpop_jkt,
+            expires_at=now + lifetime,
         )
     )
     append_audit_entry(
@@ -153,8 +172,8 @@ def _issue_token(session: AsyncSession, offer: CredentialOffer, request: TokenRe
     )
     answer: dict[str, Any] = {
         "access_token": token,
-        "token_type": "Bearer",
-        "expires_in": int(TOKEN_LIFETIME.total_seconds()),
+        "token_type": "Bearer" if request.dpop_jkt is None else "DPoP",
+        "expires_in": int(lifetime.total_seconds()),
     }
     if identifier is not None:
         answer["authorization_details"] = [
@@ -172,23 +191,25 @@ def digest_token(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-async def find_token(session: AsyncSession, org_id: str, token: str, *, now: datetime) -> IssuanceToken:
+async def find_token(session: AsyncSession, org_id: str, token: PresentedToken, *, now: datetime) -> IssuanceToken:
     """Return the record of an access token.
 
     Raises:
-        ProtocolError: ``invalid_token``, 401 with a challenge: unknown at this issuer, or expired.
+        ProtocolError: ``invalid_token``, 401 with a challenge: unknown at this issuer, expired, or bound to another key
+            than the request proved, where none is another one too.
 
-    Source: RFC 6750, section 3.1.
+    Source: RFC 6750, section 3.1; RFC 9449, sections 7.1 and 7.2.
     """
-    row = await session.get(IssuanceToken, (org_id, digest_token(token)))
-    if row is None or now >= row.expires_at:
+    row = await session.get(IssuanceToken, (org_id, digest_token(token.value)))
+    if row is None or now >= row.expires_at or row.dpop_jkt != token.dpop_jkt:
         raise invalid_token("The access token is not valid or has expired.")
     return row
 
 
 def invalid_token(detail: str) -> ProtocolError:
     """Make the error for a missing or unusable access token."""
-    challenge = f'Bearer realm="issuer", error="invalid_token", error_description="{detail}"'
+    challenge = f'Bearer realm="issuer", error="invalid_token", error_description="{detail}", '
+    challenge += challenge_dpop(realm="issuer", error="invalid_token")
     return ProtocolError("invalid_token", detail, status=401, challenge=challenge)
 
 

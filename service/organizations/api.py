@@ -43,10 +43,11 @@ class OrganizationBody(StrictModel):
 
 
 class ClientBody(StrictModel):
-    """A new API client."""
+    """A new API client. One with ``jwks`` (RFC 7517) has no secret and authenticates with ``private_key_jwt``."""
 
     name: Name
     scopes: Annotated[list[str], Field(min_length=1, max_length=10)]
+    jwks: dict[str, Any] | None = None
 
 
 class OrganizationAnswer(AnswerModel):
@@ -64,10 +65,10 @@ class OrganizationAnswer(AnswerModel):
 
 
 class ClientAnswer(AnswerModel):
-    """A new API client; the secret is shown this once."""
+    """A new API client; the secret is shown this once. A client with keys has none."""
 
     client_id: str
-    client_secret: str
+    client_secret: TextIfAny
     scopes: list[str]
 
 
@@ -115,8 +116,10 @@ async def create_client(org_id: str, body: ClientBody, context: ContextDep, _cal
     """Create an API client. The secret is shown once, so this answer is never kept for replay."""
     async with context.database.transaction() as session:
         row = await organizations.get_organization(session, org_id)
-        made = clients.create_client(session, row, name=body.name, scopes=body.scopes, now=context.clock())
-    answer = {"client_id": made.client_id, "client_secret": made.client_secret, "scopes": list(made.scopes)}
+        made = clients.create_client(
+            session, row, name=body.name, scopes=body.scopes, now=context.clock(), jwks=body.jwks
+        )
+    answer = clients.describe_client(made)
     return JSONResponse(answer, status_code=201, headers={"Cache-Control": "no-store"})
 
 

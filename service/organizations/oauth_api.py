@@ -2,21 +2,26 @@
 
 import base64
 import binascii
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from service.credentials import client_assertion, dpop
+from service.credentials.client_assertion import ASSERTION_TYPE, InvalidAssertionError, read_asserted_client
+from service.credentials.dpop import DpopProof, InvalidDpopProofError
 from service.errors import ProtocolError
-from service.organizations.clients import authenticate_client, grant_scopes
+from service.organizations.clients import authenticate_client, authenticate_with_key, grant_scopes
 from service.organizations.throttle import AuthenticationThrottle, TooManyFailuresError
 from service.storage.tables import ApiClient
 from service.storage.tables.organizations import SYSTEM_ORG_ID
 from service.web import signing
-from service.web.auth import SCOPES, TOKEN_LIFETIME, issue_access_token
+from service.web.auth import SCOPES, issue_access_token
 from service.web.context import Context
 from service.web.dependencies import ContextDep
+from service.web.dpop import UseDpopNonceError, carries_dpop, spend_request_proof, verify_request
 from service.web.forms import read_form
 from service.web.openapi import takes_form
 from service.web.problems import rate_limit_headers
@@ -25,13 +30,22 @@ router = APIRouter(tags=["oauth"])
 _CHALLENGE = 'Basic realm="goodstanding"'
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """How a client authenticates: with a secret, or with an assertion that it signed."""
+
+    client_id: str
+    secret: str | None = None
+    assertion: str | None = None
+
+
 def _invalid_client() -> ProtocolError:
     return ProtocolError(
         "invalid_client", "The client is not known or its secret is wrong.", status=401, challenge=_CHALLENGE
     )
 
 
-def _read_basic(header: str) -> tuple[str, str]:
+def _read_basic(header: str) -> _Sent:
     try:
         decoded = base64.b64decode(header[len("Basic ") :], validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
@@ -40,32 +54,93 @@ def _read_basic(header: str) -> tuple[str, str]:
     client_id = unquote_plus(client_id)
     if not separator or "\0" in client_id:
         raise _invalid_client()
-    return client_id, unquote_plus(secret)
+    return _Sent(client_id, secret=unquote_plus(secret))
 
 
-def _read_credentials(request: Request, form: dict[str, str]) -> tuple[str, str]:
+def _read_assertion(form: dict[str, str]) -> _Sent:
+    """Source: RFC 7521, section 4.2."""
+    if form.get("client_assertion_type") != ASSERTION_TYPE or "client_assertion" not in form:
+        raise InvalidAssertionError("The client assertion is not of the type jwt-bearer.")
+    client_id = read_asserted_client(form["client_assertion"])
+    if form.get("client_id", client_id) != client_id:
+        raise InvalidAssertionError("The client assertion is another client's.")
+    return _Sent(client_id, assertion=form["client_assertion"])
+
+
+def _read_credentials(request: Request, form: dict[str, str]) -> _Sent:
     header = request.headers.get("authorization", "")
-    if header[:6].lower() == "basic ":
-        if "client_secret" in form:
-            raise ProtocolError("invalid_request", "Use one way of client authentication.")
+    is_basic, is_asserted = (
+        header[:6].lower() == "basic ",
+        "client_assertion" in form or "client_assertion_type" in form,
+    )
+    if is_basic + is_asserted + ("client_secret" in form) > 1:
+        raise ProtocolError("invalid_request", "Use one way of client authentication.")
+    if is_basic:
         return _read_basic(header)
+    if is_asserted:
+        return _read_assertion(form)
     if "client_id" in form and "client_secret" in form:
-        return form["client_id"], form["client_secret"]
+        return _Sent(form["client_id"], secret=form["client_secret"])
     raise _invalid_client()
 
 
-async def _authenticate(
-    context: Context, throttle: AuthenticationThrottle, client_id: str, secret: str, peer: str
-) -> ApiClient:
-    now = context.clock()
-    throttle.check(client_id, peer, now)
+async def _find_client(context: Context, sent: _Sent) -> ApiClient:
+    if sent.assertion is not None:
+        return await authenticate_with_key(
+            context.database, sent.client_id, sent.assertion, expected_audience=context.base_url, now=context.clock()
+        )
+    assert sent.secret is not None
     async with context.database.reading() as session:
-        client = await authenticate_client(session, client_id, secret)
+        client = await authenticate_client(session, sent.client_id, sent.secret)
     if client is None:
-        throttle.record_failure(client_id, peer, now)
         raise _invalid_client()
-    throttle.record_success(client_id)
     return client
+
+
+async def _authenticate(context: Context, throttle: AuthenticationThrottle, sent: _Sent, peer: str) -> ApiClient:
+    throttle.check(sent.client_id, peer, context.clock())
+    try:
+        client = await _find_client(context, sent)
+    except ProtocolError:
+        throttle.record_failure(sent.client_id, peer, context.clock())
+        raise
+    throttle.record_success(sent.client_id)
+    return client
+
+
+def _read_proof(request: Request, context: Context) -> DpopProof | None:
+    try:
+        return verify_request(context, request, access_token=None) if carries_dpop(request) else None
+    except (InvalidDpopProofError, UseDpopNonceError) as error:
+        raise ProtocolError(error.code, error.detail) from error
+
+
+async def _spend(context: Context, proof: DpopProof) -> None:
+    try:
+        await spend_request_proof(context, SYSTEM_ORG_ID, proof)
+    except InvalidDpopProofError as error:
+        raise ProtocolError(error.code, error.detail) from error
+
+
+async def _answer(context: Context, client: ApiClient, scopes: frozenset[str], dpop_jkt: str | None) -> JSONResponse:
+    async with context.database.reading() as session:
+        key = await signing.get_active_key(session, SYSTEM_ORG_ID, signing.ACCESS)
+    token, lifetime = issue_access_token(
+        context,
+        key,
+        org_id=client.org_id,
+        client_id=client.client_id,
+        scopes=scopes,
+        dpop_jkt=dpop_jkt,
+        now=context.clock(),
+    )
+    body = {
+        "access_token": token,
+        "token_type": "Bearer" if dpop_jkt is None else "DPoP",
+        "expires_in": int(lifetime.total_seconds()),
+        "scope": " ".join(sorted(scopes)),
+    }
+    return JSONResponse(body, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
 
 
 @router.post(
@@ -75,15 +150,18 @@ async def _authenticate(
         scope="Scopes, separated by spaces; all that the client has if absent.",
         client_id="Unless client authentication is in the header.",
         client_secret="As client_id.",  # noqa: S106 - says what goes there
+        client_assertion="Instead of a secret, of a client with keys (RFC 7523); aud is the issuer identifier.",
+        client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
     ),
 )
 async def issue_token(request: Request, context: ContextDep) -> JSONResponse:
-    """Give an access token to an API client; it lives five minutes."""
+    """Give an access token to an API client: a bearer token for five minutes, or longer one bound by a DPoP proof."""
     form = await read_form(request)
-    client_id, secret = _read_credentials(request, form)
+    sent = _read_credentials(request, form)
+    proof = _read_proof(request, context)  # first: who lacks the nonce tries again with the same assertion
     peer = request.client.host if request.client else ""
     try:
-        client = await _authenticate(context, request.app.state.throttle, client_id, secret, peer)
+        client = await _authenticate(context, request.app.state.throttle, sent, peer)
     except TooManyFailuresError as error:
         return JSONResponse(
             {"error": "invalid_client", "error_description": error.detail},
@@ -95,17 +173,9 @@ async def issue_token(request: Request, context: ContextDep) -> JSONResponse:
     if form["grant_type"] != "client_credentials":
         raise ProtocolError("unsupported_grant_type", "Only client_credentials is supported.")
     scopes = grant_scopes(client, form.get("scope"))
-    now = context.clock()
-    async with context.database.reading() as session:
-        key = await signing.get_active_key(session, SYSTEM_ORG_ID, signing.ACCESS)
-    token = issue_access_token(context, key, org_id=client.org_id, client_id=client.client_id, scopes=scopes, now=now)
-    body = {
-        "access_token": token,
-        "token_type": "Bearer",
-        "expires_in": int(TOKEN_LIFETIME.total_seconds()),
-        "scope": " ".join(sorted(scopes)),
-    }
-    return JSONResponse(body, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
+    if proof is not None:
+        await _spend(context, proof)
+    return await _answer(context, client, scopes, None if proof is None else proof.thumbprint)
 
 
 @router.get("/oauth/jwks")
@@ -125,6 +195,8 @@ async def read_metadata(context: ContextDep) -> dict[str, Any]:
         "jwks_uri": f"{context.base_url}/oauth/jwks",
         "grant_types_supported": ["client_credentials"],
         "response_types_supported": [],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt"],
+        "token_endpoint_auth_signing_alg_values_supported": list(client_assertion.ALGORITHMS),
+        "dpop_signing_alg_values_supported": list(dpop.ALGORITHMS),
         "scopes_supported": sorted(SCOPES),
     }

@@ -5,12 +5,13 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.security import OAuth2
 from fastapi.security.utils import get_authorization_scheme_param
 
+from service.credentials.dpop import InvalidDpopProofError
 from service.credentials.jose import VerificationKey, check_times, load_key, parse_jws, verify_jws
 from service.errors import ForbiddenError, ServiceError, UnauthorizedError
 from service.storage.ids import new_id
@@ -19,6 +20,7 @@ from service.storage.tables.organizations import SYSTEM_ORG_ID
 from service.web import signing
 from service.web.context import Context
 from service.web.dependencies import get_context
+from service.web.dpop import spend_request_proof, verify_request
 
 SCOPES = {
     "issuer": "Offer, list and revoke credentials.",
@@ -29,13 +31,14 @@ SCOPES = {
     "admin": "Create organisations and API clients.",
 }
 TOKEN_LIFETIME = timedelta(minutes=5)
+BOUND_TOKEN_LIFETIME = timedelta(minutes=30)  # of use to nobody who lacks the key; a client is disabled by then
 _LEEWAY = timedelta(seconds=10)
 _CACHE_SIZE = 4096
 _KEY_CACHE_LIFETIME = timedelta(minutes=1)  # after it a key that was withdrawn is forgotten in every process
 
 
 class InvalidTokenError(UnauthorizedError):
-    """The access token is missing, not ours, or expired."""
+    """The access token is missing, not ours, expired, or sent without the proof that it needs."""
 
     code = "invalid_token"
 
@@ -57,8 +60,11 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class _Session:
+    """What a verified token says; ``dpop_jkt`` is the thumbprint of the key that it is bound to, if it is."""
+
     caller: Caller
     expires_at: datetime
+    dpop_jkt: str | None
 
 
 class TokenCache:
@@ -73,23 +79,37 @@ class TokenCache:
         key, until = self.keys.get(kid, (None, now)) if isinstance(kid, str) else (None, now)
         return key if now < until else None
 
-    def get(self, digest: bytes, now: datetime) -> Caller | None:
-        """Return the caller of a token that is known and not expired."""
+    def get(self, digest: bytes, now: datetime) -> _Session | None:
+        """Return what a token says that is known and not expired."""
         session = self._sessions.get(digest)
-        return session.caller if session is not None and now < session.expires_at else None
+        return session if session is not None and now < session.expires_at else None
 
-    def put(self, digest: bytes, caller: Caller, expires_at: datetime) -> None:
+    def put(self, digest: bytes, session: _Session) -> None:
         """Remember a verified token."""
-        self._sessions[digest] = _Session(caller, expires_at)
+        self._sessions[digest] = session
         while len(self._sessions) > _CACHE_SIZE:
             self._sessions.popitem(last=False)
 
 
 def issue_access_token(
-    context: Context, key: SigningKey, *, org_id: str, client_id: str, scopes: frozenset[str], now: datetime
-) -> str:
-    """Sign an access token that lives five minutes. Source: RFC 9068, section 2."""
-    claims = {
+    context: Context,
+    key: SigningKey,
+    *,
+    org_id: str,
+    client_id: str,
+    scopes: frozenset[str],
+    dpop_jkt: str | None,
+    now: datetime,
+) -> tuple[str, timedelta]:
+    """Sign an access token; returns it and how long it lives.
+
+    Args:
+        dpop_jkt: Thumbprint of the key to bind it to; None for a bearer token, which lives five minutes.
+
+    Source: RFC 9068, section 2; RFC 9449, section 6.1.
+    """
+    lifetime = TOKEN_LIFETIME if dpop_jkt is None else BOUND_TOKEN_LIFETIME
+    claims: dict[str, Any] = {
         "iss": context.base_url,
         "aud": context.base_url,
         "sub": client_id,
@@ -97,10 +117,12 @@ def issue_access_token(
         "org_id": org_id,
         "scope": " ".join(sorted(scopes)),
         "iat": int(now.timestamp()),
-        "exp": int((now + TOKEN_LIFETIME).timestamp()),
+        "exp": int((now + lifetime).timestamp()),
         "jti": new_id("tok"),
     }
-    return signing.sign_token(context.signer, key, typ="at+jwt", claims=claims)
+    if dpop_jkt is not None:
+        claims["cnf"] = {"jkt": dpop_jkt}
+    return signing.sign_token(context.signer, key, typ="at+jwt", claims=claims), lifetime
 
 
 async def _find_key(context: Context, cache: TokenCache, kid: object) -> VerificationKey:
@@ -118,7 +140,7 @@ async def _find_key(context: Context, cache: TokenCache, kid: object) -> Verific
     return known
 
 
-async def _verify_token(context: Context, cache: TokenCache, token: str, now: datetime) -> tuple[Caller, datetime]:
+async def _verify_token(context: Context, cache: TokenCache, token: str, now: datetime) -> _Session:
     try:
         parsed = parse_jws(token)
         key = await _find_key(context, cache, parsed.header.get("kid"))
@@ -131,28 +153,53 @@ async def _verify_token(context: Context, cache: TokenCache, token: str, now: da
     if claims.get("iss") != context.base_url or claims.get("aud") != context.base_url:
         raise InvalidTokenError("The access token is not valid.")
     caller = Caller(claims["org_id"], claims["client_id"], frozenset(claims["scope"].split()))
-    return caller, datetime.fromtimestamp(claims["exp"], tz=now.tzinfo)
+    dpop_jkt = claims.get("cnf", {}).get("jkt")
+    return _Session(caller, datetime.fromtimestamp(claims["exp"], tz=now.tzinfo), dpop_jkt)
 
 
 async def authenticate(request: Request) -> Caller:
-    """Return the caller named by the bearer token.
+    """Return the caller named by the access token, sent as a bearer token or with a DPoP proof as it was made for.
+
+    Effects: a DPoP proof is spent, once per request however often this is asked.
 
     Raises:
-        InvalidTokenError: Missing, malformed, expired, or not signed by this deployment.
+        InvalidTokenError: Missing, malformed, expired, not signed by this deployment, or of the other kind.
+        InvalidDpopProofError, UseDpopNonceError: The proof is refused, or not of the key that the token is bound to.
+
+    Source: RFC 6750, section 2.1; RFC 9449, sections 7.1 and 7.2.
     """
-    scheme, token = get_authorization_scheme_param(request.headers.get("Authorization"))
-    if scheme.lower() != "bearer" or not token:
-        raise InvalidTokenError("This call needs a bearer access token.")
-    context = get_context(request)
-    cache: TokenCache = request.app.state.token_cache
-    now = context.clock()
-    digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-    known = cache.get(digest, now)
+    known: Caller | None = getattr(request.state, "caller", None)
     if known is not None:
         return known
-    caller, expires_at = await _verify_token(context, cache, token, now)
-    cache.put(digest, caller, expires_at)
-    return caller
+    scheme, token = get_authorization_scheme_param(request.headers.get("Authorization"))
+    scheme = scheme.lower()
+    if scheme not in ("bearer", "dpop") or not token:
+        raise InvalidTokenError("This call needs an access token.")
+    context = get_context(request)
+    session = await _find_session(context, request.app.state.token_cache, token)
+    if (scheme == "dpop") != (session.dpop_jkt is not None):
+        raise InvalidTokenError("The access token is of another type than it was sent as.")
+    if session.dpop_jkt is not None:
+        await _check_possession(context, request, token, session.dpop_jkt)
+    request.state.caller = session.caller
+    return session.caller
+
+
+async def _find_session(context: Context, cache: TokenCache, token: str) -> _Session:
+    now = context.clock()
+    digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+    session = cache.get(digest, now)
+    if session is None:
+        session = await _verify_token(context, cache, token, now)
+        cache.put(digest, session)
+    return session
+
+
+async def _check_possession(context: Context, request: Request, token: str, dpop_jkt: str) -> None:
+    proof = verify_request(context, request, access_token=token)
+    if proof.thumbprint != dpop_jkt:
+        raise InvalidDpopProofError("The DPoP proof is of another key than the access token is bound to.")
+    await spend_request_proof(context, SYSTEM_ORG_ID, proof)
 
 
 _scheme = OAuth2(

@@ -4,6 +4,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 OPEN_TO_WALLETS = ("/.well-known/", "/issuers/", "/openid4vp/", "/organizations/")
+_ATTESTATION = ("OAuth-Client-Attestation", "OAuth-Client-Attestation-PoP")
 
 
 class WalletCorsMiddleware:
@@ -18,8 +19,8 @@ class WalletCorsMiddleware:
             app,
             allow_origins=["*"],
             allow_methods=["GET", "HEAD", "POST"],
-            allow_headers=["Authorization", "Content-Type"],
-            expose_headers=["WWW-Authenticate"],
+            allow_headers=["Authorization", "Content-Type", "DPoP", *_ATTESTATION],
+            expose_headers=["WWW-Authenticate", "DPoP-Nonce", "OAuth-Client-Attestation-Challenge"],
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -18,6 +18,6 @@ class HeadMiddleware:
         async def send_without_body(message: Message) -> None:
             await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
-        asked = {**scope, "method": "GET"}
+        asked = {**scope, "method": "GET", "sent_method": "HEAD"}  # DPoP proofs name the one that was sent
         await self._app(asked, receive, send_without_body)
         scope["route"] = asked.get("route")  # for the log line and the counters outside

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
+from service.credentials.dpop import InvalidDpopProofError
 from service.errors import (
     ConflictError,
     ForbiddenError,
@@ -26,6 +27,7 @@ from service.errors import (
     VerificationError,
 )
 from service.storage.database import is_outage
+from service.web.dpop import UseDpopNonceError, challenge_dpop
 from service.web.request_id import HEADER, get_request_id, read_request_id
 
 MEDIA_TYPE = "application/problem+json"
@@ -40,6 +42,7 @@ _STATUS_BY_FAMILY: Sequence[tuple[type[ServiceError], int]] = (
     (RateLimitedError, 429),
     (UnavailableError, 503),
 )
+_REALM = "goodstanding"
 _STATUS_BY_CODE = {"body_too_large": 413}
 _log = structlog.get_logger(__name__)
 
@@ -102,10 +105,17 @@ def rate_limit_headers(error: RateLimitedError) -> dict[str, str]:
     }
 
 
+def _challenge(error: UnauthorizedError) -> str:
+    """Return the challenge of an answer 401: DPoP's own where the proof is what failed, else both that are taken."""
+    if isinstance(error, InvalidDpopProofError | UseDpopNonceError):
+        return challenge_dpop(realm=_REALM, error=error.code)
+    return f'Bearer realm="{_REALM}", {challenge_dpop(realm=_REALM)}'
+
+
 async def _answer_service_error(_request: Request, error: ServiceError) -> JSONResponse:
     headers = {}
     if isinstance(error, UnauthorizedError):
-        headers["WWW-Authenticate"] = 'Bearer realm="goodstanding"'
+        headers["WWW-Authenticate"] = _challenge(error)
     if isinstance(error, RateLimitedError):
         headers |= rate_limit_headers(error)
     if isinstance(error, UnavailableError):

@@ -1,11 +1,15 @@
 """``POST /oauth/token`` and what /v1 makes of the token."""
 
+import asyncio
 import base64
+from typing import Any
 
+import httpx2
 import pytest
 
 from service.organizations.throttle import MAX_FAILURES_PER_PEER
-from tests.deployment import Deployment
+from tests.deployment import BASE_URL, Deployment, Member
+from tests.oauth_support import Party
 
 
 async def _token(deployment: Deployment, **form: str) -> tuple[int, dict[str, object], dict[str, str]]:
@@ -101,3 +105,94 @@ async def test_an_address_that_invents_clients_is_slowed_down_too(sqlite_deploym
     ]
     assert set(statuses[:-1]) == {401}
     assert statuses[-1] == 429
+
+
+async def _register(deployment: Deployment, party: Party, **changes: Any) -> tuple[Member, httpx2.Response]:
+    operator = await deployment.add_organization("operator", "operator")
+    body = {"name": "signs", "scopes": ["admin"], "jwks": party.jwks} | changes
+    path = f"/v1/organizations/{operator.org_id}/clients"
+    headers = await deployment.headers(operator, "admin")
+    return operator, await deployment.http.post(path, json=body, headers=headers)
+
+
+async def test_a_client_with_keys_signs_instead_of_knowing_a_secret(sqlite_deployment: Deployment) -> None:
+    party = Party(sqlite_deployment)
+    _, made = await _register(sqlite_deployment, party)
+    assert made.status_code == 201, made.text
+    assert made.json().keys() == {"client_id", "scopes"}
+    client_id = made.json()["client_id"]
+    for form in ({}, {"client_id": client_id}):
+        sent = {"grant_type": "client_credentials"} | form | party.assertion(client_id, BASE_URL)
+        status, body, _ = await _token(sqlite_deployment, **sent)
+        assert (status, body["token_type"], body["scope"]) == (200, "Bearer", "admin"), body
+    for secret in ("", "guess"):
+        form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
+        assert (await _token(sqlite_deployment, **form))[0] == 401
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"aud": f"{BASE_URL}/oauth/token"},
+        {"aud": f"{BASE_URL}/issuers/kyc"},
+        {"iss": "client_x"},
+        {"sub": "client_x"},
+        {"exp": 1},
+        {"exp": None},
+        {"jti": None},
+    ],
+    ids=str,
+)
+async def test_row_56_an_assertion_that_is_off(sqlite_deployment: Deployment, changes: dict[str, Any]) -> None:
+    party = Party(sqlite_deployment)
+    client_id = (await _register(sqlite_deployment, party))[1].json()["client_id"]
+    form = {"grant_type": "client_credentials"} | party.assertion(client_id, BASE_URL, **changes)
+    status, body, headers = await _token(sqlite_deployment, **form)
+    assert (status, body["error"], headers["cache-control"]) == (401, "invalid_client", "no-store")
+
+
+async def test_row_56_an_assertion_is_used_once(deployment: Deployment) -> None:
+    party = Party(deployment)
+    client_id = (await _register(deployment, party))[1].json()["client_id"]
+    form = {"grant_type": "client_credentials"} | party.assertion(client_id, BASE_URL)
+    answers = await asyncio.gather(*(_token(deployment, **form) for _ in range(5)))
+    assert sorted(status for status, _, _ in answers) == [200, 401, 401, 401, 401]
+
+
+async def test_row_56_wrong_assertions_are_slowed_down(sqlite_deployment: Deployment) -> None:
+    party, stranger = Party(sqlite_deployment), Party(sqlite_deployment)
+    client_id = (await _register(sqlite_deployment, party))[1].json()["client_id"]
+    statuses = []
+    for _ in range(11):
+        form = {"grant_type": "client_credentials"} | stranger.assertion(client_id, BASE_URL)
+        statuses.append((await _token(sqlite_deployment, **form))[0])
+    assert statuses == [401] * 10 + [429]
+
+
+async def test_one_way_of_authentication_at_a_time(sqlite_deployment: Deployment) -> None:
+    party = Party(sqlite_deployment)
+    operator, made = await _register(sqlite_deployment, party)
+    assertion = party.assertion(made.json()["client_id"], BASE_URL)
+    secret = {"client_id": operator.credentials.client_id, "client_secret": operator.credentials.client_secret}
+    grant = {"grant_type": "client_credentials"}
+    for form, error in (
+        (secret | assertion, "invalid_request"),
+        (assertion | {"client_id": operator.credentials.client_id}, "invalid_client"),
+        (assertion | {"client_assertion_type": "saml"}, "invalid_client"),
+        ({"client_assertion_type": assertion["client_assertion_type"]}, "invalid_client"),
+        (party.assertion(operator.credentials.client_id, BASE_URL), "invalid_client"),
+    ):
+        assert (await _token(sqlite_deployment, **grant, **form))[1]["error"] == error
+
+
+async def test_keys_that_are_no_public_keys_are_not_registered(sqlite_deployment: Deployment) -> None:
+    _, made = await _register(sqlite_deployment, Party(sqlite_deployment), jwks={"keys": [{"kty": "oct", "k": "AA"}]})
+    assert (made.status_code, made.json()["code"]) == (422, "client_keys_invalid")
+
+
+async def test_metadata_name_the_ways_of_authentication(sqlite_deployment: Deployment) -> None:
+    metadata = (await sqlite_deployment.http.get("/.well-known/oauth-authorization-server")).json()
+    ways = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
+    assert metadata["token_endpoint_auth_methods_supported"] == ways
+    assert "none" not in metadata["token_endpoint_auth_signing_alg_values_supported"]
+    assert metadata["issuer"] == BASE_URL

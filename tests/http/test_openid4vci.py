@@ -92,6 +92,7 @@ async def test_authorization_server_metadata(wallet: Wallet) -> None:
         "token_endpoint": f"{IDENTIFIER}/token",
         "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": ["ES256", "ES384", "EdDSA", "Ed25519"],
+        "dpop_signing_alg_values_supported": ["ES256", "ES384", "EdDSA", "Ed25519"],
         "jwks_uri": f"{IDENTIFIER}/jwks",
         "grant_types_supported": [PRE_AUTHORIZED_CODE_GRANT],
         "scopes_supported": TYPES,
