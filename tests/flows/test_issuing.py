@@ -19,6 +19,7 @@ from service.issuer import status_indices
 from service.issuer.identity import get_issuer
 from service.issuer.issuance import issue_credential
 from service.issuer.status import change_status
+from service.issuer.tokens import PresentedToken
 from service.keys import Signer
 from service.rules import RULES_VERSION
 from service.storage.tables import (
@@ -185,7 +186,7 @@ async def test_the_record_comes_before_the_signature(deployment: Deployment, mem
         proof = wallet.prove(await wallet.fetch_nonce())
         body = json.dumps({"credential_configuration_id": "kyc", "proofs": {"jwt": [proof]}}).encode()
         issued = await issue_credential(
-            context.database, signer, issuer, token=token, body=body, now=deployment.clock()
+            context.database, signer, issuer, token=PresentedToken(token, None), body=body, now=deployment.clock()
         )
         return len(issued.credentials)
 

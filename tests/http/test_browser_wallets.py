@@ -8,7 +8,7 @@ from tests.issuing_support import add_issuer
 ORIGIN = {"Origin": "https://wallet.example"}
 PREFLIGHT = ORIGIN | {
     "Access-Control-Request-Method": "POST",
-    "Access-Control-Request-Headers": "authorization,content-type",
+    "Access-Control-Request-Headers": "authorization,content-type,dpop,oauth-client-attestation",
 }
 
 
@@ -19,7 +19,7 @@ async def test_a_wallet_in_a_browser_may_call_from_any_origin(sqlite_deployment:
     answer = await sqlite_deployment.http.options(path, headers=PREFLIGHT)
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "*")
     assert "POST" in answer.headers["access-control-allow-methods"]
-    assert "authorization" in answer.headers["access-control-allow-headers"].lower()
+    assert {"authorization", "dpop"} <= set(answer.headers["access-control-allow-headers"].lower().split(", "))
     assert "access-control-allow-credentials" not in answer.headers
 
 
@@ -27,7 +27,8 @@ async def test_a_wallet_in_a_browser_reads_errors_too(sqlite_deployment: Deploym
     await add_issuer(sqlite_deployment)
     refused = await sqlite_deployment.http.post("/issuers/kyc/credential", headers=ORIGIN)
     assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, "*")
-    assert "www-authenticate" in refused.headers["access-control-expose-headers"].lower()
+    exposed = refused.headers["access-control-expose-headers"].lower()
+    assert all(name in exposed for name in ("www-authenticate", "dpop-nonce", "oauth-client-attestation-challenge"))
     too_large = await sqlite_deployment.http.post("/issuers/kyc/token", content=b"x" * 300_000, headers=ORIGIN)
     assert (too_large.status_code, too_large.headers["access-control-allow-origin"]) == (413, "*")
 
