@@ -1,5 +1,6 @@
 """``keys``: list and rotate signing keys."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,10 +13,11 @@ from service.errors import InvalidInputError
 from service.organizations.organizations import SYSTEM_SLUG
 from service.storage.tables import Organization, SigningKey
 from service.storage.tables.organizations import SYSTEM_ORG_ID
-from service.web import signing
+from service.web import certification, signing
 from service.web.context import Context
 
 app = new_app("Signing keys of organisations, and of the deployment itself (system).")
+PurposeOption = Annotated[str, typer.Option(help=f"One of {', '.join(certification.CERTIFIED_PURPOSES)}.")]
 OrgOption = Annotated[str, typer.Option(help=f"Slug of the organisation, or {SYSTEM_SLUG}.")]
 PURPOSES = tuple(signing.KEY_ALGORITHMS)
 
@@ -24,6 +26,12 @@ class KeyPurposeUnknownError(InvalidInputError):
     """No key is made for such a purpose."""
 
     code = "key_purpose_unknown"
+
+
+class CertificateFileError(InvalidInputError):
+    """The file with certificates is not there, or is no PEM."""
+
+    code = "certificate_file_unreadable"
 
 
 async def _org_id(context: Context, slug: str) -> str:
@@ -39,6 +47,7 @@ def _describe(key: SigningKey, slug: str) -> dict[str, str | None]:
         "created_at": key.created_at.isoformat(),
         "retired_at": key.retired_at.isoformat() if key.retired_at else None,
         "published_until": key.published_until.isoformat() if key.published_until else None,
+        "certified_until": key.certified_until.isoformat() if key.certified_until else None,
     }
 
 
@@ -51,6 +60,38 @@ async def _list(context: Context, slug: str | None) -> list[dict[str, str | None
     wanted = [key for key in keys if only in (None, key.org_id)]
     wanted.sort(key=lambda key: (slugs[key.org_id], key.purpose, key.created_at))
     return [_describe(key, slugs[key.org_id]) for key in wanted]
+
+
+async def _request_certificate(context: Context, slug: str, purpose: str) -> dict[str, str]:
+    organization = await find_by_slug(context, slug)
+    async with context.database.reading() as session:
+        key = await signing.get_active_key(session, organization.id, purpose)
+    return {
+        "kid": key.kid,
+        "request": certification.request_certificate(context.signer, key, organization, context.base_url),
+    }
+
+
+async def _import_certificate(
+    context: Context, slug: str, purpose: str, pem: str, anchor_pem: str | None
+) -> dict[str, str | None]:
+    organization = await find_by_slug(context, slug)
+    async with context.database.transaction() as session:
+        key = await signing.get_active_key(session, organization.id, purpose)
+        certification.import_certificate(
+            session,
+            key,
+            pem=pem,
+            anchor_pem=anchor_pem,
+            expected_name=certification.name_for_certificate(organization, purpose, context.base_url),
+            now=context.clock(),
+        )
+    return _describe(key, slug)
+
+
+def _check_certified(purpose: str) -> None:
+    if purpose not in certification.CERTIFIED_PURPOSES:
+        raise KeyPurposeUnknownError(f"purpose: one of {', '.join(certification.CERTIFIED_PURPOSES)}.")
 
 
 async def _rotate(context: Context, slug: str, purpose: str) -> dict[str, str | None]:
@@ -86,3 +127,39 @@ def rotate(
         print_json(made)
     else:
         print_fields({name: made[name] for name in ("org", "purpose", "kid", "alg")})
+
+
+@app.command()
+def request_certificate(org: OrgOption, purpose: PurposeOption, as_json: JsonOption = False) -> None:
+    """Print a certificate signing request (PEM) for the key that signs now."""
+    _check_certified(purpose)
+    made = run_with_context(lambda context: _request_certificate(context, org, purpose))
+    if as_json:
+        print_json(made)
+    else:
+        typer.echo(made["request"], nl=False)
+
+
+@app.command()
+def import_certificate(
+    chain: Annotated[Path, typer.Argument(help="PEM file: the key's certificate, then intermediates.")],
+    org: OrgOption,
+    purpose: PurposeOption,
+    anchor: Annotated[Path | None, typer.Option(help="PEM file of the root, where the chain ends without it.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Keep the certificate chain of the key that signs now; what it signs carries it, without the root."""
+    _check_certified(purpose)
+    pem, anchor_pem = _read_text(chain), None if anchor is None else _read_text(anchor)
+    kept = run_with_context(lambda context: _import_certificate(context, org, purpose, pem, anchor_pem))
+    if as_json:
+        print_json(kept)
+    else:
+        print_fields({name: kept[name] for name in ("org", "purpose", "kid", "certified_until")})
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CertificateFileError(f"The file {path.name} cannot be read.") from error

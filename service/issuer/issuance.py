@@ -50,7 +50,7 @@ from service.storage.tables import (
     IssuanceToken,
     SigningKey,
 )
-from service.web.signing import ISSUER, get_active_key
+from service.web.signing import ISSUER, build_header, get_active_key
 
 SALT_BYTES = 16
 
@@ -133,7 +133,7 @@ async def _record_intent(
         ],
     }
     _audit(session, credential.org_id, credential.id, "issuance.intent", record, now)
-    header = {"alg": key.alg, "kid": key.kid, "typ": SD_JWT_VC_TYP}
+    header = build_header(key, typ=SD_JWT_VC_TYP, certified_at=now)
     return _Intent(credential.id, offer.id, access.token_sha256, header, key.kid, tuple(drafts))
 
 

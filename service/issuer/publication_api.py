@@ -58,8 +58,9 @@ async def read_issuer_metadata(slug: str, request: Request, context: ContextDep)
     headers = _PUBLIC | {"Vary": "Accept"}
     if _weight_of(request, "application/jwt") <= _weight_of(request, "application/json"):
         return JSONResponse(metadata, headers=headers)
-    claims = metadata | {"iss": issuer.identifier, "sub": issuer.identifier, "iat": int(context.clock().timestamp())}
-    token = sign_token(context.signer, key, typ=SIGNED_METADATA_TYP, claims=claims)
+    now = context.clock()
+    claims = metadata | {"iss": issuer.identifier, "sub": issuer.identifier, "iat": int(now.timestamp())}
+    token = sign_token(context.signer, key, typ=SIGNED_METADATA_TYP, claims=claims, certified_at=now)
     return Response(token, media_type="application/jwt", headers=headers)
 
 

@@ -134,7 +134,8 @@ async def _renew_token(session: AsyncSession, signer: Signer, issuer: Issuer, li
     claims["iss"] = issuer.identifier
     claims["status_list"]["aggregation_uri"] = f"{issuer.identifier}/status-lists"
     key = await get_active_key(session, issuer.org_id, ISSUER)
-    row.token, row.token_issued_at = sign_token(signer, key, typ=TYP, claims=claims), issued_at
+    row.token = sign_token(signer, key, typ=TYP, claims=claims, certified_at=issued_at)
+    row.token_issued_at = issued_at
     session.add(row)
     return row.token
 

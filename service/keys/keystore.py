@@ -19,6 +19,7 @@ from joserfc.jwk import ECKey
 
 from service.credentials.jose import jwk_thumbprint
 from service.keys import jwe
+from service.keys.certificate_request import sign_certificate_request
 from service.keys.data_key import DataKey, KeystoreError, WrappingKeys, read_number, seal, unseal
 from service.keys.files import create_private_file
 from service.keys.signer import PublicKey
@@ -140,15 +141,23 @@ class FileKeystore:
     def signing_function(self, kid: str) -> Callable[[bytes], bytes]:
         """See ``Signer.signing_function``. Reads the file on first use, so keys made by another process work."""
         if kid not in self._signing:
-            path = self._path(kid)
-            if not path.exists():
-                raise UnknownKeyError("No such key.")
-            der = self._open(path.read_bytes(), b"key " + kid.encode())
-            key = serialization.load_der_private_key(der, password=None)
-            if not isinstance(key, ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey):
-                raise KeystoreError("The stored key is of an unknown kind.")
-            self._signing[kid] = _signing_function(key)
+            self._signing[kid] = _signing_function(self._load_private_key(kid))
         return self._signing[kid]
+
+    def _load_private_key(self, kid: str) -> _PrivateKey:
+        path = self._path(kid)
+        if not path.exists():
+            raise UnknownKeyError("No such key.")
+        der = self._open(path.read_bytes(), b"key " + kid.encode())
+        key = serialization.load_der_private_key(der, password=None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey):
+            raise KeystoreError("The stored key is of an unknown kind.")
+        return key
+
+    def create_certificate_request(self, kid: str, *, common_name: str, dns_name: str, uri: str) -> str:
+        """See ``Signer.create_certificate_request``."""
+        key = self._load_private_key(kid)
+        return sign_certificate_request(key, common_name=common_name, dns_name=dns_name, uri=uri)
 
     def delete_key(self, kid: str) -> None:
         """Destroy a private key; signatures made with it stay verifiable."""

@@ -29,6 +29,19 @@ class Signer(Protocol):
             UnknownKeyError: No such key here.
         """
 
+    def create_certificate_request(self, kid: str, *, common_name: str, dns_name: str, uri: str) -> str:
+        """Ask for a certificate of a signing key; returns PKCS #10 as PEM.
+
+        Args:
+            kid: The key.
+            common_name: Of the subject; cut at 64 characters.
+            dns_name: Subject alternative name: the host that the owner answers at.
+            uri: Subject alternative name: the owner's identifier.
+
+        Raises:
+            UnknownKeyError: No such key here.
+        """
+
     def create_decryption_key(self) -> tuple[dict[str, Any], bytes]:
         """Make an ephemeral P-256 key; return its public JWK and the private half, sealed."""
 

@@ -14,6 +14,7 @@ from service.keys import Signer
 from service.storage.audit import append_audit_entry
 from service.storage.tables import SigningKey
 
+Header = dict[str, Any]
 ISSUER, VERIFIER, GATE, LOG, ACCESS = "issuer", "verifier", "gate", "log", "access"
 KEY_ALGORITHMS = {ISSUER: "ES256", VERIFIER: "ES256", GATE: "ES256", LOG: "EdDSA", ACCESS: "ES256"}
 
@@ -113,7 +114,41 @@ async def rotate_signing_key(
     return made
 
 
-def sign_token(signer: Signer, key: SigningKey, *, typ: str, claims: Mapping[str, Any], kid: str | None = None) -> str:
-    """Sign a compact JWS with an organisation's key; ``kid`` replaces the bare key id where a DID URL is wanted."""
-    header = {"alg": key.alg, "typ": typ, "kid": kid or key.kid}
+def get_x5c(key: SigningKey, now: datetime) -> list[str] | None:
+    """Return the key's certificate chain for an ``x5c`` header, None without one that is valid now.
+
+    Leaf first, base64 DER, no trust anchor. Source: RFC 7515, section 4.1.6; HAIP 1.0, section 6.1.1.
+    """
+    if key.x5c is None or key.certified_from is None or key.certified_until is None:
+        return None
+    return key.x5c if key.certified_from <= now < key.certified_until else None
+
+
+def build_header(key: SigningKey, *, typ: str, kid: str | None = None, certified_at: datetime | None = None) -> Header:
+    """Build the protected header of a token that the key signs; arguments as ``sign_token``."""
+    header: Header = {"alg": key.alg, "typ": typ, "kid": kid or key.kid}
+    x5c = None if certified_at is None else get_x5c(key, certified_at)
+    return header if x5c is None else header | {"x5c": x5c}
+
+
+def sign_token(
+    signer: Signer,
+    key: SigningKey,
+    *,
+    typ: str,
+    claims: Mapping[str, Any],
+    kid: str | None = None,
+    certified_at: datetime | None = None,
+) -> str:
+    """Sign a compact JWS with an organisation's key.
+
+    Args:
+        signer: Holds the private half.
+        key: The key.
+        typ: Of the token.
+        claims: Claims set.
+        kid: Replaces the bare key id where a DID URL is wanted.
+        certified_at: The present instant where the key's certificates go along (``x5c``); None leaves them out.
+    """
+    header = build_header(key, typ=typ, kid=kid, certified_at=certified_at)
     return sign_jws(header, claims, signer.signing_function(key.kid))

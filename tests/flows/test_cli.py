@@ -9,14 +9,17 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from cryptography import x509
 
 from service import __version__
 from service.__main__ import main
+from tests.certificate_support import new_root, to_pem
 
 STARTUP_S = 60
 SHUTDOWN_S = 20
@@ -176,6 +179,23 @@ def test_client_gets_a_token_and_rotated_keys_stay_published(template: Commands)
     assert {key["kid"] for key in listed if key["published_until"]} == before
 
 
+def test_a_key_is_certified(template: Commands, here: Here, tmp_path: Path) -> None:
+    template.succeed("org", "create", "Certified", "--slug", "certified", "--role", "issuer")
+    options = ("--org", "certified", "--purpose", "issuer")
+    request = x509.load_pem_x509_csr(template.succeed("keys", "request-certificate", *options).encode())
+    root = new_root(datetime.now(UTC))
+    files = {"leaf.pem": to_pem(root.certify(request.public_key(), dns=["localhost"])), "root.pem": root.pem}
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    chain = str(tmp_path / "leaf.pem")
+    assert "ends without a root" in here.refuse(template, "keys", "import-certificate", chain, *options)
+    assert "cannot be read" in here.refuse(template, "keys", "import-certificate", "nowhere.pem", *options)
+    kept = template.read("keys", "import-certificate", chain, *options, "--anchor", str(tmp_path / "root.pem"))
+    (listed,) = template.read("keys", "list", "--org", "certified")
+    assert kept == listed
+    assert listed["certified_until"] is not None
+
+
 def _count_reads_of_keys(operators: str) -> str:
     wanted = 'goodstanding_http_requests_total{method="GET",route="/issuers/{slug}/jwks",status="200"} '
     lines = httpx2.get(f"{operators}/metrics").text.splitlines()
@@ -215,6 +235,7 @@ def test_workers_end_with_a_supervisor_that_was_killed(template: Commands) -> No
         (["org", "create", "System", "--slug", "system", "--role", "issuer"], "slug:"),
         (["keys", "rotate", "--org", "acme", "--purpose", "gate"], "no active key for this purpose"),
         (["keys", "rotate", "--org", "acme", "--purpose", "other"], "purpose:"),
+        (["keys", "request-certificate", "--org", "acme", "--purpose", "log"], "purpose:"),
         (["did", "resolve", "did:web:127.0.0.1"], "did:web"),
         (["did", "resolve", "did:ion:abc"], "Only these DID methods"),
     ],

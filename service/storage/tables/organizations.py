@@ -49,6 +49,7 @@ class SigningKey(SQLModel, table=True):
     """The public half of a key in the keystore.
 
     The newest row of a purpose without ``retired_at`` signs; rows are published until ``published_until``.
+    ``x5c`` is the key's certificate chain without its trust anchor, base64 DER, leaf first.
     """
 
     __tablename__ = "signing_key"
@@ -61,6 +62,9 @@ class SigningKey(SQLModel, table=True):
     created_at: datetime = Field(sa_type=Instant)
     retired_at: datetime | None = Field(default=None, sa_type=Instant)
     published_until: datetime | None = Field(default=None, sa_type=Instant)
+    x5c: list[str] | None = Field(default=None, sa_type=JsonColumn)
+    certified_from: datetime | None = Field(default=None, sa_type=Instant)
+    certified_until: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class IdempotencyRecord(SQLModel, table=True):
