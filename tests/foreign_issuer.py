@@ -21,10 +21,14 @@ LIST_PATH = "/lists/1"
 
 @dataclass
 class ForeignIssuer:
-    """What it serves is in ``pages`` (path to status and body); what was asked for is in ``asked``."""
+    """What it serves is in ``pages`` (path to status and body); what was asked for is in ``asked``.
+
+    With ``x5c`` set, credentials and lists carry it.
+    """
 
     port: int = 0
     keys: KeyPair = field(default_factory=new_key_pair)
+    x5c: list[str] | None = None
     pages: dict[str, tuple[int, str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
@@ -61,7 +65,7 @@ class ForeignIssuer:
             expires_at=changes.pop("expires_at", now + timedelta(days=3)),
             ttl=timedelta(minutes=10),
         )
-        header = {"alg": "ES256", "typ": "statuslist+jwt", "kid": kid}
+        header = {"typ": "statuslist+jwt", **self._build_header(kid)}
         self.serve(LIST_PATH, sign_jws(header, claims | changes, keys.sign))
 
     def issue(self, holder: KeyPair, now: datetime, *, kid: str | None = "k1", **changes: Any) -> str:
@@ -78,10 +82,14 @@ class ForeignIssuer:
         return issue_sd_jwt(
             payload,
             disclosable=CREDENTIAL_TYPES["kyc"].disclosable,
-            header={"alg": "ES256"} | ({} if kid is None else {"kid": kid}),
+            header=self._build_header(kid),
             sign=self.keys.sign,
             new_salt=new_salt,
         )
+
+    def _build_header(self, kid: str | None) -> dict[str, Any]:
+        members = {"alg": "ES256", "kid": kid, "x5c": self.x5c}
+        return {name: value for name, value in members.items() if value is not None}
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")

@@ -6,7 +6,7 @@ nor addresses inside certificates are followed.
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -179,10 +179,10 @@ def read_public_jwk(certificate: x509.Certificate) -> dict[str, str]:
     return {"kty": "EC", "crv": name, "x": x, "y": y}
 
 
-def check_names(chain: Chain, anchor: x509.Certificate, *, expected_name: str) -> None:
-    """Check that the leaf stands for ``expected_name``, an https identifier or a DID.
+def check_names(chain: Chain, anchor: x509.Certificate, *, expected_names: Collection[str]) -> None:
+    """Check that the leaf stands for one of ``expected_names``: https identifiers and DIDs of one party.
 
-    A DNS name of the leaf must equal the identifier's host (no wildcards), or a URI of it the whole identifier.
+    A DNS name of the leaf must equal an identifier's host (no wildcards), or a URI of it a whole identifier.
 
     Raises:
         CertificateNameError: Neither; URIs don't count below name constraints, which are checked for DNS names only.
@@ -191,9 +191,9 @@ def check_names(chain: Chain, anchor: x509.Certificate, *, expected_name: str) -
     """
     names = read_alternative_names(chain[0])
     constrained = any(_find_extension(each, x509.NameConstraints) for each in (*chain[1:], anchor))
-    if expected_name in names.uris and not constrained:
+    if not constrained and not names.uris.isdisjoint(expected_names):
         return
-    if host_of(expected_name) not in names.dns:
+    if names.dns.isdisjoint(map(host_of, expected_names)):
         raise CertificateNameError("The certificate stands for another issuer.")
 
 
@@ -219,6 +219,16 @@ def hash_certificate(certificate: x509.Certificate) -> str:
 def is_self_issued(certificate: x509.Certificate) -> bool:
     """Tell whether a certificate names itself as its issuer, as self-signed ones do."""
     return certificate.subject == certificate.issuer
+
+
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Tell whether a certificate is a CA's.
+
+    Raises:
+        CertificateInvalidError: The extensions cannot be read.
+    """
+    constraints = _find_extension(certificate, x509.BasicConstraints)
+    return constraints is not None and constraints.ca
 
 
 def host_of(identifier: str) -> str:

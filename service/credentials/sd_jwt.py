@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from service.credentials.claims_path import ClaimsPath, touches
 from service.credentials.disclosures import conceal_claims, reveal_claims
@@ -152,8 +152,24 @@ def parse_sd_jwt(compact: str) -> SdJwt:
     return SdJwt(issuer_jwt, tuple(disclosures), kb_jwt)
 
 
-def read_issuer(compact: str) -> tuple[str, str | None, str]:
-    """Return ``iss``, ``kid`` and ``vct`` to look the issuer's key up; none of them is verified.
+class UnverifiedIssuer(NamedTuple):
+    """What a credential says about its issuer; none of it is verified.
+
+    Attributes:
+        issuer: ``iss``.
+        kid: Of the header.
+        vct: Type of the credential.
+        x5c: Of the header, as it came; None if there is none.
+    """
+
+    issuer: str
+    kid: str | None
+    vct: str
+    x5c: Any
+
+
+def read_issuer(compact: str) -> UnverifiedIssuer:
+    """Return what is needed to look the issuer's key up.
 
     Raises:
         SdJwtMalformedError: Not an SD-JWT.
@@ -161,7 +177,10 @@ def read_issuer(compact: str) -> tuple[str, str | None, str]:
     """
     jws = _parse_issuer_jwt(parse_sd_jwt(compact))
     payload = _parse_payload(jws)
-    return _read_text(payload, "iss"), jws.header.get("kid"), _read_text(payload, "vct")
+    header = jws.header
+    return UnverifiedIssuer(
+        _read_text(payload, "iss"), header.get("kid"), _read_text(payload, "vct"), header.get("x5c")
+    )
 
 
 def read_holder_jwk(compact: str) -> Mapping[str, Any] | None:

@@ -105,6 +105,7 @@ class TrustedIssuerAnswer(AnswerModel):
     attester_register_id: str | None
     valid_from: date | None
     valid_until: date | None
+    x509_anchors: list[str] | None
     trust_version: int
     updated_at: datetime
 

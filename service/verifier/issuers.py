@@ -12,9 +12,17 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from cryptography.x509 import Certificate
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.credentials.certificates import (
+    check_names,
+    load_leaf_key,
+    read_pem_certificates,
+    read_x5c,
+    verify_chain,
+)
 from service.credentials.did import UnknownKeyError, resolve_did_jwk, resolve_did_key, select_verification_key
 from service.credentials.did_web import did_web_url
 from service.credentials.jose import VerificationKey, load_key, parse_json
@@ -31,6 +39,8 @@ KEYS_MAX_AGE = timedelta(minutes=5)
 # An unknown kid may mean that the issuer has rotated; asking again at once is allowed this often.
 KEYS_RETRY_AFTER = timedelta(seconds=30)
 MAX_KEYS = 100
+# Issuers round the times in credentials down, so that copies cannot be linked by them; to the day, as we do.
+COARSENESS = timedelta(days=1)
 
 
 class IssuerKeyUnknownError(VerificationError):
@@ -44,6 +54,20 @@ class IssuerKeyRetiredError(VerificationError):
     """The credential says that it was signed after the issuer had retired the key."""
 
     code = "issuer_key_retired"
+    check = "issuer"
+
+
+class IssuerKeyBackdatedError(VerificationError):
+    """The credential says that it was signed before the key was the issuer's."""
+
+    code = "issuer_key_backdated"
+    check = "issuer"
+
+
+class IssuerCertificateMissingError(VerificationError):
+    """The platform asks for a certificate of this issuer, and the token brings none."""
+
+    code = "issuer_certificate_missing"
     check = "issuer"
 
 
@@ -62,17 +86,26 @@ class IssuerUnavailableError(UnavailableError):
 
 @dataclass(frozen=True, slots=True)
 class IssuerKey:
-    """A key that an issuer publishes; ``retired_at`` is set for one of ours that signs no more."""
+    """A key that an issuer publishes or had certified.
+
+    Attributes:
+        key: The key.
+        retired_at: Set for one of ours that signs no more.
+        known_from: Before this it is known not to have been the issuer's; None if nothing is known.
+    """
 
     key: VerificationKey
     retired_at: datetime | None = None
+    known_from: datetime | None = None
 
     def check_signing_time(self, issued_at: datetime | None) -> None:
-        """Refuse a signature that claims to be younger than the key's retirement.
+        """Refuse a signature that claims to be younger than the key's retirement, or older than the key.
 
         Raises:
-            IssuerKeyRetiredError: See there.
+            IssuerKeyRetiredError, IssuerKeyBackdatedError: See there.
         """
+        if self.known_from is not None and issued_at is not None and issued_at + COARSENESS < self.known_from:
+            raise IssuerKeyBackdatedError("The credential says that it is older than the key that signed it.")
         if self.retired_at is not None and (issued_at is None or issued_at > self.retired_at):
             raise IssuerKeyRetiredError("The credential was signed with a key that had been retired.")
 
@@ -94,25 +127,39 @@ class KeyFinder:
     now: datetime
     _found: dict[tuple[str, str], IssuerKey] = field(default_factory=dict)
 
-    async def find(self, issuer: str, kid: Any) -> IssuerKey:
+    async def find(self, issuer: str, kid: Any, x5c: Any = None) -> IssuerKey:
         """Return the issuer's key called ``kid``; the name is compared exactly and never interpreted.
+
+        Where the platform's list has trust anchors for the issuer, the key is the one that ``x5c`` certifies, and
+        ``kid`` means nothing. Elsewhere ``x5c`` means nothing.
 
         Args:
             issuer: ``iss`` as the credential says, not verified.
             kid: ``kid`` as the header says, not verified; None if it has none.
+            x5c: ``x5c`` as the header says, not verified; None if it has none.
 
         Raises:
-            IssuerKeyUnknownError, IssuerNotFetchedError: See there.
+            IssuerKeyUnknownError, IssuerNotFetchedError, IssuerCertificateMissingError: See there.
+            CertificateInvalidError, CertificateUntrustedError, CertificateNameError: See there.
             IssuerUnavailableError: The metadata could not be fetched.
 
         Source: SD-JWT VC draft, section "JWT VC Issuer Metadata"; DID Core 1.0.
         """
         if kid is not None and not isinstance(kid, str):
             raise IssuerKeyUnknownError("The kid is not a text.")
+        if anchors := self._list_anchors(issuer):
+            return _find_certified_key(issuer, x5c, anchors, self.now)
         place = (issuer, kid or "")
         if place not in self._found:
             self._found[place] = await self._look_up(issuer, kid)
         return self._found[place]
+
+    def _list_anchors(self, issuer: str) -> list[Certificate]:
+        url = normalize_issuer(issuer)
+        if url.startswith(f"{self.context.base_url}/issuers/"):
+            return []
+        rows = [row for row in self.trusted if row.x509_anchors and normalize_issuer(row.issuer) == url]
+        return [each for row in rows for pem in row.x509_anchors or () for each in read_pem_certificates(pem)]
 
     async def load_own(self, session: AsyncSession, documents: Iterable[str]) -> None:
         """Look up, in one query, the keys of those issuers of credentials that are in this deployment.
@@ -150,6 +197,15 @@ class KeyFinder:
         if not any(normalize_issuer(row.issuer) == url for row in self.trusted):
             raise IssuerNotFetchedError("The issuer is not on the list of trusted issuers.")
         return IssuerKey(await _find_foreign_key(self.context, self.org_id, issuer, kid, self.now))
+
+
+def _find_certified_key(issuer: str, x5c: Any, anchors: Sequence[Certificate], now: datetime) -> IssuerKey:
+    if x5c is None:
+        raise IssuerCertificateMissingError("The issuer's signatures must come with a certificate (x5c).")
+    chain = read_x5c(x5c)
+    anchor = verify_chain(chain, anchors, now=now)
+    check_names(chain, anchor, expected_names=(issuer, normalize_issuer(issuer)))
+    return IssuerKey(load_leaf_key(chain), known_from=chain[0].not_valid_before_utc)
 
 
 def _peek_issuer(document: str) -> str | None:

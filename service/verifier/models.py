@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 
+from service.credentials.certificates import MAX_ANCHORS
 from service.web.models import StrictModel
 
 ClientId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
@@ -86,7 +87,10 @@ ListVersion = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class TrustedIssuerBody(StrictModel):
-    """An entry of the list of trusted issuers; empty ``jurisdictions`` do not restrict."""
+    """An entry of the list of trusted issuers; empty ``jurisdictions`` do not restrict.
+
+    ``x509_anchors`` are PEM certificates of CAs: the issuer's keys then come from ``x5c`` chains below them, only.
+    """
 
     issuer: Annotated[str, Field(min_length=1, max_length=2048)]
     credential_types: Annotated[list[str], Field(min_length=1, max_length=50)]
@@ -97,6 +101,9 @@ class TrustedIssuerBody(StrictModel):
     attester_register_id: Annotated[str | None, Field(min_length=1, max_length=200)] = None
     valid_from: CivilDate | None = None
     valid_until: CivilDate | None = None
+    x509_anchors: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=16_384)]] | None, Field(min_length=1, max_length=MAX_ANCHORS)
+    ] = None
 
 
 class ScreeningBody(StrictModel):

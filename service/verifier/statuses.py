@@ -88,8 +88,11 @@ async def _fetch_list(finder: KeyFinder, issuer: str, uri: str) -> StatusList:
     if answer.status != 200:
         raise StatusListUnavailableError("The status list could not be fetched.")
     token = answer.body.decode("ascii", "replace").strip()
-    found = await finder.find(issuer, parse_jws(token, max_bytes=MAX_TOKEN_BYTES).header.get("kid"))
-    return verify_status_list_token(token, found.key, expected_uri=uri, now=finder.now)
+    jws = parse_jws(token, max_bytes=MAX_TOKEN_BYTES)
+    found = await finder.find(issuer, jws.header.get("kid"), jws.header.get("x5c"))
+    status_list = verify_status_list_token(token, found.key, expected_uri=uri, now=finder.now)
+    found.check_signing_time(status_list.issued_at)
+    return status_list
 
 
 async def refresh_all_status_lists(context: Context) -> None:

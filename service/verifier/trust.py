@@ -10,6 +10,7 @@ from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.credentials.certificates import CertificateInvalidError, is_authority, read_pem_certificates
 from service.credentials.credential_types import CREDENTIAL_TYPES
 from service.errors import InvalidInputError, NotFoundError
 from service.storage.audit import append_audit_entry
@@ -35,6 +36,7 @@ class TrustTerms:
     attester_register_id: str | None
     valid_from: date | None
     valid_until: date | None
+    x509_anchors: Sequence[str] | None = None
 
 
 async def put_trusted_issuer(
@@ -102,6 +104,7 @@ def describe_trusted_issuer(row: TrustedIssuer) -> dict[str, Any]:
         "attester_register_id": row.attester_register_id,
         "valid_from": row.valid_from.isoformat() if row.valid_from else None,
         "valid_until": row.valid_until.isoformat() if row.valid_until else None,
+        "x509_anchors": row.x509_anchors,
         "trust_version": row.trust_version,
         "updated_at": format_instant(row.updated_at),
     }
@@ -124,6 +127,19 @@ def _check_terms(terms: TrustTerms) -> None:
         raise TrustedIssuerInvalidError(f"{len(unknown)} of credential_types is not a known credential type.")
     if terms.valid_from is not None and terms.valid_until is not None and terms.valid_until < terms.valid_from:
         raise TrustedIssuerInvalidError("valid_until must not lie before valid_from.")
+    _check_anchors(terms)
+
+
+def _check_anchors(terms: TrustTerms) -> None:
+    if terms.x509_anchors and terms.issuer.startswith(("did:key:", "did:jwk:")):
+        raise TrustedIssuerInvalidError("x509_anchors mean nothing for an issuer that is its own key.")
+    for pem in terms.x509_anchors or ():
+        try:
+            found = [is_authority(each) for each in read_pem_certificates(pem)]
+        except CertificateInvalidError as error:
+            raise TrustedIssuerInvalidError(f"x509_anchors: {error.detail}") from error
+        if found != [True]:
+            raise TrustedIssuerInvalidError("Each of x509_anchors must be one certificate, of a CA.")
 
 
 def _is_address(issuer: str) -> bool:

@@ -106,8 +106,8 @@ async def authenticate_credential(finder: KeyFinder, compact: str, expected: Exp
     """
     examined = Examined(Checklist(CREDENTIAL_CHECKS if expected is None else PRESENTATION_CHECKS))
     try:
-        examined.issuer, kid, _ = read_issuer(compact)  # (1)
-        found = await finder.find(examined.issuer, kid)  # (2)
+        examined.issuer, kid, _, x5c = read_issuer(compact)  # (1)
+        found = await finder.find(examined.issuer, kid, x5c)  # (2)
         credential = _verify(compact, found.key, expected, finder.now)  # (3) to (6)
         found.check_signing_time(credential.issued_at)
     except IssuerUnavailableError as error:

@@ -76,7 +76,7 @@ def _read_credentials(body: Mapping[str, Any], expected: int) -> list[str]:
 
 async def _verify(compact: str, *, fetcher: Fetcher, now: datetime) -> VerifiedCredential:
     with rejecting(_SUBJECT):
-        issuer, kid, _ = read_issuer(compact)
+        issuer, kid, *_ = read_issuer(compact)
         if not compact.endswith("~"):
             raise RejectedError("The credential came with a key binding that only its holder may add.")
     key = await find_issuer_key(issuer, kid, fetcher=fetcher)

@@ -33,6 +33,11 @@ class CertifiedName:
     dns_name: str
     uri: str
 
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """One of these must be in the certificate; for a DID it is the host, which x509_san_dns goes by."""
+        return (f"https://{self.dns_name}",) if self.uri.startswith("did:") else (self.uri,)
+
 
 def name_for_certificate(organization: Organization, purpose: str, base_url: str) -> CertifiedName:
     """Return the names of an issuer (its identifier) or a verifier (its DID)."""
@@ -76,10 +81,7 @@ def import_certificate(
     if jwk_thumbprint(read_public_jwk(leaf)) != jwk_thumbprint(key.public_jwk):
         raise CertificateInvalidError("The first certificate is another key's.")
     anchor = verify_chain(chain, anchors, now=now)
-    if expected_name.uri.startswith("did:"):  # x509_san_dns goes by the host, which a DID has only inside
-        check_names(chain, anchor, expected_name=f"https://{expected_name.dns_name}")
-    else:
-        check_names(chain, anchor, expected_name=expected_name.uri)
+    check_names(chain, anchor, expected_names=expected_name.accepted)
     key.x5c = write_x5c(chain)
     key.certified_from = max(each.not_valid_before_utc for each in chain)
     key.certified_until = min(each.not_valid_after_utc for each in chain)

@@ -119,7 +119,7 @@ def test_issuing_refuses_a_salt_source_that_repeats() -> None:
 
 
 def test_issuer_and_holder_key_are_read_for_look_up() -> None:
-    assert read_issuer(issue()) == (ISSUER, "key-1", VCT)
+    assert read_issuer(issue()) == (ISSUER, "key-1", VCT, None)
     assert read_holder_jwk(issue()) == HOLDER_KEYS.jwk
     assert read_holder_jwk(issue(cnf=None)) is None
 

@@ -10,7 +10,10 @@ from service.storage.types import Instant, JsonColumn
 
 
 class TrustedIssuer(SQLModel, table=True):
-    """An issuer that the organisation believes, for which types, jurisdictions and as what."""
+    """An issuer that the organisation believes, for which types, jurisdictions and as what.
+
+    With ``x509_anchors`` (PEM, one certificate each) its keys come from certificates below them, and nowhere else.
+    """
 
     __tablename__ = "trusted_issuer"
 
@@ -23,6 +26,7 @@ class TrustedIssuer(SQLModel, table=True):
     attester_register_id: str | None = None
     valid_from: date | None = None
     valid_until: date | None = None
+    x509_anchors: list[str] | None = Field(default=None, sa_type=JsonColumn)
     trust_version: int
     updated_at: datetime = Field(sa_type=Instant)
 

@@ -1,0 +1,154 @@
+"""Issuers whose keys are certified: the platform's anchors decide, and nothing that a credential brings."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.credentials.certificates import write_x5c
+from tests.certificate_support import SIGN_USAGE, Authority, new_root, to_pem
+from tests.deployment import START, running_deployment
+from tests.foreign_issuer import LIST_PATH, METADATA_PATH, ForeignIssuer, running_foreign_issuer
+from tests.unit.sd_jwt_support import new_key_pair
+from tests.verifying_support import Platform, failed
+
+HOLDER = new_key_pair()
+ROOT = new_root(START)
+INTERMEDIATE = ROOT.delegate()
+
+
+@pytest.fixture
+async def abroad() -> AsyncIterator[ForeignIssuer]:
+    async with running_foreign_issuer() as issuer:
+        yield issuer
+
+
+@pytest.fixture
+async def platform(sqlite_url: str, tmp_path: Path, abroad: ForeignIssuer) -> AsyncIterator[Platform]:
+    async with running_deployment(sqlite_url, tmp_path, fetch_allow=(f"localhost:{abroad.port}",)) as deployment:
+        platform = Platform(deployment, await deployment.add_organization("platform", "platform"))
+        await platform.trust(abroad.identifier, "kyc", x509_anchors=[ROOT.pem])
+        certify(abroad)
+        abroad.serve_list(deployment.clock())
+        yield platform
+
+
+def certify(abroad: ForeignIssuer, authority: Authority = INTERMEDIATE, **changes: Any) -> None:
+    certificate = authority.certify(abroad.keys.private.public_key(), **({"dns": ["localhost"]} | changes))
+    above = () if authority.certificate.issuer == authority.certificate.subject else (authority.certificate,)
+    abroad.x5c = write_x5c((certificate, *above))
+
+
+async def verify(platform: Platform, abroad: ForeignIssuer, **changes: Any) -> dict[str, Any]:
+    return await platform.verify(credential=abroad.issue(HOLDER, platform.deployment.clock(), **changes))
+
+
+async def test_certified_credential_and_list_verify_without_asking_for_keys(
+    platform: Platform, abroad: ForeignIssuer
+) -> None:
+    for kid in ("k1", None, "any name"):
+        verdict = await verify(platform, abroad, kid=kid)
+        assert (verdict["outcome"], verdict["status"]) == ("verified", "valid"), verdict["checks"]
+    assert abroad.asked == [LIST_PATH]
+
+
+def _uncertified(abroad: ForeignIssuer) -> None:
+    abroad.x5c = None
+
+
+def _self_signed(abroad: ForeignIssuer) -> None:
+    own = new_root(START, "Own", extensions=((SIGN_USAGE, True),))
+    abroad.x5c = write_x5c((own.certificate,))
+
+
+def _with_anchor(abroad: ForeignIssuer) -> None:
+    certify(abroad)
+    assert abroad.x5c is not None
+    abroad.x5c += write_x5c((ROOT.certificate,))
+
+
+def _another_key(abroad: ForeignIssuer) -> None:
+    abroad.x5c = write_x5c((ROOT.certify(HOLDER.private.public_key(), dns=["localhost"]),))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "check", "code"),
+    [
+        (_uncertified, "issuer", "issuer_certificate_missing"),
+        (_self_signed, "issuer", "certificate_untrusted"),
+        (_with_anchor, "issuer", "certificate_untrusted"),
+        (lambda abroad: certify(abroad, new_root(START)), "issuer", "certificate_untrusted"),
+        (
+            lambda abroad: certify(abroad, valid=(timedelta(days=-9), timedelta(days=-1))),
+            "issuer",
+            "certificate_untrusted",
+        ),
+        (lambda abroad: certify(abroad, dns=["other.example"]), "issuer", "certificate_name_mismatch"),
+        (lambda abroad: setattr(abroad, "x5c", ["AAAA"]), "issuer", "certificate_invalid"),
+        (lambda abroad: setattr(abroad, "x5c", "AAAA"), "issuer", "certificate_invalid"),
+        (_another_key, "signature", "invalid_signature"),
+    ],
+    ids=["none", "self-signed", "anchor", "other root", "expired", "other name", "no certificate", "no list", "key"],
+)
+async def test_a_chain_that_does_not_hold_is_refused_and_nothing_is_asked(
+    platform: Platform, abroad: ForeignIssuer, spoil: Callable[[ForeignIssuer], None], check: str, code: str
+) -> None:
+    spoil(abroad)
+    verdict = await verify(platform, abroad)
+    assert (verdict["outcome"], failed(verdict["checks"])) == ("rejected", {(check, code)})
+    assert abroad.asked == []
+
+
+async def test_an_embedded_chain_without_anchors_proves_nothing(platform: Platform, abroad: ForeignIssuer) -> None:
+    await platform.trust(abroad.identifier, "kyc")
+    rogue = new_key_pair()
+    published, abroad.keys = abroad.keys, rogue
+    certify(abroad)
+    assert failed((await verify(platform, abroad))["checks"]) == {("signature", "invalid_signature")}
+    abroad.keys = published
+    certify(abroad)
+    assert (await verify(platform, abroad))["outcome"] == "verified"
+    assert METADATA_PATH in abroad.asked
+
+
+async def test_a_credential_older_than_its_certificate_is_backdated(platform: Platform, abroad: ForeignIssuer) -> None:
+    now = platform.deployment.clock()
+    certify(abroad, valid=(timedelta(0), timedelta(days=90)))
+    assert (await verify(platform, abroad, iat=int((now - timedelta(hours=23)).timestamp())))["outcome"] == "verified"
+    verdict = await verify(platform, abroad, iat=int((now - timedelta(hours=25)).timestamp()))
+    assert failed(verdict["checks"]) == {("issuer", "issuer_key_backdated")}
+
+
+async def test_a_list_must_be_certified_too(platform: Platform, abroad: ForeignIssuer) -> None:
+    abroad.x5c = None
+    abroad.serve_list(platform.deployment.clock())
+    certify(abroad)
+    verdict = await verify(platform, abroad)
+    assert (verdict["outcome"], failed(verdict["checks"])) == ("undetermined", {("status", "status_unavailable")})
+
+
+async def test_a_did_web_issuer_is_certified_by_its_host(platform: Platform, abroad: ForeignIssuer) -> None:
+    did = f"did:web:localhost%3A{abroad.port}:issuers:abroad"
+    assert (await verify(platform, abroad, iss=did))["outcome"] == "verified"
+
+
+@pytest.mark.parametrize(
+    ("issuer", "anchors"),
+    [
+        ("https://issuer.example", ["no certificate"]),
+        ("https://issuer.example", [to_pem(ROOT.certificate, INTERMEDIATE.certificate)]),
+        ("https://issuer.example", [to_pem(ROOT.certify(HOLDER.private.public_key()))]),
+        ("did:jwk:e30", [ROOT.pem]),
+    ],
+    ids=["no certificate", "two in one", "no CA", "own key"],
+)
+async def test_anchors_that_cannot_be_meant_are_refused(platform: Platform, issuer: str, anchors: list[str]) -> None:
+    body = {"issuer": issuer, "credential_types": ["kyc"], "x509_anchors": anchors}
+    answer = await platform.call("PUT", "/v1/trusted-issuers/two", body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "trusted_issuer_invalid")
+
+
+async def test_anchors_are_shown_as_they_were_given(platform: Platform) -> None:
+    assert (await platform.call("GET", "/v1/trusted-issuers/one")).json()["x509_anchors"] == [ROOT.pem]
