@@ -1,5 +1,6 @@
 """An issuer, a platform and a wallet that meet over HTTP, and a hand for credentials that no honest issuer makes."""
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,7 +19,7 @@ from service.credentials.sd_jwt import issue_sd_jwt, parse_sd_jwt
 from service.credentials.status_list import set_status
 from service.keys.jwe import encrypt
 from service.storage.standings import Standing, list_standing, read_investor_keys
-from service.storage.tables import StatusList
+from service.storage.tables import CredentialCopy, StatusList
 from service.web.signing import ISSUER, get_active_key
 from tests.deployment import Deployment, Member
 from tests.unit.sd_jwt_support import KeyPair, new_key_pair, new_salt
@@ -88,6 +89,25 @@ class Issuer:
             sign=context.signer.signing_function(key.kid),
             new_salt=new_salt,
         )
+
+    async def record(self, compact: str) -> None:
+        """Put a credential on the issuer's record as signed now, as issuing it over OpenID4VCI does."""
+        jwt = parse_sd_jwt(compact).issuer_jwt
+        jws = parse_jws(jwt)
+        index = parse_json(jws.payload)["status"]["status_list"]["idx"]
+        copy = CredentialCopy(
+            org_id=self.member.org_id,
+            credential_id=f"cred_{index}",
+            copy_number=1,
+            status_list_id=LIST_ID,
+            status_index=index,
+            holder_thumbprint="",
+            issuer_kid=jws.header["kid"],
+            signed_at=self.deployment.clock(),
+            digest="sha256:" + hashlib.sha256(jwt.encode()).hexdigest(),
+        )
+        async with self.deployment.context.database.transaction() as session:
+            session.add(copy)
 
     async def set_status(self, index: int, value: int) -> None:
         async with self.deployment.context.database.transaction() as session:

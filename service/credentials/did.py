@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from service.credentials.did_web import MalformedDidError, did_web_from_url, did_web_url
 from service.credentials.encoding import b64url_decode, b64url_encode, parse_json, write_json
 from service.credentials.jwk import VerificationKey, load_key
 from service.credentials.multikey import decode_multikey, encode_multikey
-from service.errors import VerificationError
+from service.errors import MalformedError, VerificationError
 
 __all__ = [
     "RELATIONSHIPS",
@@ -21,6 +23,7 @@ __all__ = [
     "did_key_from_jwk",
     "did_web_from_url",
     "did_web_url",
+    "list_document_keys",
     "resolve_did_jwk",
     "resolve_did_key",
     "select_verification_key",
@@ -132,7 +135,25 @@ def build_did_document(did: str, methods: Sequence[DidKey]) -> dict[str, Any]:
     return document
 
 
-def select_verification_key(document: Mapping[str, Any], kid: str, *, relationship: str) -> VerificationKey:
+def list_document_keys(document: Mapping[str, Any]) -> list[VerificationKey]:
+    """Return all keys of a DID document that can be read, whatever they may be used for."""
+    methods = [
+        entry
+        for name in ("verificationMethod", *RELATIONSHIPS)
+        if isinstance(document.get(name), list)
+        for entry in document[name]
+        if isinstance(entry, dict)
+    ]
+    found = []
+    for method in methods:
+        with suppress(MalformedError):
+            found.append(load_key(_read_jwk(method)))
+    return found
+
+
+def select_verification_key(
+    document: Mapping[str, Any], kid: str, *, relationship: str, now: datetime | None = None
+) -> VerificationKey:
     """Return the one key of a DID document that ``kid`` names and ``relationship`` lists.
 
     The document is untrusted; that its ``id`` is the identifier that was resolved is the caller's check.
@@ -141,6 +162,7 @@ def select_verification_key(document: Mapping[str, Any], kid: str, *, relationsh
         document: A DID document, ours or fetched.
         kid: DID URL of the key, or its fragment with ``#``; compared exactly.
         relationship: For instance ``assertionMethod`` for credentials, ``authentication`` for presentations.
+        now: Timezone-aware; a key that has expired or was revoked by then is refused. None asks about no time.
 
     Raises:
         MalformedDidError: The document has no ``id``, or its method isn't an object with one public key.
@@ -160,7 +182,26 @@ def select_verification_key(document: Mapping[str, Any], kid: str, *, relationsh
         found += [entry for entry in methods if isinstance(entry, dict) and _absolute(did, entry.get("id")) == name]
     if len(found) != 1 or found[0].get("controller") != did or not name.startswith(f"{did}#"):
         raise UnknownKeyError("The DID document doesn't name this key for this use.")
+    if now is not None:
+        _check_ends(found[0], now)
     return load_key(_read_jwk(found[0]), kid=name)
+
+
+def _check_ends(method: Mapping[str, Any], now: datetime) -> None:
+    """Source: Controlled Identifiers 1.0, section 2.2 (``expires``, ``revoked``)."""
+    for name in ("expires", "revoked"):
+        if name in method and _read_instant(method[name]) <= now:
+            raise UnknownKeyError("The DID document's key has expired or was revoked.")
+
+
+def _read_instant(value: Any) -> datetime:
+    try:
+        instant = datetime.fromisoformat(value)
+    except (ValueError, TypeError) as error:
+        raise MalformedDidError("The DID document's method ends at no time that can be read.") from error
+    if instant.tzinfo is None:
+        raise MalformedDidError("The DID document's method ends at a time without a zone.")
+    return instant
 
 
 def _method_specific_id(did: str, method: str) -> str:

@@ -1,8 +1,10 @@
 """Public keys as JSON Web Keys: loading them strictly, and their thumbprint."""
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -82,6 +84,21 @@ def load_key(jwk: Mapping[str, Any], *, alg: str | None = None, kid: str | None 
         jwk={"kty": kty, "crv": crv, **coordinates},
         key=_load_point(crv, *coordinates.values()),
     )
+
+
+def check_key_period(jwk: Mapping[str, Any], *, now: datetime) -> None:
+    """Check that a published JWK may be used now, where it says from when or until when.
+
+    Raises:
+        MalformedJoseError: Before ``nbf``, at or after ``exp``, revoked, or a time that is no number.
+
+    Source: OpenID Federation 1.0, section 8.7.2 (the registered JWK parameters ``nbf``, ``exp``, ``revoked``).
+    """
+    for name in ("nbf", "exp"):
+        if name in jwk and (isinstance(jwk[name], bool) or not isinstance(jwk[name], int | float)):
+            raise MalformedJoseError(f"The JWK's {name} isn't a time.")
+    if "revoked" in jwk or not jwk.get("nbf", 0) <= now.timestamp() < jwk.get("exp", math.inf):
+        raise MalformedJoseError("The JWK is revoked, or isn't within its period.")
 
 
 def jwk_thumbprint(jwk: Mapping[str, Any]) -> str:

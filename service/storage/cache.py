@@ -1,12 +1,13 @@
-"""Copies of documents that others publish; a newer copy is never replaced by an older one."""
+"""Copies of documents that others publish, never replaced by an older one; and when their keys were first seen."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.storage.core import start_upsert
-from service.storage.tables import CachedDocument
+from service.storage.tables import CachedDocument, IssuerKeySighting
 
 
 async def keep_document(
@@ -33,3 +34,28 @@ async def keep_document(
         where=held.is_(None) | (held <= issued_at) if issued_at is not None else None,
     )
     return bool((await session.exec(statement.returning(col(CachedDocument.url)))).first())
+
+
+async def record_sightings(
+    session: AsyncSession,
+    *,
+    org_id: str,
+    issuer: str,
+    thumbprints: Collection[str],
+    absent_at: datetime | None,
+    seen_at: datetime,
+) -> None:
+    """Remember when keys were first seen; keys that were seen before stay as they are.
+
+    Args:
+        org_id: The platform that looked.
+        issuer: Whose keys they are.
+        thumbprints: RFC 7638, of all keys that the issuer publishes now.
+        absent_at: When the platform last looked before; None if never.
+        seen_at: Now.
+    """
+    names = {"org_id": org_id, "issuer": issuer, "absent_at": absent_at, "first_seen_at": seen_at}
+    values = [names | {"thumbprint": each} for each in thumbprints]
+    if values:
+        insert = start_upsert(IssuerKeySighting, session.get_bind().dialect.name).values(values)
+        await session.exec(insert.on_conflict_do_nothing())

@@ -29,7 +29,8 @@ from service.storage.statuses import StatusQuery, read_credential_statuses
 from service.storage.tables import TrustedIssuer
 from service.storage.trust import OUT_OF_SCOPE, attester_class_of, judge_issuer, jurisdiction_of, list_trusted_issuers
 from service.verifier.checks import CREDENTIAL_CHECKS, PRESENTATION_CHECKS, Checklist
-from service.verifier.issuers import IssuerNotFetchedError, IssuerUnavailableError, KeyFinder
+from service.verifier.issuer_keys import IssuerNotFetchedError, IssuerUnavailableError
+from service.verifier.issuers import KeyFinder
 from service.verifier.statuses import record_status, refresh_status_lists
 
 SD_JWT_VC = "dc+sd-jwt"
@@ -110,6 +111,7 @@ async def authenticate_credential(finder: KeyFinder, compact: str, expected: Exp
         found = await finder.find(examined.issuer, kid, x5c)  # (2)
         credential = _verify(compact, found.key, expected, finder.now)  # (3) to (6)
         found.check_signing_time(credential.issued_at)
+        await finder.check_on_record(found, credential.digest)
     except IssuerUnavailableError as error:
         examined.checklist.mark_passed("format")
         examined.checklist.mark_undetermined("issuer", error.code, error.detail)

@@ -1,6 +1,7 @@
 """Issuers outside the deployment: whom we ask, what we believe, and what holds when they fall silent."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,67 @@ async def test_a_rotated_key_is_found_and_the_old_one_forgotten(platform: Platfo
     platform.deployment.clock.advance(seconds=31)
     assert (await verify(platform, abroad, kid="k2"))["outcome"] == "verified"
     assert failed((await verify(platform, abroad, kid="k1"))["checks"]) == {("issuer", "issuer_key_unknown")}
+
+
+async def test_a_key_that_came_later_signs_nothing_older(platform: Platform, abroad: ForeignIssuer) -> None:
+    """Threats, row 37: first seen, and last looked for in vain."""
+    clock = platform.deployment.clock
+    assert (await verify(platform, abroad))["outcome"] == "verified"
+    old = abroad.issue(HOLDER, clock(), exp=int((clock() + timedelta(days=30)).timestamp()))
+    looked_at = clock()
+    clock.advance(days=3)
+    first, abroad.keys = abroad.keys, new_key_pair()
+    abroad.serve_metadata(jwks={"keys": [{**first.jwk, "kid": "k1"}, {**abroad.keys.jwk, "kid": "k2"}]})
+    abroad.serve_list(clock(), kid="k2")
+    assert (await verify(platform, abroad, kid="k2"))["outcome"] == "verified"
+    assert (await platform.verify(credential=old))["outcome"] == "verified"
+    for age, code in ((timedelta(hours=23), None), (timedelta(hours=25), "issuer_key_backdated")):
+        checks = (await verify(platform, abroad, kid="k2", iat=int((looked_at - age).timestamp())))["checks"]
+        assert failed(checks) == (set() if code is None else {("issuer", code)})
+
+
+async def test_a_key_that_the_issuer_withdrew_verifies_nothing_more(platform: Platform, abroad: ForeignIssuer) -> None:
+    """Not even what claims to be older: whoever stole the key can write any date."""
+    clock = platform.deployment.clock
+    assert (await verify(platform, abroad))["outcome"] == "verified"
+    abroad.serve_metadata("k2")
+    clock.advance(minutes=6)
+    for iat in (clock(), clock() - timedelta(hours=1)):
+        verdict = await verify(platform, abroad, iat=int(iat.timestamp()))
+        assert failed(verdict["checks"]) == {("issuer", "issuer_key_unknown")}
+
+
+@pytest.mark.parametrize(
+    "period",
+    [{"exp": 1}, {"nbf": 4_000_000_000}, {"revoked": {"revoked_at": 1}}, {"exp": "never"}, {"nbf": True}],
+    ids=str,
+)
+async def test_a_key_outside_its_period_is_none(
+    platform: Platform, abroad: ForeignIssuer, period: dict[str, Any]
+) -> None:
+    abroad.serve_metadata(jwks={"keys": [{**abroad.keys.jwk, "kid": "k1", **period}]})
+    assert failed((await verify(platform, abroad))["checks"]) == {("issuer", "issuer_key_unknown")}
+
+
+@pytest.mark.parametrize(
+    ("period", "outcome"),
+    [
+        ({"expires": "2026-11-23T14:59:59Z"}, "rejected"),
+        ({"revoked": "2026-11-23T15:00:00Z"}, "rejected"),
+        ({"expires": "2026-11-23T16:00:00"}, "rejected"),
+        ({"expires": None}, "rejected"),
+        ({"expires": "2026-11-23T15:00:01Z"}, "verified"),
+    ],
+    ids=str,
+)
+async def test_a_key_of_a_did_ends_when_the_document_says(
+    platform: Platform, abroad: ForeignIssuer, period: dict[str, Any], outcome: str
+) -> None:
+    did = f"did:web:localhost%3A{abroad.port}:issuers:abroad"
+    method = {"id": f"{did}#k1", "controller": did, "publicKeyJwk": abroad.keys.jwk, **period}
+    abroad.serve("/issuers/abroad/did.json", {"id": did, "assertionMethod": [method]})
+    abroad.serve_list(platform.deployment.clock(), kid=f"{did}#k1")
+    assert (await verify(platform, abroad, iss=did, kid=f"{did}#k1"))["outcome"] == outcome
 
 
 async def test_kid_is_an_opaque_name(platform: Platform, abroad: ForeignIssuer) -> None:

@@ -128,12 +128,34 @@ async def test_a_retired_key_verifies_what_it_signed_before(scene: Scene) -> Non
     clock, context = scene.deployment.clock, scene.deployment.context
     clock.advance(hours=1)
     later = await scene.kyc.issue("kyc", scene.wallet.keys, iat=seconds(clock() + timedelta(hours=1)))
+    backdated = await scene.kyc.issue("kyc", scene.wallet.keys, iat=seconds(clock() - timedelta(hours=1)))
+    await scene.kyc.record(scene.wallet.held[0])
     async with context.database.transaction() as session:
         await rotate_signing_key(session, context.signer, org_id=scene.kyc.member.org_id, purpose=ISSUER, now=clock())
     clock.advance(hours=2)
     assert (await scene.platform.verify(credential=scene.wallet.held[0]))["valid"] is True
-    verdict = await scene.platform.verify(credential=later)
-    assert failed(verdict["checks"]) == {("issuer", "issuer_key_retired")}
+    await scene.kyc.record(later)  # too late
+    for document in (later, backdated):
+        verdict = await scene.platform.verify(credential=document)
+        assert failed(verdict["checks"]) == {("issuer", "issuer_key_retired")}
+
+
+async def test_a_retired_key_signs_nothing_that_looks_older(scene: Scene) -> None:
+    """As test_a_retired_key_verifies_what_it_signed_before, with dates as coarse as our own credentials have."""
+    clock, context = scene.deployment.clock, scene.deployment.context
+    midnight = clock().replace(hour=0)
+    forged = await scene.kyc.issue("kyc", scene.wallet.keys, iat=seconds(midnight))
+    async with context.database.transaction() as session:
+        await rotate_signing_key(session, context.signer, org_id=scene.kyc.member.org_id, purpose=ISSUER, now=clock())
+    clock.advance(minutes=2)
+    await scene.kyc.record(forged)
+    assert failed((await scene.platform.verify(credential=forged))["checks"]) == {("issuer", "issuer_key_retired")}
+
+
+async def test_a_key_signs_nothing_older_than_itself(scene: Scene) -> None:
+    older = await scene.kyc.issue("kyc", scene.wallet.keys, iat=seconds(scene.deployment.clock() - timedelta(days=2)))
+    verdict = await scene.platform.verify(credential=older)
+    assert failed(verdict["checks"]) == {("issuer", "issuer_key_backdated")}
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ from service.storage.tables.subjects import LegalHold, SubjectKey
 from service.storage.tables.verifying import (
     CachedDocument,
     Investor,
+    IssuerKeySighting,
     PresentationRequest,
     StandingCredential,
     TrustedIssuer,
@@ -71,6 +72,7 @@ __all__ = [
     "InvestorVersion",
     "IssuanceNotification",
     "IssuanceToken",
+    "IssuerKeySighting",
     "LegalHold",
     "LogCheckpoint",
     "LogTile",

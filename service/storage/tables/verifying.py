@@ -118,3 +118,18 @@ class CachedDocument(SQLModel, table=True):
     body: str
     issued_at: datetime | None = Field(default=None, sa_type=Instant)
     fetched_at: datetime = Field(sa_type=Instant)
+
+
+class IssuerKeySighting(SQLModel, table=True):
+    """When a key of an issuer outside this deployment was first seen; never changed, so that no date moves back.
+
+    ``absent_at`` is the last look before that, at which the issuer did not publish the key; None at the first look.
+    """
+
+    __tablename__ = "issuer_key_sighting"
+
+    org_id: str = Field(primary_key=True)
+    issuer: str = Field(primary_key=True)
+    thumbprint: str = Field(primary_key=True)
+    absent_at: datetime | None = Field(default=None, sa_type=Instant)
+    first_seen_at: datetime = Field(sa_type=Instant)
