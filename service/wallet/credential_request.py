@@ -9,6 +9,7 @@ from typing import Any
 from service.credentials.key_proof import build_key_proof
 from service.fetch import Fetched, Fetcher, FetchError
 from service.keys import PublicKey
+from service.wallet.dpop import DpopSender
 from service.wallet.errors import UnsupportedError
 from service.wallet.http import post_json, read_error, read_object, refused, text_member
 from service.wallet.issuer_metadata import IssuerMetadata
@@ -17,13 +18,23 @@ from service.wallet.store import Wallet
 
 @dataclass(frozen=True, slots=True)
 class IssuerSession:
-    """A redeemed offer: whose access token, for whose wallet, with what to reach the issuer, at which aware time."""
+    """A redeemed offer: whose access token, for whose wallet, with what to reach the issuer, at which aware time.
+
+    ``dpop`` is there if the token is bound to its key.
+    """
 
     wallet: Wallet
     issuer: IssuerMetadata
     token: str
     fetcher: Fetcher
     now: datetime
+    dpop: DpopSender | None
+
+    async def post(self, url: str, body: Mapping[str, Any]) -> Fetched:
+        """Send JSON with the access token; the answer may have any status."""
+        if self.dpop is not None:
+            return await self.dpop.post(url, access_token=self.token, json=dict(body))
+        return await post_json(self.fetcher, url, body, token=self.token)
 
 
 async def request_credential(session: IssuerSession, named: Mapping[str, str], keys: Sequence[PublicKey]) -> Fetched:
@@ -63,11 +74,11 @@ async def notify(session: IssuerSession, body: Mapping[str, Any], event: str) ->
         return
     notice = {"notification_id": notification_id, "event": event}
     with suppress(FetchError):
-        await post_json(session.fetcher, endpoint, notice, token=session.token)
+        await session.post(endpoint, notice)
 
 
 async def _send(session: IssuerSession, named: Mapping[str, str], keys: Sequence[PublicKey]) -> Fetched:
-    nonce = await _fetch_nonce(session.issuer, session.fetcher)
+    nonce = await _fetch_nonce(session)
     proofs = [
         build_key_proof(
             key.jwk,
@@ -79,13 +90,16 @@ async def _send(session: IssuerSession, named: Mapping[str, str], keys: Sequence
         for key in keys
     ]
     body = {**named, "proofs": {"jwt": proofs}}
-    return await post_json(session.fetcher, session.issuer.credential_endpoint, body, token=session.token)
+    return await session.post(session.issuer.credential_endpoint, body)
 
 
-async def _fetch_nonce(issuer: IssuerMetadata, fetcher: Fetcher) -> str:
-    if issuer.nonce_endpoint is None:
+async def _fetch_nonce(session: IssuerSession) -> str:
+    endpoint = session.issuer.nonce_endpoint
+    if endpoint is None:
         raise UnsupportedError("The issuer gives no nonce, so the proof of the holder key could be replayed.")
-    answer = await fetcher.post(issuer.nonce_endpoint)
+    answer = await session.fetcher.post(endpoint)
+    if session.dpop is not None:
+        session.dpop.keep_nonce(endpoint, answer)
     if not 200 <= answer.status < 300:
         raise refused(answer, "The nonce request")
     return text_member(read_object(answer.body, "The nonce response"), "c_nonce", "The nonce response")

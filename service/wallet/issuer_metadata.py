@@ -51,6 +51,14 @@ class IssuerMetadata:
     authorization_servers: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class TokenEndpoint:
+    """Where to ask for an access token, and whether it may be bound to a key of ours (RFC 9449, section 5.1)."""
+
+    url: str
+    takes_dpop: bool
+
+
 async def fetch_issuer_metadata(identifier: str, *, fetcher: Fetcher) -> IssuerMetadata:
     """Fetch and read a credential issuer's metadata; unknown members are ignored.
 
@@ -75,7 +83,7 @@ async def fetch_issuer_metadata(identifier: str, *, fetcher: Fetcher) -> IssuerM
     )
 
 
-async def find_token_endpoint(metadata: IssuerMetadata, offer: CredentialOffer, *, fetcher: Fetcher) -> str:
+async def find_token_endpoint(metadata: IssuerMetadata, offer: CredentialOffer, *, fetcher: Fetcher) -> TokenEndpoint:
     """Return the token endpoint that redeems the offer's code; errors as ``fetch_issuer_metadata``.
 
     Source: OpenID4VCI 1.0, sections 4.1.1 and 12.2.4 (``authorization_servers``); RFC 8414, section 3.3.
@@ -88,7 +96,12 @@ async def find_token_endpoint(metadata: IssuerMetadata, offer: CredentialOffer, 
     found = [await _fetch_server(server, fetcher) for server in servers[:5]]
     # Servers often leave the list of grants out, so its absence speaks against none.
     fitting = [raw for raw in found if PRE_AUTHORIZED_GRANT in raw.get("grant_types_supported", [])]
-    return text_member((fitting or found)[0], "token_endpoint", "The authorization server's metadata")
+    chosen = (fitting or found)[0]
+    algorithms = chosen.get("dpop_signing_alg_values_supported")
+    return TokenEndpoint(
+        text_member(chosen, "token_endpoint", "The authorization server's metadata"),
+        takes_dpop=isinstance(algorithms, list) and PROOF_ALGORITHM in algorithms,
+    )
 
 
 async def _fetch_server(server: str, fetcher: Fetcher) -> Mapping[str, Any]:

@@ -1,6 +1,7 @@
 """OpenID4VCI from the holder's side: look at an offer, then redeem it and keep what it gives."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from service.fetch import Fetched, Fetcher, FetchError
 from service.keys import PublicKey
 from service.wallet.credential_request import IssuerSession, notify, request_credential
+from service.wallet.dpop import DpopSender, dpop_sender
 from service.wallet.errors import NegativeAnswerError, RejectedError, UnsupportedError, UsageError
 from service.wallet.http import MAX_ANSWER_BYTES, read_object, refused, text_member
 from service.wallet.issuer_metadata import (
@@ -94,33 +96,55 @@ async def accept(
     Source: OpenID4VCI 1.0, sections 6, 8 and 11.
     """
     endpoint = await find_token_endpoint(proposal.issuer, proposal.offer, fetcher=fetcher)
-    token, requests = await _redeem(proposal, endpoint, tx_code, fetcher=fetcher)
-    session = IssuerSession(wallet, proposal.issuer, token, fetcher, now)
-    count = max(1, min(copies, proposal.issuer.batch_size))
-    stored = []
-    for configuration, named in requests:
-        keys = [wallet.create_key() if new_key else wallet.shared_key(index) for index in range(count)]
-        answer = await request_credential(session, named, keys)
-        stored.append(await _keep(session, configuration, keys, answer))
+    form = _build_form(proposal.offer, tx_code)
+    with dpop_sender(wallet, fetcher, now) if endpoint.takes_dpop else nullcontext() as dpop:
+        redeemed = await _redeem(proposal, endpoint.url, form, fetcher=fetcher, dpop=dpop)
+        session = IssuerSession(
+            wallet, proposal.issuer, redeemed.token, fetcher, now, dpop if redeemed.is_bound else None
+        )
+        count = max(1, min(copies, proposal.issuer.batch_size))
+        stored = []
+        for configuration, named in redeemed.requests:
+            keys = [wallet.create_key() if new_key else wallet.shared_key(index) for index in range(count)]
+            answer = await request_credential(session, named, keys)
+            stored.append(await _keep(session, configuration, keys, answer))
     return stored
 
 
-async def _redeem(
-    proposal: Proposal, endpoint: str, tx_code: str | None, *, fetcher: Fetcher
-) -> tuple[str, list[NamedRequest]]:
-    form = {"grant_type": PRE_AUTHORIZED_GRANT, "pre-authorized_code": proposal.offer.code}
-    if proposal.offer.tx_code is not None:
+@dataclass(frozen=True, slots=True)
+class _Redeemed:
+    """An access token, whether it is bound to the key of the sender, and what to ask for with it."""
+
+    token: str
+    is_bound: bool
+    requests: Sequence[NamedRequest]
+
+
+def _build_form(offer: CredentialOffer, tx_code: str | None) -> dict[str, str]:
+    form = {"grant_type": PRE_AUTHORIZED_GRANT, "pre-authorized_code": offer.code}
+    if offer.tx_code is not None:
         if not tx_code:
             raise UsageError("The offer needs the transaction code that the issuer sent you; give it with --tx-code.")
         form["tx_code"] = tx_code
-    answer = await fetcher.post(endpoint, form=form, max_bytes=MAX_ANSWER_BYTES)
+    return form
+
+
+async def _redeem(
+    proposal: Proposal, endpoint: str, form: Mapping[str, str], *, fetcher: Fetcher, dpop: DpopSender | None
+) -> _Redeemed:
+    if dpop is not None:
+        answer = await dpop.post(endpoint, form=dict(form))
+    else:
+        answer = await fetcher.post(endpoint, form=dict(form), max_bytes=MAX_ANSWER_BYTES)
     if answer.status != 200:
         raise refused(answer, "The offer")
     body = read_object(answer.body, "The token response")
-    if str(body.get("token_type", "")).lower() != "bearer":
+    kind = str(body.get("token_type", "")).lower()
+    if kind != "bearer" and (kind != "dpop" or dpop is None):
         raise UnsupportedError("The issuer gives access tokens of a kind that this wallet doesn't use.")
     token = text_member(body, "access_token", "The token response")
-    return token, _name_requests(proposal.configurations, body.get("authorization_details"))
+    requests = _name_requests(proposal.configurations, body.get("authorization_details"))
+    return _Redeemed(token, kind == "dpop", requests)
 
 
 def _name_requests(configurations: Sequence[CredentialConfiguration], details: Any) -> list[NamedRequest]:

@@ -71,6 +71,10 @@ class Wallet:
         """Return what signs with the holder key ``kid``; raises UnknownKeyError."""
         return self._keystore.signing_function(kid)
 
+    def delete_key(self, kid: str) -> None:
+        """Destroy a key that was made for one errand."""
+        self._keystore.delete_key(kid)
+
     def shared_key(self, index: int) -> PublicKey:
         """Return the holder key for the copies number ``index`` of all credentials, made on first use.
 
