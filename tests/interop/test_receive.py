@@ -56,6 +56,30 @@ async def test_a_wallet_receives_a_credential(deployment: Deployment, node: Node
     assert verified["typeMetadata"]["mergedTypeMetadata"]["vct"] == verified["payload"]["vct"]
 
 
+@pytest.mark.parametrize("alg", ["ES256", "EdDSA"])
+async def test_a_wallet_binds_its_token_with_dpop(deployment: Deployment, node: Node, alg: str) -> None:
+    offer = await offer_kyc(deployment.kyc)
+    received = await node.run("wallet.mjs", "receive", offer=offer["deep_link"], dpopAlg=alg)
+    assert (received["tokenType"], len(received["credentials"]), received["notified"]) == ("DPoP", 1, 204)
+
+
+async def test_an_attested_wallet_is_known(deployment: Deployment, node: Node) -> None:
+    issuer = await deployment.add_issuer("attested")
+    made = await node.run("wallet.mjs", "makeProvider")
+    attestation = {"provider": made["provider"], "clientId": "https://wallet.example"}
+    body = {"name": "Maker", "client_ids": [attestation["clientId"]], "jwks": made["jwks"]}
+    await issuer.call("PUT", "/v1/wallet-providers/maker", body)
+    for more in ({}, {"dpopAlg": "ES256"}):
+        offer = await offer_kyc(issuer)
+        sent = {"offer": offer["deep_link"], "attestation": attestation, **more}
+        received = await node.run("wallet.mjs", "receive", **sent)
+        assert len(received["credentials"]) == 1
+    forged = attestation | {"provider": (await node.run("wallet.mjs", "makeProvider"))["provider"]}
+    offer = await offer_kyc(issuer)
+    with pytest.raises(AssertionError, match="invalid_client"):
+        await node.run("wallet.mjs", "receive", offer=offer["deep_link"], attestation=forged)
+
+
 async def test_a_wallet_reads_signed_metadata(deployment: Deployment, node: Node) -> None:
     issuer = deployment.seed["organizations"]["kyc"]["credential_issuer"]
     metadata = await node.run("wallet.mjs", "readSignedMetadata", issuer=issuer)

@@ -1,10 +1,15 @@
 // A wallet made of @openid4vc/openid4vci, @openid4vc/openid4vp, dcql, @sd-jwt and jose.
 import { createHash } from 'node:crypto'
-import { fetchAuthorizationServerMetadata, fetchJwks, resourceRequest } from '@openid4vc/oauth2'
+import {
+  clientAuthenticationClientAttestationJwt,
+  fetchAuthorizationServerMetadata,
+  fetchJwks,
+  resourceRequest,
+} from '@openid4vc/oauth2'
 import { Openid4vciClient } from '@openid4vc/openid4vci'
 import { Openid4vpClient } from '@openid4vc/openid4vp'
 import { DcqlQuery } from 'dcql'
-import { base64url, compactVerify, exportJWK, generateKeyPair, importJWK } from 'jose'
+import { base64url, compactVerify, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose'
 import { callbacksFor, nowInSeconds, runCommand, withoutPrivatePart } from './platform.mjs'
 import { presentCredential, readClaims, verifyCredential } from './sd_jwt.mjs'
 
@@ -49,23 +54,56 @@ async function proveKeys(client, keys, binding, { issuerMetadata, credentialConf
   return { jwt: (await Promise.all(keys.map(prove))).map(({ jwt }) => jwt) }
 }
 
-/** Redeem an offer with `keys` and `newKeys` fresh ones; with `details`, by credential identifier. */
-async function receive({ offer, txCode, keys = [], newKeys = 1, alg = 'ES256', binding = 'jwk', details = false }) {
+/** Have the maker of the wallet vouch for `instance`, and send that with every request to a token endpoint. */
+async function authenticateAttested(callbacks, { provider, clientId }, instance) {
+  const claims = { cnf: { jwk: withoutPrivatePart(instance) }, wallet_name: 'Interop' }
+  const clientAttestationJwt = await new SignJWT(claims)
+    .setProtectedHeader({ typ: 'oauth-client-attestation+jwt', alg: 'ES256' })
+    .setIssuer('https://maker.example')
+    .setSubject(clientId)
+    .setExpirationTime('1h')
+    .sign(await importJWK(provider, 'ES256'))
+  return clientAuthenticationClientAttestationJwt({ clientAttestationJwt, callbacks })
+}
+
+async function makeProvider() {
+  const { alg, ...key } = await newKey('ES256')
+  return { provider: key, jwks: { keys: [withoutPrivatePart(key)] } }
+}
+
+/**
+ * Redeem an offer with `keys` and `newKeys` fresh ones; with `details`, by credential identifier; with `dpopAlg`, by a
+ * token bound to a key; with `attestation`, as an attested wallet.
+ */
+async function receive({
+  offer,
+  txCode,
+  keys = [],
+  newKeys = 1,
+  alg = 'ES256',
+  binding = 'jwk',
+  details = false,
+  dpopAlg,
+  attestation,
+}) {
   const held = [...keys, ...(await Promise.all(Array.from({ length: newKeys }, () => newKey(alg))))]
-  const callbacks = callbacksFor(...held)
+  const [dpopKey, instance] = [await newKey(dpopAlg ?? 'ES256'), await newKey('ES256')]
+  const callbacks = callbacksFor(...held, dpopKey, instance)
+  if (attestation) callbacks.clientAuthentication = await authenticateAttested(callbacks, attestation, instance)
   const client = new Openid4vciClient({ callbacks })
   const credentialOffer = await client.resolveCredentialOffer(offer)
   const issuerMetadata = await client.resolveIssuerMetadata(credentialOffer.credential_issuer)
   const [credentialConfigurationId] = credentialOffer.credential_configuration_ids
   const wanted = [{ type: 'openid_credential', credential_configuration_id: credentialConfigurationId }]
-  const { accessTokenResponse: token } = await client.retrievePreAuthorizedCodeAccessTokenFromOffer({
+  const { accessTokenResponse: token, dpop } = await client.retrievePreAuthorizedCodeAccessTokenFromOffer({
     credentialOffer,
     issuerMetadata,
     txCode,
+    dpop: dpopAlg && { signer: signerFor(dpopKey, 'jwk') },
     additionalRequestPayload: details ? { authorization_details: wanted } : {},
   })
   const proofs = await proveKeys(client, held, binding, { issuerMetadata, credentialConfigurationId })
-  const common = { issuerMetadata, accessToken: token.access_token, proofs }
+  const common = { issuerMetadata, accessToken: token.access_token, proofs, dpop }
   const answer = details
     ? await requestByIdentifier({ ...common, callbacks, details: token.authorization_details })
     : (await client.retrieveCredentials({ ...common, credentialConfigurationId })).credentialResponse
@@ -74,6 +112,7 @@ async function receive({ offer, txCode, keys = [], newKeys = 1, alg = 'ES256', b
   return {
     version: issuerMetadata.originalDraftVersion,
     known: Object.keys(issuerMetadata.knownCredentialConfigurations),
+    tokenType: token.token_type,
     keys: held,
     credentials: answer.credentials.map(({ credential }) => credential),
     notified: notified.response.status,
@@ -177,4 +216,4 @@ async function present({ link, credentials, key, nonce, audience }) {
   }
 }
 
-await runCommand({ receive, readSignedMetadata, verify, present })
+await runCommand({ receive, makeProvider, readSignedMetadata, verify, present })
