@@ -225,6 +225,6 @@ def _check_header(header: Mapping[str, Any]) -> None:
 
 
 def _media_type(typ: str) -> str:
-    typ = typ.lower()
+    typ = typ.lower() if typ.isascii() else typ  # U+212A lowers to a plain k
     subtype = typ.removeprefix("application/")
     return typ if "/" in subtype else subtype
