@@ -8,6 +8,7 @@ from joserfc.errors import JoseError
 from joserfc.jwe import JWERegistry
 from joserfc.jwk import ECKey
 
+from service.credentials.encoding import MalformedJoseError, b64url_decode, parse_json
 from service.errors import VerificationError
 
 ALGORITHMS = ["ECDH-ES"]
@@ -40,16 +41,32 @@ def decrypt(token: str, private_jwk: Mapping[str, Any], *, max_bytes: int) -> by
 
     Raises:
         DecryptionError: See there; compressed messages are refused.
+
+    Source: RFC 7516, sections 4.1.13 and 5.2.
     """
     if len(token) > MAX_TOKEN_BYTES:
         raise DecryptionError("The encrypted response is too large.")
+    _check_form(token)
     try:
         opened = jwe.decrypt_compact(token, ECKey.import_key(dict(private_jwk)), registry=_registry())
     except (JoseError, ValueError, TypeError, KeyError):
         raise DecryptionError("The response could not be decrypted.") from None
-    if "zip" in opened.headers() or opened.plaintext is None or len(opened.plaintext) > max_bytes:
-        raise DecryptionError("The decrypted response is compressed or too large.")
+    if opened.plaintext is None or len(opened.plaintext) > max_bytes:
+        raise DecryptionError("The decrypted response is too large.")
     return opened.plaintext
+
+
+def _check_form(token: str) -> None:
+    # The library takes the last of repeated members, surplus bits in base64url, and an empty ``crit``.
+    try:
+        encoded_header, *parts = token.split(".")
+        header = parse_json(b64url_decode(encoded_header))
+        for part in parts:
+            b64url_decode(part)
+    except MalformedJoseError:
+        raise DecryptionError("The encrypted response is malformed.") from None
+    if not isinstance(header, dict) or "zip" in header or "crit" in header:
+        raise DecryptionError("The encrypted response is compressed, or asks for an extension.")
 
 
 def encrypt(plaintext: bytes, recipient_jwk: Mapping[str, Any], *, method: str) -> str:
