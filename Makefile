@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE  # a dozen processes would each compile the package anew
 
-.PHONY: demo test serve lint bench mutate faults prove-defences format schemas lock clean
+.PHONY: demo test serve lint bench mutate fuzz faults prove-defences format schemas lock clean
 
 $(STAMP): requirements.lock pyproject.toml
 	@echo "Installing into $(VENV) (first use, or the lock changed) ..."
@@ -35,6 +35,9 @@ bench: $(STAMP)
 
 mutate: $(STAMP)
 	@$(BIN)/python -m tests.mutation $(ARGS)
+
+fuzz: $(STAMP)
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 faults: $(STAMP)
 	@GOODSTANDING_FAULTS=long $(BIN)/python -m pytest tests/faults $(ARGS)
