@@ -23,7 +23,7 @@ LIST_PATH = "/lists/1"
 class ForeignIssuer:
     """What it serves is in ``pages`` (path to status and body); what was asked for is in ``asked``.
 
-    With ``x5c`` set, credentials and lists carry it.
+    With ``x5c`` set, credentials and lists carry it. What ``raw`` has for a path is sent as it stands.
     """
 
     port: int = 0
@@ -31,6 +31,7 @@ class ForeignIssuer:
     x5c: list[str] | None = None
     pages: dict[str, tuple[int, str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    raw: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def origin(self) -> str:
@@ -97,7 +98,8 @@ class ForeignIssuer:
         self.asked.append(path)
         status, body = self.pages.get(path, (404, "{}"))
         data = body.encode()
-        writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: {len(data)}\r\nConnection: close\r\n\r\n".encode() + data)
+        answer = f"HTTP/1.1 {status} X\r\nContent-Length: {len(data)}\r\nConnection: close\r\n\r\n".encode() + data
+        writer.write(self.raw.get(path, answer))
         await writer.drain()
         writer.close()
         await writer.wait_closed()

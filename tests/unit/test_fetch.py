@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from service.fetch import FetchBlockedError, Fetcher, FetchError, is_public_address
+from tests.addresses import LOOPBACK_SPELLINGS
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -92,56 +93,6 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
     return asked
-
-
-LOOPBACK_SPELLINGS = [
-    "127.0.0.1",
-    "127.1",
-    "127.0.1",
-    "127.255.255.254",
-    "2130706433",
-    "017700000001",
-    "0x7f000001",
-    "0x7F.0x0.0x0.0x1",
-    "0177.0.0.01",
-    "0177.1",
-    "0x7f.1",
-    "00000177.0.0.1",
-    "0",
-    "0.0.0.0",
-    "0x0",
-    "localhost",
-    "LOCALHOST",
-    "LocalHost.",
-    "[::1]",
-    "[::]",
-    "[0:0:0:0:0:0:0:1]",
-    "[0000::0001]",
-    "[::ffff:127.0.0.1]",
-    "[::ffff:7f00:1]",
-    "[0:0:0:0:0:ffff:7f00:0001]",
-    "[::127.0.0.1]",
-    "[64:ff9b::127.0.0.1]",
-    "[64:ff9b:1::7f00:1]",
-    "[2002:7f00:1::]",
-    "[::ffff:0:127.0.0.1]",
-    "[::1%25lo]",
-    "[::1%lo]",
-    "127.0.0.1@127.0.0.1",
-    "example.com@127.0.0.1",
-    "example.com:443@127.0.0.1",
-    "@127.0.0.1",
-    "127.0.0.1%2f@localhost",
-    "example.com#@127.0.0.1",
-    "\N{FULLWIDTH DIGIT ONE}27.0.0.1",
-    "127\N{IDEOGRAPHIC FULL STOP}0.0.1",
-    "\N{CIRCLED DIGIT ONE}27.0.0.1",
-    "loc\N{SOFT HYPHEN}alhost",
-    "127.0.0.1\t",
-    "12\n7.0.0.1",
-    "\\127.0.0.1",
-    "127.0.0.1\\@127.0.0.1",
-]
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
