@@ -1,7 +1,7 @@
 """When keys of issuers outside the deployment were first seen.
 
-Revision: 0013
-Revises: 0012
+Revision: 0014
+Revises: 0013
 """
 
 import sqlalchemy as sa
@@ -9,8 +9,8 @@ from alembic import op
 
 from service.storage import types
 
-revision = "0013"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 

@@ -1,7 +1,7 @@
 """Certificate chains of signing keys.
 
-Revision: 0011
-Revises: 0010
+Revision: 0012
+Revises: 0011
 """
 
 import sqlalchemy as sa
@@ -9,8 +9,8 @@ from alembic import op
 
 from service.storage import types
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
