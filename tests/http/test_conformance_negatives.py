@@ -9,8 +9,10 @@ import pytest
 from service.credentials.encoding import b64url_decode, b64url_encode
 from service.credentials.sd_jwt import parse_sd_jwt
 from tests.deployment import Deployment
+from tests.http.test_wallet_clients import ask, trust_provider
 from tests.issuing_support import Wallet as IssuingWallet
 from tests.issuing_support import add_issuer, make_offer
+from tests.oauth_support import Party
 from tests.unit.sd_jwt_support import new_key_pair
 from tests.verifying_support import Scene, build_scene, failed
 
@@ -75,6 +77,25 @@ async def test_issuer_fail_on_request_with_access_token_in_query(wallet: Issuing
     answer = await request_credential(wallet, query="?access_token={token}", header=False)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].split()[0] in ("Bearer", "DPoP")
+
+
+async def test_issuer_fail_on_client_attestations(wallet: IssuingWallet) -> None:
+    """Six modules send these to the server that a wallet authenticates at; the good one in between is taken."""
+    provider, instance, other = await trust_provider(wallet, "w"), Party(wallet.deployment), Party(wallet.deployment)
+    issuer = wallet.identifier
+    attestation, pop = provider.attest("w", instance), instance.attestation_pop(issuer)
+    for bad_attestation, bad_pop in (
+        (corrupt(attestation), pop),
+        (attestation, corrupt(pop)),
+        (attestation, other.attestation_pop(issuer)),
+        (provider.attest("w", instance, exp=provider.at(minutes=-10)), pop),
+        (provider.attest("w", instance, sub=None), pop),
+        (attestation, instance.attestation_pop("https://other-as.example.com")),
+    ):
+        answer = await ask(wallet, OAuth_Client_Attestation=bad_attestation, OAuth_Client_Attestation_PoP=bad_pop)
+        assert_refused(answer, "invalid_client", 401)
+    answer = await ask(wallet, OAuth_Client_Attestation=attestation, OAuth_Client_Attestation_PoP=pop)
+    assert answer.status_code == 200, answer.text
 
 
 @pytest.fixture

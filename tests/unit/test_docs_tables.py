@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["docs/threats.md", "docs/spec-coverage.md", "docs/spec-divergences.md"]
+PAGES = ["docs/threats.md", "docs/spec-coverage.md", "docs/spec-divergences.md", "docs/conformance-negatives.md"]
 _TEST = re.compile(r"`(tests/[\w./-]+\.py)::(\w+)`")
 _FILE = re.compile(r"`((?:service|tests|docs|schemas)/[\w./-]+\.\w+)(?:`|::)")
 
@@ -39,3 +39,12 @@ def test_named_tests_exist(page: str) -> None:
 def test_every_item_has_its_row(page: str, last: int) -> None:
     numbers = re.findall(r"^\| (\d+) \|", (ROOT / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert list(map(int, numbers)) == list(range(1, last + 1))
+
+
+def test_every_negative_case_has_its_test_or_says_why_not() -> None:
+    text = (ROOT / "docs/conformance-negatives.md").read_text(encoding="utf-8")
+    rows = [row.strip("| ").split(" | ") for row in re.findall(r"^\| `\w+` \|.*$", text, flags=re.MULTILINE)]
+    assert len(rows) > 60
+    assert len({row[0] for row in rows}) == len(rows)
+    for module, _, answer, tests in rows:
+        assert _TEST.search(tests) or tests == "open" or answer.startswith("not applicable: "), module
