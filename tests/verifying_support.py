@@ -203,7 +203,7 @@ class Wallet:
         matches = match_query(parse_dcql_query(request["dcql_query"]), held, include_optional=True)
         hashes = [hash_transaction_data(entry) for entry in request.get("transaction_data", [])]
         values: dict[str, Any] = {
-            "audience": request["client_id"],
+            "audience": request.get("client_id"),  # none where a browser says who asks
             "nonce": request["nonce"],
             "issued_at": self.deployment.clock(),
             "sign": self.keys.sign,

@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from hashlib import sha256
+from hashlib import sha256, sha384, sha512
 from typing import Any
 
 from service.credentials.claims_path import ClaimsPath
@@ -39,18 +39,23 @@ from service.credentials.sd_jwt_errors import (
     SdHashMismatchError,
     TransactionDataMismatchError,
 )
+from service.credentials.transaction_data import DEFAULT_HASH_ALGORITHM
 
 KEY_BINDING_TYP = "kb+jwt"
-HASH_ALGORITHM = "sha-256"
 MAX_AGE = timedelta(seconds=300)
+_DIGESTS = {"sha-256": sha256, "sha-384": sha384, "sha-512": sha512}
 
 
-def hash_transaction_data(encoded: str) -> str:
+def hash_transaction_data(encoded: str, algorithm: str = DEFAULT_HASH_ALGORITHM) -> str:
     """Return the hash by which a holder agrees to ``encoded``, an entry of ``transaction_data`` as it was received.
+
+    Args:
+        encoded: The entry; its base64url is not decoded.
+        algorithm: One of ``HASH_ALGORITHMS``.
 
     Source: OpenID4VP 1.0, appendix B.3.3.1.
     """
-    return _hash(encoded)
+    return b64url_encode(_DIGESTS[algorithm](encoded.encode()).digest())
 
 
 def present_sd_jwt(
@@ -74,7 +79,7 @@ def present_sd_jwt(
         issued_at: Now, aware.
         sign: Signs with the holder key that the credential names.
         transaction_data_hashes: One ``hash_transaction_data`` per entry that the holder agreed to.
-        transaction_data_hashes_alg: ``sha-256`` if the request named its hash algorithms.
+        transaction_data_hashes_alg: The algorithm of these, if the request named its hash algorithms.
 
     Raises:
         VerificationError: ``compact`` is not a well-formed SD-JWT with a holder key.
@@ -106,6 +111,7 @@ def verify_presentation(
     max_age: timedelta = MAX_AGE,
     leeway: timedelta = LEEWAY,
     expected_transaction_data: Sequence[str] | None = None,
+    expected_hash_algorithms: Collection[str] | None = None,
 ) -> VerifiedCredential:
     """Verify a credential and that its holder made this presentation for us and for this request.
 
@@ -127,6 +133,8 @@ def verify_presentation(
         max_age: Oldest acceptable key binding.
         leeway: How far clocks may differ.
         expected_transaction_data: Encoded entries of our request that concern this credential.
+        expected_hash_algorithms: Algorithms that our request named, of which the holder must name the used one; None
+            if it named none, which means sha-256.
 
     Raises:
         VerificationError: As ``verify_sd_jwt_vc``, or one of ``sd_jwt_errors`` for steps 1 to 8.
@@ -147,7 +155,7 @@ def verify_presentation(
         raise NonceMismatchError("The presentation was made for another request.")
     if not _is_same(claims.get("sd_hash"), _hash(sd_jwt.without_key_binding())):  # (7)
         raise SdHashMismatchError("The key binding was made for other disclosures.")
-    _check_transaction_data(claims, expected_transaction_data or ())  # (8)
+    _check_transaction_data(claims, expected_transaction_data or (), expected_hash_algorithms)  # (8)
     return replace(credential, holder_bound=True)
 
 
@@ -185,14 +193,25 @@ def _check_age(claims: Mapping[str, Any], *, now: datetime, max_age: timedelta, 
         raise HolderBindingStaleError("The key binding JWT is too old or states no iat.")
 
 
-def _check_transaction_data(claims: Mapping[str, Any], expected: Sequence[str]) -> None:
+def _check_transaction_data(
+    claims: Mapping[str, Any], expected: Sequence[str], algorithms: Collection[str] | None
+) -> None:
     if not expected and ("transaction_data_hashes" in claims or "transaction_data_hashes_alg" in claims):
         raise TransactionDataMismatchError("The holder agreed to transaction data that nobody asked for.")
+    if not expected:
+        return
     hashes = claims.get("transaction_data_hashes", [])
-    if claims.get("transaction_data_hashes_alg", HASH_ALGORITHM) != HASH_ALGORITHM:
-        raise TransactionDataMismatchError("The transaction data were hashed by another algorithm than sha-256.")
+    algorithm = _read_hash_algorithm(claims, algorithms)
     # The specification leaves the order of the hashes open, so only what was agreed to counts.
     if not isinstance(hashes, list) or not all(isinstance(item, str) for item in hashes):
         raise TransactionDataMismatchError("The transaction data hashes are not texts.")
-    if sorted(hashes) != sorted(map(hash_transaction_data, expected)):
+    if sorted(hashes) != sorted(hash_transaction_data(entry, algorithm) for entry in expected):
         raise TransactionDataMismatchError("The holder agreed to other transaction data.")
+
+
+def _read_hash_algorithm(claims: Mapping[str, Any], algorithms: Collection[str] | None) -> str:
+    default = DEFAULT_HASH_ALGORITHM if algorithms is None else None
+    found = claims.get("transaction_data_hashes_alg", default)
+    if not isinstance(found, str) or found not in (algorithms or (DEFAULT_HASH_ALGORITHM,)):
+        raise TransactionDataMismatchError("The transaction data were hashed by another algorithm than asked for.")
+    return found

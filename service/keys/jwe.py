@@ -69,14 +69,16 @@ def _check_form(token: str) -> None:
         raise DecryptionError("The encrypted response is compressed, or asks for an extension.")
 
 
-def encrypt(plaintext: bytes, recipient_jwk: Mapping[str, Any], *, method: str) -> str:
-    """Encrypt to a P-256 key; ``kid`` of the key is named in the header.
+def encrypt(
+    plaintext: bytes, recipient_jwk: Mapping[str, Any], *, method: str, header: Mapping[str, str] | None = None
+) -> str:
+    """Encrypt to a P-256 key; ``kid`` of the key is named in the header, beside what ``header`` adds.
 
     Raises:
         EncryptionError: The key cannot be used.
     """
-    header = {"alg": "ECDH-ES", "enc": method, "kid": recipient_jwk.get("kid")}
-    protected = {name: value for name, value in header.items() if value is not None}
+    named = {"alg": "ECDH-ES", "enc": method, "kid": recipient_jwk.get("kid"), **(header or {})}
+    protected = {name: value for name, value in named.items() if value is not None}
     members: dict[str, Any] = {name: recipient_jwk.get(name) for name in ("kty", "crv", "x", "y")}
     if (members["kty"], members["crv"]) != ("EC", "P-256"):
         raise EncryptionError("The recipient's key is not a usable P-256 key.")

@@ -1,7 +1,9 @@
 """Answers of the verifier's /v1 calls."""
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from service.web.models import AnswerModel, TextIfAny
 
@@ -36,14 +38,25 @@ class VerdictsAnswer(AnswerModel):
     data: list[VerdictAnswer | dict[str, Any]]
 
 
+class DcApiRequestAnswer(AnswerModel):
+    """An element of `digital.requests` for `navigator.credentials.get`."""
+
+    protocol: Literal["openid4vp-v1-unsigned", "openid4vp-v1-signed"]
+    data: dict[str, Any]
+
+
+DcApiRequestIfAny = Annotated[DcApiRequestAnswer, Field(default_factory=dict)]  # only over that API
+
+
 class MadeRequestAnswer(AnswerModel):
-    """The links of a new presentation request."""
+    """The links of a new presentation request; null where a request of this kind has none."""
 
     id: str
-    request_uri: str
-    deep_link: str
-    web_link: str
+    request_uri: str | None
+    deep_link: str | None
+    web_link: str | None
     expires_at: datetime
+    dc_api_request: DcApiRequestIfAny
 
 
 class CredentialCheckAnswer(CheckAnswer):
@@ -63,6 +76,16 @@ class PresentedAnswer(AnswerModel):
     valid_until: datetime | None
 
 
+class TransactionDataAnswer(AnswerModel):
+    """What the holder was asked to agree to, and whether they did; the key binding holds a hash of `encoded`."""
+
+    type: str
+    credential_ids: list[str]
+    fields: dict[str, Any]
+    encoded: str
+    agreed: bool
+
+
 class RequestAnswer(AnswerModel):
     """State of a presentation request, what came back, and every check."""
 
@@ -72,6 +95,8 @@ class RequestAnswer(AnswerModel):
     investor_ref: str | None
     credentials: list[PresentedAnswer]
     checks: list[CredentialCheckAnswer]
+    transaction_data: list[TransactionDataAnswer]
+    awaits_return: bool
     created_at: datetime
     expires_at: datetime
     answered_at: datetime | None
@@ -92,6 +117,16 @@ class PurposeAnswer(AnswerModel):
     title: str
     credentials: list[NeedAnswer]
     dcql_query: dict[str, Any]
+
+
+class VerifierAttestationAnswer(AnswerModel):
+    """The attestation of the key that signs requests, and the client identifier that it makes."""
+
+    kid: str
+    client_id: str
+    issuer: str
+    expires_at: datetime
+    updated_at: datetime
 
 
 class TrustedIssuerAnswer(AnswerModel):

@@ -11,6 +11,7 @@ from service.web.models import StrictModel
 
 ClientId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 MAX_COMPACT = 262_144
+MAX_ATTESTATION = 16_384
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -42,8 +43,19 @@ class PresentationRequestBody(StrictModel):
     dcql_query: dict[str, Any] | None = None
     investor_ref: ClientId | None = None
     response_mode: Annotated[str, Field(max_length=32)] = "direct_post"
-    client_id_prefix: Annotated[str, Field(max_length=64)] = "decentralized_identifier"
+    client_id_prefix: Annotated[
+        str | None,
+        Field(
+            max_length=64,
+            description="decentralized_identifier if left out; over the Digital Credentials API, an unsigned request.",
+        ),
+    ] = None
+    request_uri_method: Annotated[str, Field(max_length=8)] = "get"
     redirect_uri: Annotated[str | None, Field(max_length=2048)] = None
+    same_device: Annotated[bool, Field(description="The answer counts only once its browser came back.")] = False
+    expected_origins: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=300)]] | None, Field(min_length=1, max_length=10)
+    ] = None
     transaction_data: Annotated[list[dict[str, Any]] | None, Field(min_length=1, max_length=10)] = None
 
     @model_validator(mode="after")
@@ -51,6 +63,25 @@ class PresentationRequestBody(StrictModel):
         if (self.purpose is None) == (self.dcql_query is None):
             raise ValueError("exactly one of purpose and dcql_query is needed")
         return self
+
+
+class DcApiResponseBody(StrictModel):
+    """What a page got from the Digital Credentials API, with the origin that the page was served from."""
+
+    origin: Annotated[str, Field(min_length=1, max_length=300)]
+    data: Annotated[dict[str, Any], Field(description="`data` of the DigitalCredential.")]
+
+
+class ReturnBody(StrictModel):
+    """What the browser came back with."""
+
+    response_code: Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class VerifierAttestationBody(StrictModel):
+    """A verifier attestation JWT about the key that signs the platform's requests."""
+
+    attestation: Annotated[str, Field(min_length=1, max_length=MAX_ATTESTATION)]
 
 
 class ExpectedBody(StrictModel):

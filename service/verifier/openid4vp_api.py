@@ -1,13 +1,17 @@
 """What wallets and browsers call: the Request Object, the response endpoint, and the page with the QR code."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
+from service.errors import NotFoundError, ProtocolError
 from service.storage.tables import Organization
 from service.verifier.page import CONTENT_SECURITY_POLICY, render_request_page
-from service.verifier.requests import build_deep_link, find_request, load_request_object, state_of
+from service.verifier.request_objects import answer_fetch
+from service.verifier.request_terms import uses_dc_api
+from service.verifier.requests import build_deep_link, find_request, state_of
 from service.verifier.responses import take_response
 from service.web.dependencies import ContextDep
 from service.web.forms import read_form
@@ -18,27 +22,33 @@ NO_STORE = {"Cache-Control": "no-store"}
 router = APIRouter(tags=["openid4vp"])
 
 
-async def _answer_request_object(context: ContextDep, request_id: str, wallet_nonce: str | None) -> Response:
+async def _answer_request_object(context: ContextDep, request_id: str, form: Mapping[str, str]) -> Response:
     async with context.database.reading() as session:
-        signed = await load_request_object(session, context, request_id, wallet_nonce=wallet_nonce, now=context.clock())
+        row = await find_request(session, request_id)
+    if context.clock() >= row.expires_at:
+        raise ProtocolError("invalid_request_uri", "The request has expired.", status=410)
+    nonce, metadata = form.get("wallet_nonce"), form.get("wallet_metadata")
+    signed = answer_fetch(context.signer, row, wallet_nonce=nonce, wallet_metadata=metadata)
     return Response(signed, media_type=REQUEST_OBJECT, headers=NO_STORE)
 
 
 @router.get("/openid4vp/requests/{request_id}", responses=answers_media(REQUEST_OBJECT))
 async def get_request_object(request_id: str, context: ContextDep) -> Response:
     """Return the signed Request Object; the same at every fetch."""
-    return await _answer_request_object(context, request_id, None)
+    return await _answer_request_object(context, request_id, {})
 
 
 @router.post(
     "/openid4vp/requests/{request_id}",
     responses=answers_media(REQUEST_OBJECT),
-    openapi_extra=takes_form(wallet_nonce="Returned in the Request Object."),
+    openapi_extra=takes_form(
+        wallet_nonce="Returned in the Request Object.",
+        wallet_metadata="JSON object: what the wallet can do. jwks in it asks for an encrypted Request Object.",
+    ),
 )
 async def post_for_request_object(request_id: str, request: Request, context: ContextDep) -> Response:
     """Return the signed Request Object with the wallet's own nonce in it (``request_uri_method`` ``post``)."""
-    form = await read_form(request)
-    return await _answer_request_object(context, request_id, form.get("wallet_nonce"))
+    return await _answer_request_object(context, request_id, await read_form(request))
 
 
 @router.post(
@@ -63,7 +73,10 @@ async def show_request_page(request_id: str, context: ContextDep) -> Response:
     async with context.database.reading() as session:
         row = await find_request(session, request_id)
         organization = await session.get_one(Organization, row.org_id)
-    link = build_deep_link(context.base_url, row) if state_of(row, context.clock()) == "pending" else None
+    if uses_dc_api(row.response_mode):
+        raise NotFoundError
+    is_open = state_of(row, context.clock()) == "pending" and row.sealed_held_answer is None
+    link = build_deep_link(context.base_url, row) if is_open else None
     headers = NO_STORE | {
         "Content-Security-Policy": CONTENT_SECURITY_POLICY,
         "Referrer-Policy": "no-referrer",

@@ -15,6 +15,7 @@ _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode(
 CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_LONG_LINK = 2000  # characters; above it a code holds more with less redundancy
 _TEMPLATE = Environment(autoescape=True).from_string(
     """<!doctype html>
 <html lang="en">
@@ -28,9 +29,10 @@ _TEMPLATE = Environment(autoescape=True).from_string(
 <main>
 <h1>{{ verifier }} asks for a presentation</h1>
 {% if link %}
-<p>Scan the code with your wallet, or open it on this device.
-Your wallet shows what is asked before anything is sent.</p>
-{{ picture|safe }}
+<p>{% if picture %}Scan the code with your wallet, or open it on this device.
+{% else %}Open it in your wallet on this device.
+{% endif %}Your wallet shows what is asked before anything is sent.</p>
+{% if picture %}{{ picture|safe }}{% endif %}
 <p><a href="{{ link }}">Open in wallet</a></p>
 {% else %}
 <p>This request has been answered or has expired. Go back to {{ verifier }} to start again.</p>
@@ -49,5 +51,13 @@ def render_request_page(verifier: str, link: str | None) -> str:
         verifier: Name of the platform; escaped.
         link: Deep link into a wallet; None if the request is no longer open.
     """
-    picture = "" if link is None else segno.make(link, error="m").svg_inline(scale=4, title="QR code", omitsize=True)
+    picture = "" if link is None else _draw(link)
     return _TEMPLATE.render(verifier=verifier, link=link, picture=picture, style=_STYLE)
+
+
+def _draw(link: str) -> str:
+    try:
+        code = segno.make(link, error="m" if len(link) < _LONG_LINK else "l")
+    except segno.DataOverflowError:  # a request that stands in the link itself may be longer than any code
+        return ""
+    return code.svg_inline(scale=4, title="QR code", omitsize=True)

@@ -11,10 +11,11 @@ from service.storage.personal_data import open_presented
 from service.storage.subject_keys import read_subject_keys
 from service.storage.tables import PresentationRequest
 from service.verifier.answer_models import MadeRequestAnswer, PurposeAnswer, RequestAnswer
-from service.verifier.models import PresentationRequestBody
+from service.verifier.browser_answers import take_dc_api_response, take_return
+from service.verifier.models import DcApiResponseBody, PresentationRequestBody, ReturnBody
 from service.verifier.purposes import build_query
+from service.verifier.request_terms import NewRequest
 from service.verifier.requests import (
-    NewRequest,
     create_presentation_request,
     describe_new_request,
     describe_request,
@@ -22,6 +23,7 @@ from service.verifier.requests import (
 from service.verifier.verdicts import name_subject
 from service.web.accesses import record_access
 from service.web.auth import Caller, require_scope
+from service.web.context import Context
 from service.web.dependencies import ContextDep
 from service.web.idempotency import Answer, answer_once
 from service.web.models import Page
@@ -64,6 +66,26 @@ async def create_request(
 @router.get("/presentation-requests/{request_id}", responses=answers(RequestAnswer))
 async def get_request(request_id: str, context: ContextDep, caller: Verifier) -> dict[str, Any]:
     """Return the state of a request, what was presented, and every check."""
+    return await _describe(context, caller, request_id)
+
+
+@router.post("/presentation-requests/{request_id}/dc-api-response", responses=answers(RequestAnswer))
+async def post_dc_api_response(
+    request_id: str, body: DcApiResponseBody, context: ContextDep, caller: Verifier
+) -> dict[str, Any]:
+    """Hand in what a page got from the Digital Credentials API; the answer says what came of it."""
+    await take_dc_api_response(context, caller.org_id, request_id, origin=body.origin, data=body.data)
+    return await _describe(context, caller, request_id)
+
+
+@router.post("/presentation-requests/{request_id}/return", responses=answers(RequestAnswer))
+async def post_return(request_id: str, body: ReturnBody, context: ContextDep, caller: Verifier) -> dict[str, Any]:
+    """Say that the browser came back, in the session in which the request was made (`same_device`)."""
+    await take_return(context, caller.org_id, request_id, response_code=body.response_code)
+    return await _describe(context, caller, request_id)
+
+
+async def _describe(context: Context, caller: Caller, request_id: str) -> dict[str, Any]:
     async with context.database.reading() as session:
         row = await session.get(PresentationRequest, (caller.org_id, request_id))
         if row is None:

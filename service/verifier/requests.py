@@ -1,81 +1,57 @@
-"""Make, keep and serve presentation requests (OpenID4VP 1.0)."""
+"""Make, keep and describe presentation requests (OpenID4VP 1.0)."""
 
-import re
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import SplitResult, urlencode, urlsplit
+from urllib.parse import urlencode
 
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.credentials.dcql_query import DcqlQuery, parse_dcql_query
-from service.credentials.encoding import b64url_encode, write_json
-from service.credentials.jose import parse_json, parse_jws
-from service.errors import InvalidInputError, NotFoundError, ProtocolError
+from service.credentials.encoding import write_json
+from service.credentials.transaction_data import read_transaction_data
+from service.errors import InvalidInputError, NotFoundError
 from service.storage.audit import append_audit_entry
 from service.storage.ids import new_id
 from service.storage.personal_data import PresentedContent
 from service.storage.tables import Organization, PresentationRequest
-from service.verifier.purposes import build_query, find_purpose
+from service.verifier.client_identity import (
+    DID,
+    REDIRECT_URI,
+    ClientIdentity,
+    ClientIdPrefixUnsupportedError,
+    choose_identity,
+)
+from service.verifier.request_objects import (
+    build_client_metadata,
+    build_response_uri,
+    is_signed,
+    read_parameters,
+    write_request,
+)
+from service.verifier.request_terms import (
+    ENCRYPTED_MODES,
+    NewRequest,
+    check_origins,
+    check_redirect_uri,
+    check_response_mode,
+    encode_transaction_data,
+    list_asked,
+    read_query,
+    uses_dc_api,
+)
 from service.web.context import Context
 from service.web.instants import format_instant
-from service.web.signing import VERIFIER, get_active_key, sign_token
 
 LIFETIME = timedelta(minutes=10)
-SELF_ISSUED_AUDIENCE = "https://self-issued.me/v2"
-REQUEST_TYP = "oauth-authz-req+jwt"
-SIGNATURE_ALGORITHMS = ["ES256", "ES384", "EdDSA", "Ed25519"]
-ENCRYPTION_METHODS = ["A128GCM", "A256GCM"]
-DIRECT_POST, DIRECT_POST_JWT = "direct_post", "direct_post.jwt"
-MAX_WALLET_NONCE = 512
-# A browser reads '\\' as '/', so another host than ours could be meant; the rest is no part of an address at all.
-_ADDRESS = re.compile(r"[^\s\\<>\"`{}|^\x00-\x20\x7f]+")
+ORIGIN = "origin"
+DC_API_SIGNED, DC_API_UNSIGNED = "openid4vp-v1-signed", "openid4vp-v1-unsigned"
 
 
-class DcqlQueryUnsupportedError(InvalidInputError):
-    """A valid query that asks for what we cannot verify: another format, or no proof of the holder."""
+class RequestUriMethodInvalidError(InvalidInputError):
+    """Neither get nor post, or post where the wallet fetches nothing."""
 
-    code = "dcql_query_unsupported"
-
-
-class ResponseModeUnsupportedError(InvalidInputError):
-    """Not one of direct_post and direct_post.jwt."""
-
-    code = "response_mode_unsupported"
-
-
-class ClientIdPrefixUnsupportedError(InvalidInputError):
-    """Only ``decentralized_identifier`` is offered."""
-
-    code = "client_id_prefix_unsupported"
-
-
-class RedirectUriInvalidError(InvalidInputError):
-    """Not an absolute https address (http on localhost) without a fragment."""
-
-    code = "redirect_uri_invalid"
-
-
-class TransactionDataInvalidError(InvalidInputError):
-    """An entry lacks its type, does not name exactly one queried credential, or wants another hash than sha-256."""
-
-    code = "transaction_data_invalid"
-
-
-@dataclass(frozen=True, slots=True)
-class NewRequest:
-    """What a platform asks for: a purpose or its own query, never both."""
-
-    purpose: str | None = None
-    dcql_query: Any = None
-    investor_ref: str | None = None
-    response_mode: str = DIRECT_POST
-    client_id_prefix: str = "decentralized_identifier"
-    redirect_uri: str | None = None
-    transaction_data: Sequence[dict[str, Any]] | None = None
+    code = "request_uri_method_invalid"
 
 
 async def create_presentation_request(
@@ -84,137 +60,68 @@ async def create_presentation_request(
     """Build, sign and keep a request.
 
     Raises:
-        InvalidInputError: One of the errors above, or an unknown purpose.
+        InvalidInputError: What is asked for is not possible; see ``request_terms`` and ``client_identity``.
         NoSigningKeyError: The organisation has no verifier key.
 
-    Source: OpenID4VP 1.0, sections 5.1, 5.10 and 8.2; RFC 9101.
+    Source: OpenID4VP 1.0, sections 5.1, 5.9, 5.10, 8.2 and appendix A; RFC 9101.
     """
-    if new.response_mode not in (DIRECT_POST, DIRECT_POST_JWT):
-        raise ResponseModeUnsupportedError("response_mode must be direct_post or direct_post.jwt.")
-    if new.client_id_prefix != "decentralized_identifier":
-        raise ClientIdPrefixUnsupportedError("client_id_prefix must be decentralized_identifier.")
-    query = _read_query(new)
+    mode = check_response_mode(new.response_mode)
+    query = read_query(new)
     organization = await session.get_one(Organization, org_id)
     request_id = new_id("preq")
-    encryption_jwk, sealed_key = None, None
-    if new.response_mode == DIRECT_POST_JWT:
-        encryption_jwk, sealed_key = context.signer.create_decryption_key()
+    identity = await _choose_identity(session, organization, new, build_response_uri(context.base_url, request_id), now)
+    _check_method(new, identity)
+    encryption_jwk, sealed_key = context.signer.create_decryption_key() if mode in ENCRYPTED_MODES else (None, None)
     row = PresentationRequest(
         org_id=org_id,
         id=request_id,
         purpose=new.purpose,
         dcql_query=query.to_json(),
         investor_ref=new.investor_ref,
-        response_mode=new.response_mode,
-        client_id=f"decentralized_identifier:{organization.did}",
+        response_mode=mode,
+        client_id=identity.client_id,
+        request_uri_method=new.request_uri_method,
         nonce=secrets.token_urlsafe(32),
         wallet_state=secrets.token_urlsafe(32),
         request_object="",
-        transaction_data=_encode_transaction_data(new.transaction_data, query),
-        redirect_uri=_check_redirect_uri(new.redirect_uri),
+        transaction_data=encode_transaction_data(new.transaction_data, query),
+        redirect_uri=check_redirect_uri(new),
+        same_device=new.same_device,
+        expected_origins=check_origins(new.expected_origins, mode),
         sealed_decryption_key=sealed_key,
         created_at=now,
         expires_at=now + LIFETIME,
     )
-    claims = _build_claims(row, context.base_url, _build_client_metadata(organization.name, encryption_jwk))
-    row.request_object = await _sign_request(session, context, organization, claims)
+    metadata = build_client_metadata(organization.name, mode, encryption_jwk)
+    row.request_object = write_request(context.signer, row, identity, metadata, context.base_url)
     session.add(row)
     append_audit_entry(
         session,
         org_id=org_id,
         kind="presentation.requested",
         subject_id=row.id,
-        record={"purpose": row.purpose, "investor_ref": row.investor_ref, "asked": _list_asked(query)},
+        record={"purpose": row.purpose, "investor_ref": row.investor_ref, "asked": list_asked(query)},
         recorded_at=now,
     )
     return row
 
 
-def _list_asked(query: DcqlQuery) -> dict[str, list[str]]:
-    # Names only: the values that a query accepts may be about one person.
-    return {item.id: sorted({str(claim.path[0]) for claim in item.claims or ()}) for item in query.credentials}
+async def _choose_identity(
+    session: AsyncSession, organization: Organization, new: NewRequest, response_uri: str, now: datetime
+) -> ClientIdentity:
+    over_dc_api = uses_dc_api(new.response_mode)
+    if over_dc_api and new.client_id_prefix is None:
+        return ClientIdentity(ORIGIN)  # the browser says who asks; the name stands in no message
+    if over_dc_api and new.client_id_prefix == REDIRECT_URI:
+        raise ClientIdPrefixUnsupportedError("redirect_uri names no party of the Digital Credentials API.")
+    prefix = DID if new.client_id_prefix is None else new.client_id_prefix
+    return await choose_identity(session, organization, prefix, response_uri=response_uri, now=now)
 
 
-def _read_query(new: NewRequest) -> DcqlQuery:
-    if new.purpose is not None:
-        return parse_dcql_query(build_query(find_purpose(new.purpose)))
-    query = parse_dcql_query(new.dcql_query)
-    for item in query.credentials:
-        if item.format != "dc+sd-jwt":
-            raise DcqlQueryUnsupportedError("Only credentials of the format dc+sd-jwt can be asked for.")
-        if not item.require_cryptographic_holder_binding:
-            raise DcqlQueryUnsupportedError("Credentials are only accepted with the proof of their holder.")
-    return query
-
-
-def _encode_transaction_data(entries: Sequence[dict[str, Any]] | None, query: DcqlQuery) -> list[str] | None:
-    if entries is None:
-        return None
-    choices = [[item.id] for item in query.credentials]
-    for entry in entries:
-        if not isinstance(entry.get("type"), str) or entry.get("credential_ids") not in choices:
-            raise TransactionDataInvalidError("Each entry needs a type and one queried credential in credential_ids.")
-        algorithms = entry.get("transaction_data_hashes_alg", ["sha-256"])
-        if not isinstance(algorithms, list) or "sha-256" not in algorithms:
-            raise TransactionDataInvalidError("transaction_data_hashes_alg must be a list that allows sha-256.")
-    return [b64url_encode(write_json(entry)) for entry in entries]
-
-
-def _check_redirect_uri(uri: str | None) -> str | None:
-    if uri is None:
-        return None
-    try:
-        parts = urlsplit(uri)
-        is_allowed = _may_be_opened(parts) and bool(_ADDRESS.fullmatch(uri)) and parts.port != 0
-    except ValueError:  # brackets without an IPv6 address, or a port that is none
-        is_allowed = False
-    if not is_allowed:
-        raise RedirectUriInvalidError("redirect_uri must be an absolute https address without a fragment.")
-    return uri
-
-
-def _may_be_opened(parts: SplitResult) -> bool:
-    host = parts.hostname or ""
-    is_local = host == "localhost" or host.endswith(".localhost")
-    is_encrypted = parts.scheme == "https" or (parts.scheme == "http" and is_local)
-    return is_encrypted and bool(host) and not parts.fragment and parts.username is None
-
-
-def _build_client_metadata(name: str, encryption_jwk: dict[str, Any] | None) -> dict[str, Any]:
-    algorithms = {"sd-jwt_alg_values": SIGNATURE_ALGORITHMS, "kb-jwt_alg_values": SIGNATURE_ALGORITHMS}
-    metadata: dict[str, Any] = {"client_name": name, "vp_formats_supported": {"dc+sd-jwt": algorithms}}
-    if encryption_jwk is not None:
-        metadata["jwks"] = {"keys": [{**encryption_jwk, "use": "enc", "alg": "ECDH-ES"}]}
-        metadata["encrypted_response_enc_values_supported"] = ENCRYPTION_METHODS
-    return metadata
-
-
-def _build_claims(row: PresentationRequest, base_url: str, client_metadata: dict[str, Any]) -> dict[str, Any]:
-    claims = {  # no iss: wallets have to ignore it (section 5), and some refuse one that is not the signer's DID
-        "aud": SELF_ISSUED_AUDIENCE,
-        "client_id": row.client_id,
-        "response_type": "vp_token",
-        "response_mode": row.response_mode,
-        "response_uri": f"{base_url}/openid4vp/responses/{row.id}",
-        "nonce": row.nonce,
-        "state": row.wallet_state,
-        "dcql_query": row.dcql_query,
-        "client_metadata": client_metadata,
-        "iat": int(row.created_at.timestamp()),
-        "exp": int(row.expires_at.timestamp()),
-    }
-    if row.purpose is not None:
-        claims["purpose"] = find_purpose(row.purpose).title  # not of the protocol: wallets that know it show it
-    if row.transaction_data is not None:
-        claims["transaction_data"] = row.transaction_data
-    return claims
-
-
-async def _sign_request(
-    session: AsyncSession, context: Context, organization: Organization, claims: dict[str, Any]
-) -> str:
-    key = await get_active_key(session, organization.id, VERIFIER)
-    return sign_token(context.signer, key, typ=REQUEST_TYP, claims=claims, kid=f"{organization.did}#{key.kid}")
+def _check_method(new: NewRequest, identity: ClientIdentity) -> None:
+    fetched = identity.key is not None and not uses_dc_api(new.response_mode)
+    if new.request_uri_method != "get" and not (new.request_uri_method == "post" and fetched):
+        raise RequestUriMethodInvalidError("request_uri_method must be get, or post where a Request Object is fetched.")
 
 
 async def find_request(session: AsyncSession, request_id: str) -> PresentationRequest:
@@ -229,54 +136,57 @@ async def find_request(session: AsyncSession, request_id: str) -> PresentationRe
     return row
 
 
-async def load_request_object(
-    session: AsyncSession, context: Context, request_id: str, *, wallet_nonce: str | None, now: datetime
-) -> str:
-    """Return the signed Request Object: always the same, but for the nonce that a wallet may add.
-
-    Raises:
-        NotFoundError: No such request.
-        ProtocolError: It has expired (410), or ``wallet_nonce`` is too long.
-
-    Source: OpenID4VP 1.0, section 5.10.
-    """
-    row = await find_request(session, request_id)
-    if now >= row.expires_at:
-        raise ProtocolError("invalid_request_uri", "The request has expired.", status=410)
-    if wallet_nonce is None:
-        return row.request_object
-    if not 0 < len(wallet_nonce) <= MAX_WALLET_NONCE:
-        raise ProtocolError("invalid_request", "wallet_nonce is empty or too long.")
-    claims = parse_json(parse_jws(row.request_object).payload)
-    organization = await session.get_one(Organization, row.org_id)
-    return await _sign_request(session, context, organization, claims | {"wallet_nonce": wallet_nonce})
-
-
 def state_of(row: PresentationRequest, now: datetime) -> str:
     """Return ``pending``, ``verified``, ``rejected`` or ``expired``."""
     return "expired" if row.state == "pending" and now >= row.expires_at else row.state
 
 
-def build_request_uri(base_url: str, row: PresentationRequest) -> str:
-    """Return where a wallet fetches the Request Object."""
-    return f"{base_url}/openid4vp/requests/{row.id}"
+def build_request_uri(base_url: str, row: PresentationRequest) -> str | None:
+    """Return where a wallet fetches the Request Object; None if there is none to fetch."""
+    return f"{base_url}/openid4vp/requests/{row.id}" if is_signed(row) and not uses_dc_api(row.response_mode) else None
 
 
-def build_deep_link(base_url: str, row: PresentationRequest) -> str:
-    """Return the link that opens a wallet."""
-    parameters = {"client_id": row.client_id, "request_uri": build_request_uri(base_url, row)}
+def build_deep_link(base_url: str, row: PresentationRequest) -> str | None:
+    """Return the link that opens a wallet; None if a browser carries the request.
+
+    Source: OpenID4VP 1.0, sections 5.4 and 5.10.
+    """
+    if uses_dc_api(row.response_mode):
+        return None
+    request_uri = build_request_uri(base_url, row)
+    if request_uri is None:
+        parameters = {
+            name: value if isinstance(value, str) else write_json(value).decode()
+            for name, value in read_parameters(row).items()
+        }
+    else:
+        parameters = {"client_id": row.client_id, "request_uri": request_uri}
+        if row.request_uri_method != "get":
+            parameters["request_uri_method"] = row.request_uri_method
     return f"openid4vp://?{urlencode(parameters)}"
+
+
+def build_dc_api_request(row: PresentationRequest) -> dict[str, Any]:
+    """Return what a page passes to ``navigator.credentials.get`` as an element of ``digital.requests``.
+
+    Source: OpenID4VP 1.0, appendices A.1 and A.3.
+    """
+    if is_signed(row):
+        return {"protocol": DC_API_SIGNED, "data": {"request": row.request_object}}
+    return {"protocol": DC_API_UNSIGNED, "data": read_parameters(row)}
 
 
 def describe_new_request(base_url: str, row: PresentationRequest) -> dict[str, Any]:
     """Return the answer to its creation."""
-    return {
+    over_dc_api = uses_dc_api(row.response_mode)
+    answer = {
         "id": row.id,
         "request_uri": build_request_uri(base_url, row),
         "deep_link": build_deep_link(base_url, row),
-        "web_link": f"{base_url}/presentation-requests/{row.id}",
+        "web_link": None if over_dc_api else f"{base_url}/presentation-requests/{row.id}",
         "expires_at": format_instant(row.expires_at),
     }
+    return answer | {"dc_api_request": build_dc_api_request(row)} if over_dc_api else answer
 
 
 def describe_request(row: PresentationRequest, presented: PresentedContent, now: datetime) -> dict[str, Any]:
@@ -288,8 +198,25 @@ def describe_request(row: PresentationRequest, presented: PresentedContent, now:
         "investor_ref": row.investor_ref,
         "credentials": presented.credentials,
         "checks": presented.checks,
+        "transaction_data": _describe_transaction_data(row),
+        "awaits_return": row.sealed_held_answer is not None and now < row.expires_at,
         "created_at": format_instant(row.created_at),
         "expires_at": format_instant(row.expires_at),
         "answered_at": None if row.answered_at is None else format_instant(row.answered_at),
     }
-    return answer if row.response_code is None else answer | {"response_code": row.response_code}
+    # Of one device only the browser itself may tell the code.
+    return answer if row.response_code is None or row.same_device else answer | {"response_code": row.response_code}
+
+
+def _describe_transaction_data(row: PresentationRequest) -> list[dict[str, Any]]:
+    """Return what the holder was asked to agree to; a request that verified was agreed to in full."""
+    return [
+        {
+            "type": data.type,
+            "credential_ids": list(data.credential_ids),
+            "fields": dict(data.fields),
+            "encoded": data.encoded,
+            "agreed": row.state == "verified",
+        }
+        for data in map(read_transaction_data, row.transaction_data or [])
+    ]

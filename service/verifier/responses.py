@@ -12,16 +12,18 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from service.credentials.dcql_query import parse_dcql_query
-from service.credentials.encoding import b64url_decode
 from service.credentials.jose import parse_json
-from service.errors import MalformedError, ProtocolError
+from service.credentials.transaction_data import read_transaction_data
+from service.errors import MalformedError, NotFoundError, ProtocolError
 from service.keys import Signer
 from service.keys.jwe import DecryptionError
 from service.storage.tables import PresentationRequest
 from service.storage.trust import list_trusted_issuers
+from service.verifier.held_answers import hold_answer
 from service.verifier.issuers import KeyFinder
-from service.verifier.requests import DIRECT_POST_JWT, find_request
-from service.verifier.verdicts import ExaminedAnswer, WalletAnswer, conclude
+from service.verifier.request_terms import ENCRYPTED_MODES, choose_hash_algorithms, uses_dc_api
+from service.verifier.requests import find_request
+from service.verifier.verdicts import ExaminedAnswer, WalletAnswer, conclude, is_acceptable
 from service.verifier.verification import (
     Expected,
     authenticate_credential,
@@ -53,7 +55,7 @@ async def take_response(context: Context, request_id: str, form: Mapping[str, st
         Body for the wallet; ``redirect_uri`` where the platform wants the browser back.
 
     Raises:
-        NotFoundError: No such request.
+        NotFoundError: No such request, or a browser has to carry its answer.
         ProtocolError: ``invalid_request``: unreadable, wrong state, expired, answered before, or not verified.
 
     Source: OpenID4VP 1.0, sections 8.2, 8.3.1, 8.6 and 14.1.
@@ -61,48 +63,89 @@ async def take_response(context: Context, request_id: str, form: Mapping[str, st
     now = context.clock()
     async with context.database.reading() as session:
         row = await find_request(session, request_id)
-    _check_open(row, now)
+    if uses_dc_api(row.response_mode):
+        raise NotFoundError
+    check_open(row, now)
     answer = read_answer(row, form, context.signer)
-    examined = await _examine(context, row, answer, now)
-    async with context.database.transaction() as session:
-        row = await session.get_one(PresentationRequest, (row.org_id, row.id), with_for_update=True)
-        _check_open(row, now)  # two wallets may have come this far; the row lock lets one of them on
-        await judge_credentials(
-            session, base_url=context.base_url, org_id=row.org_id, examined=examined.flatten(), now=now
-        )
-        await conclude(session, context.signer, row, answer, examined, now)
+    row = await decide(context, row, answer, audience=row.client_id, now=now)
     return _answer_wallet(row, refused=answer.error is not None)
 
 
-async def _examine(context: Context, row: PresentationRequest, answer: WalletAnswer, now: datetime) -> ExaminedAnswer:
+async def decide(
+    context: Context, row: PresentationRequest, answer: WalletAnswer, *, audience: str, now: datetime
+) -> PresentationRequest:
+    """Examine an answer and keep the verdict, once; returns the row as it was kept.
+
+    An answer that has to come back with its browser, and is acceptable, is held until it does.
+
+    Args:
+        context: Database, signer, fetcher.
+        row: The open request, as read before.
+        answer: What the wallet said.
+        audience: Whom its presentations must be made for.
+        now: Time of the answer.
+
+    Raises:
+        ProtocolError: Somebody else's answer was quicker.
+    """
+    examined = await examine(context, row, answer, audience=audience, now=now)
+    async with context.database.transaction() as session:
+        row = await session.get_one(PresentationRequest, (row.org_id, row.id), with_for_update=True)
+        check_open(row, now)  # two wallets may have come this far; the row lock lets one of them on
+        await judge_credentials(
+            session, base_url=context.base_url, org_id=row.org_id, examined=examined.flatten(), now=now
+        )
+        if row.same_device and is_acceptable(answer, examined):
+            await hold_answer(session, context.signer, row, answer.vp_token, now)
+        else:
+            await conclude(session, context.signer, row, answer, examined, now)
+    return row
+
+
+async def examine(
+    context: Context, row: PresentationRequest, answer: WalletAnswer, *, audience: str, now: datetime
+) -> ExaminedAnswer:
     """Authenticate everything that answers the query; may fetch, so it runs outside the transaction."""
     async with context.database.reading() as session:
         finder = KeyFinder(context, row.org_id, await list_trusted_issuers(session, row.org_id), now)
         await finder.load_own(session, (compact for group in answer.vp_token.values() for compact in group))
     examined = ExaminedAnswer(parse_dcql_query(row.dcql_query))
     for query_id in examined.groups.keys() & answer.vp_token.keys():
-        expected = Expected(row.nonce, row.client_id, _transaction_data_for(row, query_id))
+        expected = _expect(row, query_id, audience)
         for compact in answer.vp_token[query_id]:
             examined.groups[query_id].append(await authenticate_credential(finder, compact, expected))
     await refresh_statuses_of(finder, examined.flatten())
     return examined
 
 
-def _check_open(row: PresentationRequest, now: datetime) -> None:
-    if row.state != "pending":
+def _expect(row: PresentationRequest, query_id: str, audience: str) -> Expected:
+    entries = [
+        data for data in map(read_transaction_data, row.transaction_data or []) if query_id in data.credential_ids
+    ]
+    allowed, named = choose_hash_algorithms(entries)
+    return Expected(row.nonce, audience, [data.encoded for data in entries], allowed if named else None)
+
+
+def check_open(row: PresentationRequest, now: datetime) -> None:
+    """Check that nobody has answered yet, and that it is not too late; raises ProtocolError."""
+    if row.state != "pending" or row.sealed_held_answer is not None:
         raise ProtocolError("invalid_request", "The request has been answered.")
     if now >= row.expires_at:
         raise ProtocolError("invalid_request", "The request has expired.")
 
 
 def read_answer(row: PresentationRequest, form: Mapping[str, str], signer: Signer) -> WalletAnswer:
-    """Decrypt and read an answer, and check that it carries the request's ``state``.
+    """Decrypt and read a posted answer, and check that it carries the request's ``state``.
 
     Raises:
         ProtocolError: ``invalid_request``; the request stays open.
     """
-    if row.response_mode == DIRECT_POST_JWT and "error" not in form:
-        parameters = _decrypt(row, form, signer)
+    if row.response_mode in ENCRYPTED_MODES and "error" not in form:
+        # Some wallets leave ``state`` outside. Beside one that was encrypted it would be a second opinion.
+        outer = {"state": form["state"]} if "state" in form else {}
+        parameters = outer | decrypt_answer(row, form.get("response"), signer)
+        if outer and outer["state"] != parameters["state"]:
+            raise ProtocolError("invalid_request", "The state inside the encrypted response is another than outside.")
     else:
         parameters = dict[str, Any](form)
         if "vp_token" in parameters:
@@ -110,16 +153,33 @@ def read_answer(row: PresentationRequest, form: Mapping[str, str], signer: Signe
     state = parameters.get("state")
     if not isinstance(state, str) or not compare_digest(state.encode(), row.wallet_state.encode()):
         raise ProtocolError("invalid_request", "state is missing or not that of the request.")
+    return interpret_answer(parameters)
+
+
+def interpret_answer(parameters: Mapping[str, Any]) -> WalletAnswer:
+    """Read decoded parameters of an answer: presentations, or a refusal.
+
+    Raises:
+        ProtocolError: ``invalid_request``: neither.
+
+    Source: OpenID4VP 1.0, sections 8.1 and 8.5.
+    """
     if "error" in parameters:
         code = parameters["error"]
         return WalletAnswer(error=code if isinstance(code, str) and code in ERROR_CODES else "other")
     return WalletAnswer(_read_vp_token(parameters.get("vp_token")))
 
 
-def _decrypt(row: PresentationRequest, form: Mapping[str, str], signer: Signer) -> dict[str, Any]:
-    token = form.get("response")
-    if token is None or row.sealed_decryption_key is None:
-        raise ProtocolError("invalid_request", "The response must be encrypted (direct_post.jwt).")
+def decrypt_answer(row: PresentationRequest, token: Any, signer: Signer) -> dict[str, Any]:
+    """Return the parameters inside an encrypted answer.
+
+    Raises:
+        ProtocolError: ``invalid_request``: none there, not for this request's key, or no JSON object.
+
+    Source: OpenID4VP 1.0, section 8.3.
+    """
+    if not isinstance(token, str) or row.sealed_decryption_key is None:
+        raise ProtocolError("invalid_request", f"The response must be encrypted ({row.response_mode}).")
     try:
         plain = signer.decrypt_jwe(token, row.sealed_decryption_key, max_bytes=MAX_RESPONSE_BYTES)
     except DecryptionError as error:
@@ -147,12 +207,6 @@ def _read_vp_token(raw: Any) -> dict[str, list[str]]:
 
 def _is_list_of_texts(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
-
-
-def _transaction_data_for(row: PresentationRequest, query_id: str) -> list[str]:
-    return [
-        entry for entry in row.transaction_data or [] if query_id in parse_json(b64url_decode(entry))["credential_ids"]
-    ]
 
 
 def _answer_wallet(row: PresentationRequest, *, refused: bool) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.credentials.dcql import QueryUnsatisfiedError, check_response
 from service.credentials.dcql_query import DcqlQuery
+from service.credentials.presentation import hash_transaction_data
 from service.keys import Signer
 from service.storage.audit import append_audit_entry
 from service.storage.personal_data import PresentedContent, seal_presented
@@ -68,7 +69,11 @@ async def conclude(
         examined: Its presentations, judged.
         now: Time of the verdict.
     """
-    overall = await _check_whole(session, signer, row, answer, examined, now)
+    overall = _check_whole(answer, examined)
+    # Only an answer that is right in all else may bind the investor to a person.
+    if row.investor_ref is not None and is_acceptable(answer, examined):
+        mismatch = await _check_investor(session, signer, row, examined, now)
+        overall = [check for check in overall if not (mismatch and check.check == "holder")] + mismatch
     per_credential = [(query_id, check) for query_id, each in examined.items() for check in each.checklist]
     verified = summarize([*(check for _, check in per_credential), *overall]) == "verified"
     row.state = "verified" if verified else "rejected"
@@ -79,8 +84,8 @@ async def conclude(
     credentials = [_describe(query_id, each, examined.asked_claims(query_id)) for query_id, each in examined.items()]
     key = await ensure_subject_key(await session.connection(), signer, row.org_id, name_subject(row), now)
     row.sealed_answer = seal_presented(key, row.org_id, row.id, PresentedContent(credentials, checks))
-    row.sealed_decryption_key = None  # nothing is left to decrypt
-    if verified and row.redirect_uri is not None:
+    row.sealed_decryption_key = row.sealed_held_answer = None  # nothing is left to open
+    if verified and row.redirect_uri is not None and row.response_code is None:
         row.response_code = secrets.token_urlsafe(32)
     session.add(row)
     if verified and row.investor_ref is not None:
@@ -94,15 +99,13 @@ def name_subject(row: PresentationRequest) -> str:
     return name_presentation(row.id) if row.investor_ref is None else name_investor(row.investor_ref)
 
 
-async def _check_whole(
-    session: AsyncSession,
-    signer: Signer,
-    row: PresentationRequest,
-    answer: WalletAnswer,
-    examined: ExaminedAnswer,
-    now: datetime,
-) -> list[Check]:
-    """Check the answer as a whole: the query, one holder, and the investor that the holder must be."""
+def is_acceptable(answer: WalletAnswer, examined: ExaminedAnswer) -> bool:
+    """Tell whether an answer is right in all that does not concern the investor that it is for."""
+    return summarize([*_all_checks(examined), *_check_whole(answer, examined)]) == "verified"
+
+
+def _check_whole(answer: WalletAnswer, examined: ExaminedAnswer) -> list[Check]:
+    """Check the answer as a whole: the query, and one holder."""
     if answer.error is not None:
         return [Check("wallet", "fail", answer.error, "The wallet refused the request.")]
     if unasked := answer.vp_token.keys() - examined.groups.keys():
@@ -121,13 +124,17 @@ async def _check_whole(
     query = Check("query", "pass")
     if len({each.holder for each in examined.flatten()}) > 1:
         return [query, Check("holder", "fail", HOLDER_MISMATCH, "The credentials have different holders.")]
-    # Only an answer that is right in all else may bind the investor to a person.
-    if row.investor_ref is None or summarize(_all_checks(examined)) != "verified":
-        return [query, Check("holder", "pass")]
-    linked = await link_investor(session, signer, row.org_id, row.investor_ref, examined.flatten(), now)
-    if not linked:
-        return [query, Check("holder", "fail", HOLDER_MISMATCH, "The investor is known as another person.")]
     return [query, Check("holder", "pass")]
+
+
+async def _check_investor(
+    session: AsyncSession, signer: Signer, row: PresentationRequest, examined: ExaminedAnswer, now: datetime
+) -> list[Check]:
+    """Check that the holder is the investor, whom the first answer binds to a person."""
+    assert row.investor_ref is not None
+    if await link_investor(session, signer, row.org_id, row.investor_ref, examined.flatten(), now):
+        return []
+    return [Check("holder", "fail", HOLDER_MISMATCH, "The investor is known as another person.")]
 
 
 def _all_checks(examined: ExaminedAnswer) -> list[Check]:
@@ -171,6 +178,7 @@ def _record(
             "investor_ref": row.investor_ref,
             "credentials": credentials,
             "failed": failed,
+            "transaction_data": [hash_transaction_data(entry) for entry in row.transaction_data or []],
         },
         recorded_at=now,
     )

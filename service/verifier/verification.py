@@ -14,7 +14,7 @@
 so that they are as of the moment of the verdict.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -52,11 +52,12 @@ _PASSED_BEFORE = {
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a presentation must be bound to."""
+    """What a presentation must be bound to; see ``verify_presentation``."""
 
     nonce: str
     audience: str
     transaction_data: Sequence[str] = ()
+    hash_algorithms: Collection[str] | None = None
 
 
 @dataclass(slots=True)
@@ -136,6 +137,7 @@ def _verify(compact: str, key: VerificationKey, expected: Expected | None, now: 
             expected_audience=expected.audience,
             expected_nonce=expected.nonce,
             expected_transaction_data=expected.transaction_data,
+            expected_hash_algorithms=expected.hash_algorithms,
             now=now,
         )
     return verify_sd_jwt_vc(compact, key, now=now)

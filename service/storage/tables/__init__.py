@@ -51,6 +51,7 @@ from service.storage.tables.verifying import (
     PresentationRequest,
     StandingCredential,
     TrustedIssuer,
+    VerifierAttestation,
 )
 
 __all__ = [
@@ -103,6 +104,7 @@ __all__ = [
     "Transfer",
     "TrustedIssuer",
     "TrustedIssuerVersion",
+    "VerifierAttestation",
     "WalletClient",
     "WalletProvider",
 ]

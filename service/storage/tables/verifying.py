@@ -51,17 +51,36 @@ class PresentationRequest(SQLModel, table=True):
     investor_ref: str | None = None
     response_mode: str
     client_id: str
+    request_uri_method: str = "get"
     nonce: str
     wallet_state: str  # the ``state`` parameter, which the answer must bring back
-    request_object: str
+    request_object: str  # a compact JWS; JSON of the parameters where the request is unsigned
+    expected_origins: list[str] | None = Field(default=None, sa_type=JsonColumn)  # Digital Credentials API only
     transaction_data: list[str] | None = Field(default=None, sa_type=JsonColumn)
     redirect_uri: str | None = None
     response_code: str | None = None  # sent to the browser that answered; ties the answer to its session
+    same_device: bool = False  # the answer counts only once that browser came back
+    sealed_held_answer: bytes | None = None  # an answer that verified and waits for this
+    held_at: datetime | None = Field(default=None, sa_type=Instant)
     sealed_decryption_key: bytes | None = None
     sealed_answer: bytes | None = None
     created_at: datetime = Field(sa_type=Instant)
     expires_at: datetime = Field(sa_type=Instant)
     answered_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class VerifierAttestation(SQLModel, table=True):
+    """What a third party says of a verifier and one of its keys, to show to wallets."""
+
+    __tablename__ = "verifier_attestation"
+
+    org_id: str = Field(primary_key=True)
+    kid: str = Field(primary_key=True)
+    token: str
+    subject: str
+    issuer: str
+    expires_at: datetime = Field(sa_type=Instant)
+    updated_at: datetime = Field(sa_type=Instant)
 
 
 class Investor(SQLModel, table=True):

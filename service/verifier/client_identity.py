@@ -1,0 +1,78 @@
+"""Under which name we ask, and with what a wallet can check it: the client identifier prefixes.
+
+Source: OpenID4VP 1.0, sections 5.9 and 12; HAIP 1.0, section 5.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.errors import InvalidInputError
+from service.storage.tables import Organization, SigningKey, VerifierAttestation
+from service.web.signing import VERIFIER, get_active_key
+
+DID, REDIRECT_URI, ATTESTATION = "decentralized_identifier", "redirect_uri", "verifier_attestation"
+PREFIXES = (DID, REDIRECT_URI, ATTESTATION)
+
+
+class ClientIdPrefixUnsupportedError(InvalidInputError):
+    """No prefix of OpenID4VP that we can ask under, or not in this response mode."""
+
+    code = "client_id_prefix_unsupported"
+
+
+class VerifierAttestationMissingError(InvalidInputError):
+    """The key that signs requests has no attestation, or an expired one; ``PUT /v1/verifier-attestation`` takes it."""
+
+    code = "verifier_attestation_missing"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientIdentity:
+    """A client identifier, the key that signs for it, and what else the header of the Request Object must hold.
+
+    Without a key the request is unsigned.
+    """
+
+    client_id: str
+    key: SigningKey | None = None
+    header: Mapping[str, Any] = field(default_factory=dict)
+
+
+async def choose_identity(
+    session: AsyncSession, organization: Organization, prefix: str, *, response_uri: str, now: datetime
+) -> ClientIdentity:
+    """Return the identity under which an organisation asks.
+
+    Args:
+        session: Reads keys and attestations.
+        organization: Who asks.
+        prefix: Client identifier prefix, without the colon.
+        response_uri: Where the answer goes; the name itself under ``redirect_uri``.
+        now: Time of the request.
+
+    Raises:
+        ClientIdPrefixUnsupportedError: See there.
+        VerifierAttestationMissingError: See there.
+        NoSigningKeyError: The organisation has no verifier key.
+    """
+    if prefix not in PREFIXES:
+        raise ClientIdPrefixUnsupportedError(f"client_id_prefix must be one of {', '.join(PREFIXES)}.")
+    if prefix == REDIRECT_URI:
+        return ClientIdentity(f"{REDIRECT_URI}:{response_uri}")
+    key = await get_active_key(session, organization.id, VERIFIER)
+    if prefix == ATTESTATION:
+        return await _be_attested(session, organization, key, now)
+    return ClientIdentity(f"{DID}:{organization.did}", key, {"kid": f"{organization.did}#{key.kid}"})
+
+
+async def _be_attested(
+    session: AsyncSession, organization: Organization, key: SigningKey, now: datetime
+) -> ClientIdentity:
+    row = await session.get(VerifierAttestation, (organization.id, key.kid))
+    if row is None or row.expires_at <= now:
+        raise VerifierAttestationMissingError("There is no current attestation of the key that signs your requests.")
+    return ClientIdentity(f"{ATTESTATION}:{row.subject}", key, {"kid": key.kid, "jwt": row.token})
