@@ -13,7 +13,6 @@ from service.storage.migrate import upgrade
 from tests.deployment import Deployment, running_deployment
 from tests.postgres import PostgresServer, running_postgres
 
-
 _LONG = ("/faults/", "/interop/", "_cli.py", "test_backup", "test_readme", "test_past_register", "test_properties")
 
 

@@ -110,3 +110,16 @@ class Wallet:
             "proofs": {"jwt": proofs},
         }
         return await self.request_credential(token, body)
+
+
+async def get_token(wallet: Wallet, **changes: Any) -> str:
+    made = await make_offer(wallet.deployment, wallet.member, **changes)
+    token: str = (await wallet.request_token(made)).json()["access_token"]
+    return token
+
+
+def assert_error(answer: Any, error: str, status: int = 400) -> None:
+    assert (answer.status_code, answer.json()["error"]) == (status, error), answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    description = answer.json()["error_description"]
+    assert all(" " <= sign <= "~" and sign not in '"\\' for sign in description)

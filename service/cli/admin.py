@@ -2,7 +2,7 @@
 
 from service.cli.output import JsonOption, print_fields, print_json
 from service.cli.support import run_with_context
-from service.organizations.setup import create_system_keys
+from service.organizations.setup import create_missing_keys, create_system_keys
 from service.storage.migrate import upgrade
 from service.web.context import Context
 
@@ -11,10 +11,11 @@ async def _init(context: Context) -> None:
     await upgrade(context.database, context.signer)
     async with context.database.transaction() as session:
         await create_system_keys(session, context.signer, context.clock())
+        await create_missing_keys(session, context.signer, context.clock())
 
 
 def init(as_json: JsonOption = False) -> None:
-    """Create or migrate the database and make the deployment's own keys; safe to repeat."""
+    """Create or migrate the database and make the keys that are missing; safe to repeat."""
 
     async def prepare(context: Context) -> dict[str, str]:
         await _init(context)

@@ -12,6 +12,7 @@ from service.credentials.credential_types import CREDENTIAL_TYPES
 from service.credentials.jose import MalformedJoseError, parse_json
 from service.credentials.key_proof import HolderKey, InvalidNonceError, InvalidProofError, verify_key_proof
 from service.errors import ProtocolError
+from service.issuer.encryption import ResponseEncryption, read_response_encryption
 from service.issuer.identity import Issuer
 from service.issuer.nonces import check_nonce
 from service.keys import Signer
@@ -22,11 +23,12 @@ PROOF_ALGORITHMS = ("ES256", "ES384", "EdDSA", "Ed25519")
 
 @dataclass(frozen=True, slots=True)
 class CredentialRequest:
-    """What a wallet asks for: by configuration or by identifier, never both, with one proof per key."""
+    """What a wallet asks for: by configuration or by identifier, never both, with one proof per key, and how."""
 
     configuration_id: str | None
     identifier: str | None
     proofs: tuple[str, ...]
+    encryption: ResponseEncryption | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +39,18 @@ class ProvedKeys:
     nonces: Mapping[str, datetime]
 
 
-def read_credential_request(body: bytes) -> CredentialRequest:
+def read_credential_request(body: bytes, *, is_encrypted: bool) -> CredentialRequest:
     """Parse the body; members that we do not know are ignored.
+
+    Args:
+        body: JSON text, decrypted.
+        is_encrypted: Whether it came encrypted.
 
     Raises:
         ProtocolError: ``invalid_credential_request``, ``invalid_encryption_parameters`` or ``invalid_proof``.
     """
-    try:
-        raw = parse_json(body)
-    except MalformedJoseError:
-        raw = None
-    if not isinstance(raw, dict):
-        raise ProtocolError("invalid_credential_request", "The body is not a JSON object.")
-    if "credential_response_encryption" in raw:
-        raise ProtocolError("invalid_encryption_parameters", "Encrypted responses are not supported.")
+    raw = read_object(body)
+    encryption = read_response_encryption(raw, is_encrypted=is_encrypted)
     configuration_id, identifier = (
         _read_text(raw, "credential_configuration_id"),
         _read_text(raw, "credential_identifier"),
@@ -59,7 +59,18 @@ def read_credential_request(body: bytes) -> CredentialRequest:
         raise ProtocolError(
             "invalid_credential_request", "Send either credential_configuration_id or credential_identifier."
         )
-    return CredentialRequest(configuration_id, identifier, _read_proofs(raw.get("proofs")))
+    return CredentialRequest(configuration_id, identifier, _read_proofs(raw.get("proofs")), encryption)
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """Parse a body that must be a JSON object; raises ``invalid_credential_request``."""
+    try:
+        raw = parse_json(body)
+    except MalformedJoseError:
+        raw = None
+    if not isinstance(raw, dict):
+        raise ProtocolError("invalid_credential_request", "The body is not a JSON object.")
+    return raw
 
 
 def check_authorized(request: CredentialRequest, *, offered_id: str, identifier: str | None) -> None:

@@ -32,6 +32,8 @@ from service.issuer.credential_request import (
     read_credential_request,
     verify_proofs,
 )
+from service.issuer.credential_response import CredentialResponse, grant_credentials
+from service.issuer.encryption import Message, open_message
 from service.issuer.identity import Issuer
 from service.issuer.nonces import spend_nonces
 from service.issuer.offers import PENDING, REDEEMED, close_offer, offer_state, read_offered_claims
@@ -56,14 +58,6 @@ SALT_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
-class IssuedCredentials:
-    """The answer to a wallet: compact SD-JWT VCs, one per proved key in the order of the proofs."""
-
-    credentials: tuple[str, ...]
-    notification_id: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Draft:
     """One copy, complete but for its signature."""
 
@@ -83,8 +77,8 @@ class _Intent:
 
 
 async def issue_credential(
-    database: Database, signer: Signer, issuer: Issuer, *, token: PresentedToken, body: bytes, now: datetime
-) -> IssuedCredentials:
+    database: Database, signer: Signer, issuer: Issuer, *, token: PresentedToken, message: Message, now: datetime
+) -> CredentialResponse:
     """Answer a Credential Request.
 
     Raises:
@@ -93,7 +87,8 @@ async def issue_credential(
     async with database.reading() as session:
         access = await find_token(session, issuer.org_id, token, now=now)
         offer = await session.get_one(CredentialOffer, (issuer.org_id, access.offer_id))
-    request = read_credential_request(body)
+        body = await open_message(session, signer, issuer, message, now=now)
+    request = read_credential_request(body, is_encrypted=message.is_encrypted)
     check_authorized(request, offered_id=offer.credential_configuration_id, identifier=access.credential_identifier)
     proved = verify_proofs(request.proofs, signer=signer, issuer=issuer, client_id=access.client_id, now=now)
     async with database.transaction() as session:
@@ -101,7 +96,7 @@ async def issue_credential(
     signed = _sign(signer, intent)
     async with database.transaction() as session:
         notification_id = await _record_signed(session, issuer, intent, signed, now)
-    return IssuedCredentials(tuple(copy.without_key_binding() for copy in signed), notification_id)
+    return grant_credentials([copy.without_key_binding() for copy in signed], notification_id, request.encryption)
 
 
 async def _record_intent(

@@ -10,6 +10,7 @@ from service.issuer.identity import Issuer
 from service.issuer.offers import PRE_AUTHORIZED_CODE_GRANT
 from service.issuer.tokens import DETAILS_TYPE
 from service.issuer.wallet_clients import ATTESTATION, NONE, PRIVATE_KEY_JWT
+from service.keys.jwe import ALGORITHM, ENCRYPTION_METHODS
 from service.schema_files import load_type_metadata
 from service.storage.tables import SigningKey
 
@@ -18,13 +19,21 @@ SIGNING_ALGORITHMS = ("ES256",)
 _LOCALE = "en"
 
 
-def build_issuer_metadata(issuer: Issuer) -> dict[str, Any]:
-    """Build the Credential Issuer Metadata. Source: OpenID4VCI 1.0, section 12.2.4."""
+def build_issuer_metadata(issuer: Issuer, *, encryption_keys: Sequence[SigningKey] = ()) -> dict[str, Any]:
+    """Build the Credential Issuer Metadata.
+
+    Args:
+        issuer: Whose.
+        encryption_keys: What requests may be encrypted to; without any, nothing is encrypted in either direction.
+
+    Source: OpenID4VCI 1.0, section 12.2.4.
+    """
     return {
         "credential_issuer": issuer.identifier,
         "credential_endpoint": f"{issuer.identifier}/credential",
         "nonce_endpoint": f"{issuer.identifier}/nonce",
         "notification_endpoint": f"{issuer.identifier}/notification",
+        **_describe_encryption(encryption_keys),
         "batch_credential_issuance": {"batch_size": BATCH_SIZE},
         "display": [{"name": issuer.name, "locale": _LOCALE}],
         "credential_configurations_supported": {
@@ -63,6 +72,17 @@ def build_authorization_server_metadata(issuer: Issuer, *, trusts_attestations: 
             "challenge_endpoint": f"{issuer.identifier}/challenge",
         }
     return metadata
+
+
+def _describe_encryption(keys: Sequence[SigningKey]) -> dict[str, Any]:
+    if not keys:
+        return {}
+    jwks = {"keys": [{**key.public_jwk, "kid": key.kid, "alg": key.alg, "use": "enc"} for key in keys]}
+    methods = {"enc_values_supported": list(ENCRYPTION_METHODS), "encryption_required": False}
+    return {
+        "credential_request_encryption": {"jwks": jwks, **methods},
+        "credential_response_encryption": {"alg_values_supported": [ALGORITHM], **methods},
+    }
 
 
 def build_jwt_vc_issuer_metadata(issuer: Issuer, keys: Sequence[SigningKey]) -> dict[str, Any]:

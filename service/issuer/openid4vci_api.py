@@ -1,12 +1,12 @@
 """What wallets call: offer, token, nonce, credential, notification."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from service.errors import NotFoundError, ProtocolError
 from service.issuer.access_api import read_access_token, read_token_proof, spend_token_proof
+from service.issuer.credential_response import CredentialResponse
+from service.issuer.encryption import MAX_REQUEST_BYTES, Message, encrypt_answer
 from service.issuer.identity import Issuer, find_issuer
 from service.issuer.issuance import issue_credential
 from service.issuer.nonces import make_nonce
@@ -15,13 +15,13 @@ from service.issuer.offer_page import PAGE_HEADERS, render_gone, render_offer
 from service.issuer.offers import build_offer_object, find_offer_by_link
 from service.issuer.tokens import exchange_code, read_token_request
 from service.issuer.wallet_clients import authenticate_wallet, make_challenge
+from service.keys.jwe import ENCRYPTION_METHODS
 from service.web.context import Context
 from service.web.dependencies import ContextDep
 from service.web.dpop import NONCE_HEADER, make_dpop_nonce
 from service.web.forms import read_form
-from service.web.openapi import takes_form, takes_json
+from service.web.openapi import answers_media, takes_form, takes_json, takes_json_or_jwt
 
-MAX_BODY_BYTES = 64 * 1024
 NO_STORE = {"Cache-Control": "no-store"}
 router = APIRouter(prefix="/issuers/{slug}", tags=["openid4vci"])
 
@@ -31,6 +31,11 @@ async def _find_issuer(context: Context, slug: str) -> Issuer:
         return await find_issuer(session, base_url=context.base_url, slug=slug)
 
 
+RESPONSE_ENCRYPTION = {
+    "type": "object",
+    "required": ["jwk", "enc"],
+    "properties": {"jwk": {"type": "object"}, "enc": {"enum": list(ENCRYPTION_METHODS)}},
+}
 _CREDENTIAL_REQUEST = {
     "type": "object",
     "required": ["proofs"],
@@ -42,6 +47,7 @@ _CREDENTIAL_REQUEST = {
             "required": ["jwt"],
             "properties": {"jwt": {"type": "array", "items": {"type": "string"}, "minItems": 1}},
         },
+        "credential_response_encryption": RESPONSE_ENCRYPTION,
     },
 }
 _NOTIFICATION = {
@@ -59,13 +65,26 @@ def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def _read_json(request: Request, *, error: str) -> bytes:
-    if _media_type(request) != "application/json":
-        raise ProtocolError(error, "The body must be application/json.")
+async def _read_body(request: Request, *media_types: str, error: str) -> bytes:
+    if _media_type(request) not in media_types:
+        raise ProtocolError(error, f"The body must be {' or '.join(media_types)}.")
     body = await request.body()
-    if len(body) > MAX_BODY_BYTES:
+    if len(body) > MAX_REQUEST_BYTES:
         raise ProtocolError(error, "The body is too large.")
     return body
+
+
+async def _read_message(request: Request) -> Message:
+    body = await _read_body(request, "application/json", "application/jwt", error="invalid_credential_request")
+    return Message(body, is_encrypted=_media_type(request) == "application/jwt")
+
+
+def _answer(response: CredentialResponse) -> Response:
+    """Put an answer on the wire. Source: OpenID4VCI 1.0, sections 8.3 and 10."""
+    if response.encryption is None:
+        return JSONResponse(response.body, status_code=response.status, headers=NO_STORE)
+    token = encrypt_answer(response.body, response.encryption)
+    return Response(token, status_code=response.status, media_type="application/jwt", headers=NO_STORE)
 
 
 @router.get("/credential-offers/{link}")
@@ -134,22 +153,21 @@ async def request_nonce(slug: str, context: ContextDep) -> JSONResponse:
     return JSONResponse({"c_nonce": nonce}, headers=headers)
 
 
-@router.post("/credential", openapi_extra=takes_json(_CREDENTIAL_REQUEST))
-async def request_credential(slug: str, request: Request, context: ContextDep) -> JSONResponse:
-    """Issue one credential per proved key."""
+@router.post(
+    "/credential",
+    openapi_extra=takes_json_or_jwt(_CREDENTIAL_REQUEST),
+    responses=answers_media("application/json", "application/jwt"),
+)
+async def request_credential(slug: str, request: Request, context: ContextDep) -> Response:
+    """Issue one credential per proved key; what comes encrypted may be answered encrypted."""
     issuer = await _find_issuer(context, slug)
     token = await read_access_token(request, context, issuer)
-    if _media_type(request) == "application/jwt":
-        raise ProtocolError("invalid_encryption_parameters", "Encrypted requests are not supported.")
-    body = await _read_json(request, error="invalid_credential_request")
-    issued = await issue_credential(
-        context.database, context.signer, issuer, token=token, body=body, now=context.clock()
+    message = await _read_message(request)
+    return _answer(
+        await issue_credential(
+            context.database, context.signer, issuer, token=token, message=message, now=context.clock()
+        )
     )
-    answer: dict[str, Any] = {
-        "credentials": [{"credential": credential} for credential in issued.credentials],
-        "notification_id": issued.notification_id,
-    }
-    return JSONResponse(answer, headers=NO_STORE)
 
 
 @router.post("/notification", status_code=204, openapi_extra=takes_json(_NOTIFICATION))
@@ -157,7 +175,9 @@ async def notify(slug: str, request: Request, context: ContextDep) -> Response:
     """Take a wallet's report on what it was given."""
     issuer = await _find_issuer(context, slug)
     token = await read_access_token(request, context, issuer)
-    notification = read_notification(await _read_json(request, error="invalid_notification_request"))
+    notification = read_notification(
+        await _read_body(request, "application/json", error="invalid_notification_request")
+    )
     async with context.database.transaction() as session:
         await record_notification(session, issuer, notification, token=token, now=context.clock())
     return Response(status_code=204, headers=NO_STORE)

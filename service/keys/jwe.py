@@ -11,7 +11,7 @@ from joserfc.jwk import ECKey
 from service.credentials.encoding import MalformedJoseError, b64url_decode, parse_json
 from service.errors import VerificationError
 
-ALGORITHMS = ["ECDH-ES"]
+ALGORITHM = "ECDH-ES"
 ENCRYPTION_METHODS = ["A128GCM", "A256GCM"]
 MAX_TOKEN_BYTES = 512 * 1024
 
@@ -31,7 +31,7 @@ class EncryptionError(VerificationError):
 
 
 def _registry() -> JWERegistry:
-    registry = JWERegistry(algorithms=ALGORITHMS + ENCRYPTION_METHODS)
+    registry = JWERegistry(algorithms=[ALGORITHM, *ENCRYPTION_METHODS])
     registry.max_ciphertext_length = MAX_TOKEN_BYTES  # the library's own 64 KiB would undercut what callers allow
     return registry
 
@@ -77,7 +77,7 @@ def encrypt(
     Raises:
         EncryptionError: The key cannot be used.
     """
-    named = {"alg": "ECDH-ES", "enc": method, "kid": recipient_jwk.get("kid"), **(header or {})}
+    named = {"alg": ALGORITHM, "enc": method, "kid": recipient_jwk.get("kid"), **(header or {})}
     protected = {name: value for name, value in named.items() if value is not None}
     members: dict[str, Any] = {name: recipient_jwk.get(name) for name in ("kty", "crv", "x", "y")}
     if (members["kty"], members["crv"]) != ("EC", "P-256"):

@@ -27,6 +27,7 @@ from service.keys.signer import PublicKey
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**15, 8, 1  # about 0.1 s and 32 MiB, once per process
 _HEADER_FILE = "keystore.json"
 _CHECK = b"goodstanding keystore"
+_SIGNING, _DECRYPTING = b"key ", b"decryption key "  # part of the seal: a key of one use never does the other
 _PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
 
@@ -128,6 +129,7 @@ class FileKeystore:
         makers: dict[str, Callable[[], _PrivateKey]] = {
             "ES256": lambda: ec.generate_private_key(ec.SECP256R1()),
             "EdDSA": ed25519.Ed25519PrivateKey.generate,
+            jwe.ALGORITHM: lambda: ec.generate_private_key(ec.SECP256R1()),
         }
         key = makers[alg]()
         jwk = _public_jwk(key)
@@ -135,28 +137,28 @@ class FileKeystore:
         der = key.private_bytes(
             serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        create_private_file(self._path(kid), self._seal(der, b"key " + kid.encode()))
+        use = _DECRYPTING if alg == jwe.ALGORITHM else _SIGNING
+        create_private_file(self._path(kid), self._seal(der, use + kid.encode()))
         return PublicKey(kid=kid, alg=alg, jwk=jwk)
 
     def signing_function(self, kid: str) -> Callable[[bytes], bytes]:
         """See ``Signer.signing_function``. Reads the file on first use, so keys made by another process work."""
         if kid not in self._signing:
-            self._signing[kid] = _signing_function(self._load_private_key(kid))
+            self._signing[kid] = _signing_function(self._load(kid, _SIGNING))
         return self._signing[kid]
 
-    def _load_private_key(self, kid: str) -> _PrivateKey:
+    def _load(self, kid: str, use: bytes) -> _PrivateKey:
         path = self._path(kid)
         if not path.exists():
             raise UnknownKeyError("No such key.")
-        der = self._open(path.read_bytes(), b"key " + kid.encode())
-        key = serialization.load_der_private_key(der, password=None)
+        key = serialization.load_der_private_key(self._open(path.read_bytes(), use + kid.encode()), password=None)
         if not isinstance(key, ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey):
             raise KeystoreError("The stored key is of an unknown kind.")
         return key
 
     def create_certificate_request(self, kid: str, *, common_name: str, dns_name: str, uri: str) -> str:
         """See ``Signer.create_certificate_request``."""
-        key = self._load_private_key(kid)
+        key = self._load(kid, _SIGNING)
         return sign_certificate_request(key, common_name=common_name, dns_name=dns_name, uri=uri)
 
     def delete_key(self, kid: str) -> None:
@@ -174,6 +176,13 @@ class FileKeystore:
     def decrypt_jwe(self, token: str, sealed_key: bytes, *, max_bytes: int) -> bytes:
         """See ``Signer.decrypt_jwe``."""
         private = json.loads(self.unseal(sealed_key, purpose="decryption-key"))
+        return jwe.decrypt(token, private, max_bytes=max_bytes)
+
+    def decrypt_jwe_with(self, kid: str, token: str, *, max_bytes: int) -> bytes:
+        """See ``Signer.decrypt_jwe_with``."""
+        key = self._load(kid, _DECRYPTING)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        private = _public_jwk(key) | {"d": _b64url_uint(key.private_numbers().private_value, 32)}
         return jwe.decrypt(token, private, max_bytes=max_bytes)
 
     def seal(self, data: bytes, *, purpose: str) -> bytes:

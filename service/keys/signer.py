@@ -9,7 +9,7 @@ from service.keys.data_key import DataKey
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """The public half of a stored key; ``kid`` is its RFC 7638 thumbprint, ``alg`` is ES256 or EdDSA."""
+    """The public half of a stored key; ``kid`` is its RFC 7638 thumbprint, ``alg`` is ES256, EdDSA or ECDH-ES."""
 
     kid: str
     alg: str
@@ -20,7 +20,7 @@ class Signer(Protocol):
     """Keys that never leave their holder: a file keystore today."""
 
     def create_key(self, alg: str) -> PublicKey:
-        """Make and store a signing key, alg ES256 or EdDSA."""
+        """Make and store a key: alg ES256 or EdDSA signs, ECDH-ES decrypts, and neither does the other."""
 
     def signing_function(self, kid: str) -> Callable[[bytes], bytes]:
         """Return a function from a JWS signing input to its raw signature.
@@ -50,6 +50,13 @@ class Signer(Protocol):
 
         Raises:
             DecryptionError: Not for this key, malformed, or larger than ``max_bytes`` inside.
+        """
+
+    def decrypt_jwe_with(self, kid: str, token: str, *, max_bytes: int) -> bytes:
+        """Open such a JWE with a stored ECDH-ES key; errors as ``decrypt_jwe``.
+
+        Raises:
+            UnknownKeyError: No such key here.
         """
 
     def seal(self, data: bytes, *, purpose: str) -> bytes:

@@ -24,7 +24,11 @@ SCOPES_BY_ROLE = {
     "platform": frozenset({"verifier", "gate", "compliance", "audit"}),
     "operator": frozenset({"admin"}),
 }
-KEYS_BY_ROLE = {"issuer": (signing.ISSUER,), "platform": (signing.VERIFIER, signing.GATE), "operator": ()}
+KEYS_BY_ROLE = {
+    "issuer": (signing.ISSUER, signing.ENCRYPTION),
+    "platform": (signing.VERIFIER, signing.GATE),
+    "operator": (),
+}
 
 
 class OrganizationInvalidError(InvalidInputError):

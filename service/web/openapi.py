@@ -64,6 +64,13 @@ def takes_json(schema: dict[str, Any]) -> dict[str, Any]:
     return _takes("application/json", schema)
 
 
+def takes_json_or_jwt(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return ``openapi_extra`` of a route that reads JSON by itself, or an encrypted JWT with the same inside."""
+    taken = _takes("application/json", schema)
+    taken["requestBody"]["content"]["application/jwt"] = {"schema": {"type": "string"}}
+    return taken
+
+
 def _takes(media_type: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {media_type: {"schema": schema}}}}
 

@@ -16,7 +16,15 @@ from service.storage.tables import SigningKey
 
 Header = dict[str, Any]
 ISSUER, VERIFIER, GATE, LOG, ACCESS = "issuer", "verifier", "gate", "log", "access"
-KEY_ALGORITHMS = {ISSUER: "ES256", VERIFIER: "ES256", GATE: "ES256", LOG: "EdDSA", ACCESS: "ES256"}
+ENCRYPTION = "encryption"  # of requests to an issuer; the one purpose whose keys sign nothing
+KEY_ALGORITHMS = {
+    ISSUER: "ES256",
+    VERIFIER: "ES256",
+    GATE: "ES256",
+    LOG: "EdDSA",
+    ACCESS: "ES256",
+    ENCRYPTION: "ECDH-ES",
+}
 
 # A retired key stays published until everything that it signed has run out: credentials live up to a year,
 # decisions are replayed for years but carry their key in the bundle, requests and tokens live minutes.
@@ -26,6 +34,7 @@ PUBLICATION_OVERLAP = {
     LOG: timedelta(days=3653),
     VERIFIER: timedelta(days=1),
     ACCESS: timedelta(hours=1),
+    ENCRYPTION: timedelta(days=1),  # what was read from metadata before is still used
 }
 
 

@@ -16,6 +16,7 @@ from service.credentials.jose import load_key
 from service.credentials.sd_jwt import VerifiedCredential, verify_sd_jwt_vc
 from service.credentials.status_list import get_status
 from service.issuer import status_indices
+from service.issuer.encryption import Message
 from service.issuer.identity import get_issuer
 from service.issuer.issuance import issue_credential
 from service.issuer.status import change_status
@@ -186,9 +187,14 @@ async def test_the_record_comes_before_the_signature(deployment: Deployment, mem
         proof = wallet.prove(await wallet.fetch_nonce())
         body = json.dumps({"credential_configuration_id": "kyc", "proofs": {"jwt": [proof]}}).encode()
         issued = await issue_credential(
-            context.database, signer, issuer, token=PresentedToken(token, None), body=body, now=deployment.clock()
+            context.database,
+            signer,
+            issuer,
+            token=PresentedToken(token, None),
+            message=Message(body, False),
+            now=deployment.clock(),
         )
-        return len(issued.credentials)
+        return len(issued.body["credentials"])
 
     with pytest.raises(ConnectionError):
         await attempt(_BreakingSigner(context.signer))

@@ -11,7 +11,7 @@ from service.credentials.jose import load_key, sign_jws, verify_jws
 from service.issuer.offers import PRE_AUTHORIZED_CODE_GRANT
 from service.storage.tables import Organization
 from tests.deployment import BASE_URL, Deployment, Member
-from tests.issuing_support import Wallet, add_issuer, make_offer
+from tests.issuing_support import Wallet, add_issuer, assert_error, get_token, make_offer
 
 IDENTIFIER = f"{BASE_URL}/issuers/kyc"
 TYPES = ["kyc", "aml-screening", "qualified-investor", "investment-limit"]
@@ -27,19 +27,6 @@ def wallet(sqlite_deployment: Deployment, member: Member) -> Wallet:
     return Wallet(sqlite_deployment, member)
 
 
-async def get_token(wallet: Wallet, **changes: Any) -> str:
-    made = await make_offer(wallet.deployment, wallet.member, **changes)
-    token: str = (await wallet.request_token(made)).json()["access_token"]
-    return token
-
-
-def assert_error(answer: Any, error: str, status: int = 400) -> None:
-    assert (answer.status_code, answer.json()["error"]) == (status, error), answer.text
-    assert answer.headers["cache-control"] == "no-store"
-    description = answer.json()["error_description"]
-    assert all(" " <= sign <= "~" and sign not in '"\\' for sign in description)
-
-
 async def test_issuer_metadata_is_at_the_inserted_path(wallet: Wallet) -> None:
     answer = await wallet.deployment.http.get("/.well-known/openid-credential-issuer/issuers/kyc")
     metadata = answer.json()
@@ -50,7 +37,7 @@ async def test_issuer_metadata_is_at_the_inserted_path(wallet: Wallet) -> None:
     assert metadata["nonce_endpoint"] == f"{IDENTIFIER}/nonce"
     assert metadata["notification_endpoint"] == f"{IDENTIFIER}/notification"
     assert metadata["batch_credential_issuance"]["batch_size"] >= 2
-    absent = {"deferred_credential_endpoint", "credential_response_encryption", "authorization_servers"}
+    absent = {"deferred_credential_endpoint", "authorization_servers"}
     assert not absent & metadata.keys()
     appended = await wallet.deployment.http.get("/issuers/kyc/.well-known/openid-credential-issuer")
     assert appended.status_code == 404

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joserfc.jwk import import_key
 
+from service.credentials.encryption_key import load_encryption_key
 from service.credentials.jose import (
     MalformedJoseError,
     b64url_decode,
@@ -32,7 +33,7 @@ POINT = b64url_decode(ES256.jwk["x"]) + b64url_decode(ES256.jwk["y"])
     )
 )
 def test_no_object_raises_anything_but_a_service_error(jwk: dict[str, Any]) -> None:
-    for read in (load_key, jwk_thumbprint):
+    for read in (load_key, load_encryption_key, jwk_thumbprint):
         try:
             read(jwk)
         except ServiceError:

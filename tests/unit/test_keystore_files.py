@@ -8,7 +8,8 @@ import pytest
 from service.composition import build_signer
 from service.keys import FileKeystore
 from service.keys.files import PassphraseFileError, read_or_create_passphrase
-from service.keys.keystore import KeystoreError
+from service.keys.jwe import encrypt
+from service.keys.keystore import KeystoreError, UnknownKeyError
 from service.settings import Settings
 
 
@@ -42,3 +43,16 @@ def test_only_the_owner_reads_what_was_made(tmp_path: Path, passphrase: str | No
     files = [path for path in data.rglob("*") if path.is_file()]
     assert {S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     assert len(files) == 2 + (passphrase is None)
+
+
+def test_a_key_that_decrypts_signs_nothing_and_the_other_way_round(tmp_path: Path) -> None:
+    keystore = FileKeystore(tmp_path, "passphrase")
+    decrypting, signing = keystore.create_key("ECDH-ES"), keystore.create_key("ES256")
+    token = encrypt(b"hello", {**decrypting.jwk, "kid": decrypting.kid}, method="A128GCM")
+    assert keystore.decrypt_jwe_with(decrypting.kid, token, max_bytes=5) == b"hello"
+    with pytest.raises(KeystoreError):
+        keystore.signing_function(decrypting.kid)
+    with pytest.raises(KeystoreError):
+        keystore.decrypt_jwe_with(signing.kid, token, max_bytes=5)
+    with pytest.raises(UnknownKeyError):
+        keystore.decrypt_jwe_with("other", token, max_bytes=5)

@@ -1,0 +1,30 @@
+"""Answers of the credential endpoints, before they are put on the wire."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from service.issuer.encryption import ResponseEncryption
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialResponse:
+    """What a wallet gets.
+
+    Attributes:
+        status: 200 with credentials, 202 with a transaction to ask for later.
+        body: Parameters of the answer.
+        encryption: How the wallet wants it; None in plain.
+    """
+
+    status: int
+    body: Mapping[str, Any]
+    encryption: ResponseEncryption | None
+
+
+def grant_credentials(
+    credentials: Sequence[str], notification_id: str, encryption: ResponseEncryption | None
+) -> CredentialResponse:
+    """Answer with compact SD-JWT VCs, one per key in the order of the keys. Source: OpenID4VCI 1.0, section 8.3."""
+    body = {"credentials": [{"credential": credential} for credential in credentials]}
+    return CredentialResponse(200, {**body, "notification_id": notification_id}, encryption)
