@@ -28,10 +28,11 @@ class GrantedAnswer(AnswerModel):
 
 
 class OfferAnswer(AnswerModel):
-    """State of an offer."""
+    """State of an offer; ``deferral`` where the issuer decides after the wallet asked."""
 
     id: str
     state: Literal["pending", "redeemed", "expired", "cancelled"]
+    deferral: Literal["held", "released", "denied"] | None
     credential_configuration_id: str
     subject_ref: str
     created_at: datetime

@@ -7,11 +7,12 @@ from fastapi import Depends, Query, Request, Response
 from pydantic import Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.issuer import credentials, offers, status
+from service.issuer import credentials, deferral, offers, status
 from service.issuer.answer_models import CredentialAnswer, MadeOfferAnswer, OfferAnswer
 from service.issuer.credentials import CredentialView
 from service.issuer.identity import get_issuer
 from service.issuer.offers import DEFAULT_LIFETIME, MAX_LIFETIME, MadeOffer, OfferRequest, OfferView
+from service.storage.subject_keys import name_person
 from service.web.auth import Caller, require_scope
 from service.web.dependencies import ContextDep
 from service.web.idempotency import Answer, answer_once
@@ -36,6 +37,7 @@ class OfferBody(StrictModel):
         DEFAULT_LIFETIME.total_seconds()
     )
     credential_expires_on: Annotated[date | None, Field(strict=False)] = None
+    deferred: bool = False
 
     def to_request(self) -> OfferRequest:
         """Return the same in the words of the use case."""
@@ -46,6 +48,7 @@ class OfferBody(StrictModel):
             tx_code=self.tx_code,
             lifetime=timedelta(seconds=self.expires_in),
             credential_expires_on=self.credential_expires_on,
+            is_deferred=self.deferred,
         )
 
 
@@ -87,6 +90,34 @@ async def cancel_credential_offer(offer_id: str, context: ContextDep, caller: Is
     """Cancel a pending offer."""
     async with context.database.transaction() as session:
         return _describe_offer(await offers.cancel_offer(session, caller.org_id, offer_id, now=context.clock()))
+
+
+@router.post(
+    "/credential-offers/{offer_id}/release", responses=answers(OfferAnswer), openapi_extra=takes_idempotency_key()
+)
+async def release_credential_offer(
+    offer_id: str, request: Request, context: ContextDep, caller: IssuerCaller
+) -> Response:
+    """Let a deferred credential be issued."""
+
+    async def handle(session: AsyncSession) -> Answer:
+        view = await deferral.release_offer(session, caller.org_id, offer_id, now=context.clock())
+        return Answer(200, _describe_offer(view), name_person(view.subject_ref))
+
+    return await answer_once(context, request, caller, handle)
+
+
+@router.post(
+    "/credential-offers/{offer_id}/deny", responses=answers(OfferAnswer), openapi_extra=takes_idempotency_key()
+)
+async def deny_credential_offer(offer_id: str, request: Request, context: ContextDep, caller: IssuerCaller) -> Response:
+    """End a deferred offer without a credential."""
+
+    async def handle(session: AsyncSession) -> Answer:
+        view = await deferral.deny_offer(session, caller.org_id, offer_id, now=context.clock())
+        return Answer(200, _describe_offer(view), name_person(view.subject_ref))
+
+    return await answer_once(context, request, caller, handle)
 
 
 @router.get("/credentials", responses=answers(Page[CredentialAnswer]))
@@ -153,6 +184,7 @@ def _describe_offer(view: OfferView) -> dict[str, Any]:
     return {
         "id": view.id,
         "state": view.state,
+        "deferral": view.deferral,
         "credential_configuration_id": view.credential_configuration_id,
         "subject_ref": view.subject_ref,
         "created_at": format_seconds(view.created_at),

@@ -28,3 +28,8 @@ def grant_credentials(
     """Answer with compact SD-JWT VCs, one per key in the order of the keys. Source: OpenID4VCI 1.0, section 8.3."""
     body = {"credentials": [{"credential": credential} for credential in credentials]}
     return CredentialResponse(200, {**body, "notification_id": notification_id}, encryption)
+
+
+def defer_credentials(wait: Mapping[str, Any], encryption: ResponseEncryption | None) -> CredentialResponse:
+    """Answer with a transaction to ask for later. Source: OpenID4VCI 1.0, sections 8.3 and 9.2."""
+    return CredentialResponse(202, wait, encryption)

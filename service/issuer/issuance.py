@@ -5,7 +5,7 @@ signed escapes revocation, and the wallet may try again with the same access tok
 copies to the same grant. An offer is redeemed once: of two requests that run together, one is answered. After that
 the claims are gone from storage, and a lost answer needs a new offer.
 
-Source: OpenID4VCI 1.0, section 8; SD-JWT VC draft, section 2.2.
+Source: OpenID4VCI 1.0, sections 8 and 9; SD-JWT VC draft, section 2.2.
 """
 
 import hashlib
@@ -20,8 +20,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.credentials.credential_types import CREDENTIAL_TYPES, CredentialExpiryError, compute_expiry
 from service.credentials.disclosures import conceal_claims
-from service.credentials.jose import b64url_encode, sign_jws, write_json
-from service.credentials.key_proof import HolderKey, InvalidNonceError
+from service.credentials.jose import b64url_encode, jwk_thumbprint, sign_jws, write_json
+from service.credentials.key_proof import InvalidNonceError
 from service.credentials.sd_jwt import SD_JWT_VC_TYP, SdJwt
 from service.errors import ProtocolError
 from service.issuer.claims import coarsen
@@ -32,11 +32,18 @@ from service.issuer.credential_request import (
     read_credential_request,
     verify_proofs,
 )
-from service.issuer.credential_response import CredentialResponse, grant_credentials
-from service.issuer.encryption import Message, open_message
+from service.issuer.credential_response import CredentialResponse, defer_credentials, grant_credentials
+from service.issuer.deferral import (
+    begin_transaction,
+    check_transaction,
+    describe_wait,
+    invalid_transaction,
+    read_deferred_request,
+)
+from service.issuer.encryption import Message, ResponseEncryption, open_message
 from service.issuer.identity import Issuer
 from service.issuer.nonces import spend_nonces
-from service.issuer.offers import PENDING, REDEEMED, close_offer, offer_state, read_offered_claims
+from service.issuer.offers import HELD, PENDING, REDEEMED, close_offer, offer_state, read_offered_claims
 from service.issuer.status_indices import allocate_indices
 from service.issuer.subjects import get_subject
 from service.issuer.tokens import PresentedToken, find_token
@@ -49,7 +56,6 @@ from service.storage.tables import (
     CredentialCopy,
     CredentialOffer,
     IssuanceNotification,
-    IssuanceToken,
     SigningKey,
 )
 from service.web.signing import ISSUER, build_header, get_active_key
@@ -70,10 +76,10 @@ class _Draft:
 class _Intent:
     credential_id: str
     offer_id: str
-    token_sha256: str
     header: Mapping[str, Any]
     kid: str
     drafts: tuple[_Draft, ...]
+    is_deferred: bool
 
 
 async def issue_credential(
@@ -92,32 +98,66 @@ async def issue_credential(
     check_authorized(request, offered_id=offer.credential_configuration_id, identifier=access.credential_identifier)
     proved = verify_proofs(request.proofs, signer=signer, issuer=issuer, client_id=access.client_id, now=now)
     async with database.transaction() as session:
-        intent = await _record_intent(session, signer, issuer, access, proved, now)
-    signed = _sign(signer, intent)
+        await _spend_nonces(session, issuer, proved)
+        offer = await _lock_offer(session, issuer.org_id, access.offer_id)
+        _check_pending(offer, now)
+        keys = [key.jwk for key in proved.keys]
+        if offer.deferral == HELD:
+            return defer_credentials(begin_transaction(session, offer, keys, now=now), request.encryption)
+        intent = await _record_intent(session, signer, issuer, offer, keys, now)
+    return await _finish(database, signer, issuer, intent, request.encryption, now)
+
+
+async def issue_deferred(
+    database: Database, signer: Signer, issuer: Issuer, *, token: PresentedToken, message: Message, now: datetime
+) -> CredentialResponse:
+    """Answer a Deferred Credential Request; any access token of the offer will do, not only the first.
+
+    Raises:
+        ProtocolError: As section 9.3 names them.
+    """
+    async with database.reading() as session:
+        access = await find_token(session, issuer.org_id, token, now=now)
+        body = await open_message(session, signer, issuer, message, now=now)
+    request = read_deferred_request(body, is_encrypted=message.is_encrypted)
     async with database.transaction() as session:
-        notification_id = await _record_signed(session, issuer, intent, signed, now)
-    return grant_credentials([copy.without_key_binding() for copy in signed], notification_id, request.encryption)
+        offer = await _lock_offer(session, issuer.org_id, access.offer_id)
+        check_transaction(offer, request.transaction_id)
+        _check_pending(offer, now, is_deferred=True)
+        if offer.deferral == HELD:
+            return defer_credentials(describe_wait(offer, request.transaction_id, now), request.encryption)
+        intent = await _record_intent(session, signer, issuer, offer, offer.holder_jwks or [], now, is_deferred=True)
+    return await _finish(database, signer, issuer, intent, request.encryption, now)
 
 
-async def _record_intent(
-    session: AsyncSession, signer: Signer, issuer: Issuer, access: IssuanceToken, proved: ProvedKeys, now: datetime
-) -> _Intent:
+async def _spend_nonces(session: AsyncSession, issuer: Issuer, proved: ProvedKeys) -> None:
     try:
         await spend_nonces(session, issuer.org_id, proved.nonces)
     except InvalidNonceError as error:
         raise proof_error(error) from error
-    offer = await _lock_pending_offer(session, issuer.org_id, access.offer_id, now)
+
+
+async def _record_intent(
+    session: AsyncSession,
+    signer: Signer,
+    issuer: Issuer,
+    offer: CredentialOffer,
+    holder_jwks: Sequence[Mapping[str, Any]],
+    now: datetime,
+    *,
+    is_deferred: bool = False,
+) -> _Intent:
     claims = await read_offered_claims(session, signer, offer)
     credential = await _get_or_add_grant(session, offer, claims, now)
     key = await get_active_key(session, issuer.org_id, ISSUER)
     shared = await _build_shared_claims(session, issuer, offer, credential, claims, now)
-    list_id, indices = await allocate_indices(session, issuer.org_id, len(proved.keys), now=now)
+    list_id, indices = await allocate_indices(session, issuer.org_id, len(holder_jwks), now=now)
     first_number = await _next_copy_number(session, credential)
     drafts = []
-    for number, (holder, index) in enumerate(zip(proved.keys, indices, strict=True), first_number):
+    for number, (jwk, index) in enumerate(zip(holder_jwks, indices, strict=True), first_number):
         status = {"status_list": {"idx": index, "uri": issuer.status_list_uri(list_id)}}
-        drafts.append(_draft(number, offer, {**shared, "cnf": {"jwk": dict(holder.jwk)}, "status": status}))
-        session.add(_copy_row(credential, number, list_id, index, holder, key))
+        drafts.append(_draft(number, offer, {**shared, "cnf": {"jwk": dict(jwk)}, "status": status}))
+        session.add(_copy_row(credential, number, list_id, index, jwk, key))
     record = {
         "offer_id": offer.id,
         "credential_configuration_id": offer.credential_configuration_id,
@@ -129,7 +169,21 @@ async def _record_intent(
     }
     _audit(session, credential.org_id, credential.id, "issuance.intent", record, now)
     header = build_header(key, typ=SD_JWT_VC_TYP, certified_at=now)
-    return _Intent(credential.id, offer.id, access.token_sha256, header, key.kid, tuple(drafts))
+    return _Intent(credential.id, offer.id, header, key.kid, tuple(drafts), is_deferred)
+
+
+async def _finish(
+    database: Database,
+    signer: Signer,
+    issuer: Issuer,
+    intent: _Intent,
+    encryption: ResponseEncryption | None,
+    now: datetime,
+) -> CredentialResponse:
+    signed = _sign(signer, intent)
+    async with database.transaction() as session:
+        notification_id = await _record_signed(session, issuer, intent, signed, now)
+    return grant_credentials([copy.without_key_binding() for copy in signed], notification_id, encryption)
 
 
 def _sign(signer: Signer, intent: _Intent) -> tuple[SdJwt, ...]:
@@ -142,7 +196,8 @@ def _sign(signer: Signer, intent: _Intent) -> tuple[SdJwt, ...]:
 async def _record_signed(
     session: AsyncSession, issuer: Issuer, intent: _Intent, signed: Sequence[SdJwt], now: datetime
 ) -> str:
-    offer = await _lock_pending_offer(session, issuer.org_id, intent.offer_id, now)
+    offer = await _lock_offer(session, issuer.org_id, intent.offer_id)
+    _check_pending(offer, now, is_deferred=intent.is_deferred)
     digests = {}
     for draft, copy in zip(intent.drafts, signed, strict=True):
         row = await session.get_one(CredentialCopy, (issuer.org_id, intent.credential_id, draft.number))
@@ -156,18 +211,21 @@ async def _record_signed(
         org_id=issuer.org_id,
         notification_id=secrets.token_urlsafe(16),
         credential_id=intent.credential_id,
-        token_sha256=intent.token_sha256,
     )
     session.add(notification)
     return notification.notification_id
 
 
-async def _lock_pending_offer(session: AsyncSession, org_id: str, offer_id: str, now: datetime) -> CredentialOffer:
+async def _lock_offer(session: AsyncSession, org_id: str, offer_id: str) -> CredentialOffer:
     query = select(CredentialOffer).where(CredentialOffer.org_id == org_id, CredentialOffer.id == offer_id)
-    offer = (await session.exec(query.with_for_update())).one()
+    return (await session.exec(query.with_for_update())).one()
+
+
+def _check_pending(offer: CredentialOffer, now: datetime, *, is_deferred: bool = False) -> None:
+    if is_deferred and offer.state == REDEEMED:
+        raise invalid_transaction()
     if offer_state(offer, now) != PENDING or not offer.sealed_claims:
         raise ProtocolError("credential_request_denied", "The offer was redeemed or withdrawn.")
-    return offer
 
 
 async def _get_or_add_grant(
@@ -237,7 +295,7 @@ def _new_salt() -> str:
 
 
 def _copy_row(
-    credential: Credential, number: int, list_id: str, index: int, holder: HolderKey, key: SigningKey
+    credential: Credential, number: int, list_id: str, index: int, jwk: Mapping[str, Any], key: SigningKey
 ) -> CredentialCopy:
     return CredentialCopy(
         org_id=credential.org_id,
@@ -245,7 +303,7 @@ def _copy_row(
         copy_number=number,
         status_list_id=list_id,
         status_index=index,
-        holder_thumbprint=holder.thumbprint,
+        holder_thumbprint=jwk_thumbprint(jwk),
         issuer_kid=key.kid,
     )
 

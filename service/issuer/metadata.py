@@ -31,6 +31,7 @@ def build_issuer_metadata(issuer: Issuer, *, encryption_keys: Sequence[SigningKe
     return {
         "credential_issuer": issuer.identifier,
         "credential_endpoint": f"{issuer.identifier}/credential",
+        "deferred_credential_endpoint": f"{issuer.identifier}/deferred_credential",
         "nonce_endpoint": f"{issuer.identifier}/nonce",
         "notification_endpoint": f"{issuer.identifier}/notification",
         **_describe_encryption(encryption_keys),

@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.credentials.jose import MalformedJoseError, parse_json
@@ -15,7 +14,7 @@ from service.errors import ProtocolError
 from service.issuer.identity import Issuer
 from service.issuer.tokens import PresentedToken, find_token
 from service.storage.audit import append_audit_entry
-from service.storage.tables import IssuanceNotification
+from service.storage.tables import Credential, IssuanceNotification
 
 EVENTS = ("credential_accepted", "credential_failure", "credential_deleted")
 _DESCRIPTION = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]{0,500}")
@@ -61,13 +60,10 @@ async def record_notification(
         ProtocolError: ``invalid_token`` (401), or ``invalid_notification_id``: not given out for this access token.
     """
     access = await find_token(session, issuer.org_id, token, now=now)
-    query = select(IssuanceNotification).where(
-        IssuanceNotification.org_id == issuer.org_id,
-        IssuanceNotification.notification_id == notification.notification_id,
-        IssuanceNotification.token_sha256 == access.token_sha256,
-    )
-    row = (await session.exec(query.with_for_update())).first()
-    if row is None:
+    key = (issuer.org_id, notification.notification_id)
+    row = await session.get(IssuanceNotification, key, with_for_update=True)
+    # Of the same offer is enough: a credential may have been waited for with one access token after the other.
+    if row is None or (await session.get_one(Credential, (row.org_id, row.credential_id))).offer_id != access.offer_id:
         raise ProtocolError("invalid_notification_id", "No such notification_id came with this access token.")
     if (row.event, row.event_description) == (notification.event, notification.description):
         return

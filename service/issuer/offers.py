@@ -23,7 +23,7 @@ from service.errors import ConflictError, NotFoundError
 from service.issuer.claims import coarsen, find_credential_type, prepare_claims
 from service.issuer.credentials import CredentialView, list_offer_credentials
 from service.issuer.identity import Issuer
-from service.issuer.retention import forget_expired
+from service.issuer.retention import DEFERRED_LIFETIME, forget_expired
 from service.issuer.subjects import make_person_key, open_person_key
 from service.keys import Signer
 from service.storage.audit import append_audit_entry
@@ -36,6 +36,7 @@ MAX_LIFETIME = timedelta(days=7)
 TOKEN_LIFETIME = timedelta(seconds=300)
 TX_CODE_LENGTH = 6
 PENDING, REDEEMED, EXPIRED, CANCELLED = "pending", "redeemed", "expired", "cancelled"
+HELD, RELEASED, DENIED = "held", "released", "denied"
 
 _CODE_PURPOSE, _LINK_PURPOSE, _TX_CODE_PURPOSE = "offer-code", "offer-link", "tx-code"
 
@@ -57,6 +58,7 @@ class OfferRequest:
         tx_code: Whether redeeming needs a transaction code.
         lifetime: How long the offer can be redeemed.
         credential_expires_on: Last valid day of the credential, unless its claims name one.
+        is_deferred: Whether the wallet gets the credential only when the issuer has released it.
     """
 
     credential_configuration_id: str
@@ -65,6 +67,7 @@ class OfferRequest:
     tx_code: bool
     lifetime: timedelta = DEFAULT_LIFETIME
     credential_expires_on: date | None = None
+    is_deferred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +84,11 @@ class MadeOffer:
 
 @dataclass(frozen=True, slots=True)
 class OfferView:
-    """What the back office sees of an offer."""
+    """What the back office sees of an offer; ``deferral`` is held, released, denied, or None where nothing waits."""
 
     id: str
     state: str
+    deferral: str | None
     credential_configuration_id: str
     subject_ref: str
     created_at: datetime
@@ -118,6 +122,7 @@ async def create_offer(
         code_sha256=hashlib.sha256(code.encode()).hexdigest(),
         tx_code_digest=None if tx_code is None else digest_tx_code(signer, offer_id, tx_code),
         credential_expires_on=request.credential_expires_on,
+        deferral=HELD if request.is_deferred else None,
         created_at=now,
         expires_at=now + request.lifetime,
     )
@@ -132,7 +137,7 @@ async def get_offer(session: AsyncSession, org_id: str, offer_id: str, *, now: d
     Raises:
         NotFoundError: None of this id, or another organisation's.
     """
-    return await _view(session, await _load(session, org_id, offer_id), now)
+    return await view_offer(session, await load_offer(session, org_id, offer_id), now)
 
 
 async def cancel_offer(session: AsyncSession, org_id: str, offer_id: str, *, now: datetime) -> OfferView:
@@ -142,13 +147,13 @@ async def cancel_offer(session: AsyncSession, org_id: str, offer_id: str, *, now
         NotFoundError: See ``get_offer``.
         OfferNotPendingError: Redeemed or expired.
     """
-    row = await _load(session, org_id, offer_id, lock=True)
+    row = await load_offer(session, org_id, offer_id, lock=True)
     state = offer_state(row, now)
     if state not in (PENDING, CANCELLED):
         raise OfferNotPendingError(f"The offer is {state}.")
     if state == PENDING:
         close_offer(session, row, CANCELLED, "offer.cancelled", now)
-    return await _view(session, row, now)
+    return await view_offer(session, row, now)
 
 
 async def find_offer_by_link(
@@ -210,6 +215,8 @@ def offer_state(row: CredentialOffer, now: datetime) -> str:
     last = row.expires_at
     if row.code_redeemed_at is not None:
         last = max(last, row.code_redeemed_at + TOKEN_LIFETIME)
+    if row.deferred_at is not None:
+        last = max(last, row.deferred_at + DEFERRED_LIFETIME)
     return EXPIRED if row.state == PENDING and now >= last else row.state
 
 
@@ -217,8 +224,36 @@ def close_offer(session: AsyncSession, row: CredentialOffer, state: str, kind: s
     """End an offer and forget what only a pending one needs."""
     row.state = state
     row.sealed_claims = row.sealed_code = b""
+    row.holder_jwks = None
     session.add(row)
     _audit(session, row, kind, now, {})
+
+
+async def load_offer(session: AsyncSession, org_id: str, offer_id: str, *, lock: bool = False) -> CredentialOffer:
+    """Return an offer of this organisation.
+
+    Raises:
+        NotFoundError: None of this id, or another organisation's.
+    """
+    query = select(CredentialOffer).where(CredentialOffer.org_id == org_id, CredentialOffer.id == offer_id)
+    row = (await session.exec(query.with_for_update() if lock else query)).first()
+    if row is None:
+        raise NotFoundError
+    return row
+
+
+async def view_offer(session: AsyncSession, row: CredentialOffer, now: datetime) -> OfferView:
+    """Return what the back office sees of an offer."""
+    return OfferView(
+        id=row.id,
+        state=offer_state(row, now),
+        deferral=row.deferral,
+        credential_configuration_id=row.credential_configuration_id,
+        subject_ref=row.subject_ref,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        credentials=await list_offer_credentials(session, row.org_id, row.id),
+    )
 
 
 def digest_tx_code(signer: Signer, offer_id: str, tx_code: str) -> str:
@@ -230,26 +265,6 @@ def _check_expiry(name: str, claims: Mapping[str, Any], expires_on: date | None,
     expires_at = compute_expiry(name, claims, issued_at=coarsen(now), credential_expires_on=expires_on)
     if expires_at <= now:
         raise CredentialExpiryError("The credential would have expired already.")
-
-
-async def _load(session: AsyncSession, org_id: str, offer_id: str, *, lock: bool = False) -> CredentialOffer:
-    query = select(CredentialOffer).where(CredentialOffer.org_id == org_id, CredentialOffer.id == offer_id)
-    row = (await session.exec(query.with_for_update() if lock else query)).first()
-    if row is None:
-        raise NotFoundError
-    return row
-
-
-async def _view(session: AsyncSession, row: CredentialOffer, now: datetime) -> OfferView:
-    return OfferView(
-        id=row.id,
-        state=offer_state(row, now),
-        credential_configuration_id=row.credential_configuration_id,
-        subject_ref=row.subject_ref,
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        credentials=await list_offer_credentials(session, row.org_id, row.id),
-    )
 
 
 def _describe(signer: Signer, issuer: Issuer, row: CredentialOffer, tx_code: str | None) -> MadeOffer:

@@ -1,4 +1,4 @@
-"""What wallets call: offer, token, nonce, credential, notification."""
+"""What wallets call: offer, token, nonce, credential now or deferred, notification."""
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -8,7 +8,7 @@ from service.issuer.access_api import read_access_token, read_token_proof, spend
 from service.issuer.credential_response import CredentialResponse
 from service.issuer.encryption import MAX_REQUEST_BYTES, Message, encrypt_answer
 from service.issuer.identity import Issuer, find_issuer
-from service.issuer.issuance import issue_credential
+from service.issuer.issuance import issue_credential, issue_deferred
 from service.issuer.nonces import make_nonce
 from service.issuer.notifications import read_notification, record_notification
 from service.issuer.offer_page import PAGE_HEADERS, render_gone, render_offer
@@ -49,6 +49,11 @@ _CREDENTIAL_REQUEST = {
         },
         "credential_response_encryption": RESPONSE_ENCRYPTION,
     },
+}
+_DEFERRED_REQUEST = {
+    "type": "object",
+    "required": ["transaction_id"],
+    "properties": {"transaction_id": {"type": "string"}, "credential_response_encryption": RESPONSE_ENCRYPTION},
 }
 _NOTIFICATION = {
     "type": "object",
@@ -156,7 +161,7 @@ async def request_nonce(slug: str, context: ContextDep) -> JSONResponse:
 @router.post(
     "/credential",
     openapi_extra=takes_json_or_jwt(_CREDENTIAL_REQUEST),
-    responses=answers_media("application/json", "application/jwt"),
+    responses=answers_media("application/json", "application/jwt", statuses=(200, 202)),
 )
 async def request_credential(slug: str, request: Request, context: ContextDep) -> Response:
     """Issue one credential per proved key; what comes encrypted may be answered encrypted."""
@@ -165,6 +170,23 @@ async def request_credential(slug: str, request: Request, context: ContextDep) -
     message = await _read_message(request)
     return _answer(
         await issue_credential(
+            context.database, context.signer, issuer, token=token, message=message, now=context.clock()
+        )
+    )
+
+
+@router.post(
+    "/deferred_credential",
+    openapi_extra=takes_json_or_jwt(_DEFERRED_REQUEST),
+    responses=answers_media("application/json", "application/jwt", statuses=(200, 202)),
+)
+async def request_deferred_credential(slug: str, request: Request, context: ContextDep) -> Response:
+    """Issue what was asked for before, if the issuer has decided."""
+    issuer = await _find_issuer(context, slug)
+    token = await read_access_token(request, context, issuer)
+    message = await _read_message(request)
+    return _answer(
+        await issue_deferred(
             context.database, context.signer, issuer, token=token, message=message, now=context.clock()
         )
     )

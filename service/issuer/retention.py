@@ -2,12 +2,13 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, update
-from sqlmodel import col, select
+from sqlalchemy import delete, null, update
+from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.storage.tables import CredentialOffer, IssuanceToken, SpentNonce
 
+DEFERRED_LIFETIME = timedelta(days=30)  # of a transaction, from the wallet's first request
 GRACE = timedelta(hours=1)  # far beyond what the clocks of two workers may differ
 _AT_ONCE = 200
 
@@ -24,11 +25,13 @@ async def forget_expired(session: AsyncSession, org_id: str, *, now: datetime) -
 
 
 async def _empty_offers(session: AsyncSession, org_id: str, before: datetime) -> None:
+    asked_at = col(CredentialOffer.deferred_at)
     expired = (
         select(CredentialOffer.id)
         .where(
             CredentialOffer.org_id == org_id,
             CredentialOffer.expires_at < before,
+            or_(asked_at.is_(None), asked_at < before - DEFERRED_LIFETIME),
             CredentialOffer.sealed_claims != b"",
         )
         .limit(_AT_ONCE)
@@ -38,7 +41,7 @@ async def _empty_offers(session: AsyncSession, org_id: str, before: datetime) ->
     await session.exec(
         update(CredentialOffer)
         .where(col(CredentialOffer.org_id) == org_id, col(CredentialOffer.id).in_(ids))
-        .values(sealed_claims=b"", sealed_code=b"")
+        .values(sealed_claims=b"", sealed_code=b"", holder_jwks=null())
     )
 
 

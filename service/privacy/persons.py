@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, delete, func, update
+from sqlalchemy import case, delete, func, null, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -137,6 +137,7 @@ async def _part_grants(session: AsyncSession, org_id: str, ref: str, tombstone: 
             subject_ref=tombstone,
             sealed_claims=b"",
             sealed_code=b"",
+            holder_jwks=null(),
             state=case((col(CredentialOffer.state) == "pending", "cancelled"), else_=col(CredentialOffer.state)),
         ),
     )

@@ -38,9 +38,9 @@ def answers(model: type[BaseModel], *statuses: int) -> dict[int | str, dict[str,
     return {status: {"model": model} for status in statuses or (200,)}
 
 
-def answers_media(*media_types: str) -> dict[int | str, dict[str, Any]]:
+def answers_media(*media_types: str, statuses: tuple[int, ...] = (200,)) -> dict[int | str, dict[str, Any]]:
     """Return ``responses`` of a route whose answer has one of these media types."""
-    return {200: {"content": {each: {"schema": _schema_of(each)} for each in media_types}}}
+    return {status: {"content": {each: {"schema": _schema_of(each)} for each in media_types}} for status in statuses}
 
 
 def _schema_of(media_type: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from service.storage.types import Instant
+from service.storage.types import Instant, JsonColumn
 
 
 class Subject(SQLModel, table=True):
@@ -20,7 +20,11 @@ class Subject(SQLModel, table=True):
 
 
 class CredentialOffer(SQLModel, table=True):
-    """A credential waiting to be fetched. Claims and code are sealed, and emptied once nobody needs them."""
+    """A credential waiting to be fetched. Claims and code are sealed, and emptied once nobody needs them.
+
+    ``deferral`` is held, released or denied where the issuer decides later; ``holder_jwks`` are the keys that the
+    wallet proved when it asked the first time, at ``deferred_at``.
+    """
 
     __tablename__ = "credential_offer"
     __table_args__ = (CheckConstraint("state IN ('pending','redeemed','cancelled')", name="ck_credential_offer_state"),)
@@ -37,6 +41,10 @@ class CredentialOffer(SQLModel, table=True):
     tx_code_attempts: int = 0
     state: str = "pending"
     credential_expires_on: date | None = None
+    deferral: str | None = None
+    deferred_at: datetime | None = Field(default=None, sa_type=Instant)
+    transaction_sha256: str | None = None
+    holder_jwks: list[dict[str, str]] | None = Field(default=None, sa_type=JsonColumn)
     created_at: datetime = Field(sa_type=Instant)
     expires_at: datetime = Field(sa_type=Instant)
 
@@ -134,7 +142,6 @@ class IssuanceNotification(SQLModel, table=True):
     org_id: str = Field(primary_key=True)
     notification_id: str = Field(primary_key=True)
     credential_id: str
-    token_sha256: str
     event: str | None = None
     event_description: str | None = None
     received_at: datetime | None = Field(default=None, sa_type=Instant)

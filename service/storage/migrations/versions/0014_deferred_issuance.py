@@ -1,0 +1,29 @@
+"""Offers whose credential is issued later; a notification belongs to its offer, whichever token it comes with.
+
+Revision: 0014
+Revises: 0013
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from service.storage import types
+
+revision = "0014"
+down_revision = "0013"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("credential_offer") as batch:
+        batch.add_column(sa.Column("deferral", sa.String(), nullable=True))
+        batch.add_column(sa.Column("deferred_at", types.Instant(), nullable=True))
+        batch.add_column(sa.Column("transaction_sha256", sa.String(), nullable=True))
+        batch.add_column(sa.Column("holder_jwks", types.JsonColumn, nullable=True))
+    with op.batch_alter_table("issuance_notification") as batch:
+        batch.drop_column("token_sha256")
+
+
+def downgrade() -> None:
+    raise NotImplementedError("Which access token a notification came with is not known any more.")
