@@ -39,13 +39,13 @@ _CREDENTIAL_ERROR = "OpenID4VCI 1.0, section 8.3.1"
 _NOTIFICATION_ERROR = "OpenID4VCI 1.0, section 11.3"
 # ``error`` of the protocol endpoints: error -> HTTP status, where, and the text that defines it.
 PROTOCOL_ERRORS = {
-    "credential_request_denied": ("400", "credential", _CREDENTIAL_ERROR),
+    "credential_request_denied": ("400", "credential, deferred_credential", _CREDENTIAL_ERROR),
     "insufficient_scope": ("403", "credential", "RFC 6750, section 3.1"),
     "invalid_authorization_details": ("400", "token", "RFC 9396, section 5"),
     "invalid_client": ("401, 429", "token, /oauth/token", _RFC6749),
-    "invalid_credential_request": ("400", "credential", _CREDENTIAL_ERROR),
+    "invalid_credential_request": ("400", "credential, deferred_credential", _CREDENTIAL_ERROR),
     "invalid_dpop_proof": ("400, 401", "token, /oauth/token; credential, notification", "RFC 9449, sections 5 and 7.1"),
-    "invalid_encryption_parameters": ("400", "credential", _CREDENTIAL_ERROR),
+    "invalid_encryption_parameters": ("400", "credential, deferred_credential", _CREDENTIAL_ERROR),
     "invalid_grant": ("400", "token", "OpenID4VCI 1.0, section 6.3"),
     "invalid_nonce": ("400", "credential", _CREDENTIAL_ERROR),
     "invalid_notification_id": ("400", "notification", _NOTIFICATION_ERROR),
@@ -54,7 +54,8 @@ PROTOCOL_ERRORS = {
     "invalid_request": ("400", "token, /oauth/token, presentation response", "RFC 6749, OpenID4VP 1.0, section 8.5"),
     "invalid_request_uri": ("410", "Request Object", "RFC 9101, section 7"),
     "invalid_scope": ("400", "/oauth/token", _RFC6749),
-    "invalid_token": ("401", "credential, notification", "RFC 6750, section 3.1"),
+    "invalid_token": ("401", "credential, deferred_credential, notification", "RFC 6750, section 3.1"),
+    "invalid_transaction_id": ("400", "deferred_credential", "OpenID4VCI 1.0, section 9.3"),
     "unknown_credential_configuration": ("400", "credential", _CREDENTIAL_ERROR),
     "unknown_credential_identifier": ("400", "credential", _CREDENTIAL_ERROR),
     "unsupported_grant_type": ("400", "token, /oauth/token", _RFC6749),
