@@ -1,7 +1,7 @@
 """The ``jwt`` key proof of a Credential Request: the wallet makes it, the issuer verifies it."""
 
 import hmac
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from service.credentials.jose import (
     sign_jws,
     verify_jws,
 )
+from service.credentials.key_attestation import KeyAttestation
 from service.errors import MalformedError, VerificationError
 
 KEY_PROOF_TYP = "openid4vci-proof+jwt"
@@ -49,12 +50,14 @@ class HolderKey:
         alg: Algorithm of the key.
         thumbprint: RFC 7638 SHA-256 thumbprint, base64url; equal for equal keys.
         nonce: The ``c_nonce`` in the proof; the caller spends it.
+        attestation: What an attester says of the key and its siblings, if that was asked for and sent.
     """
 
     jwk: Mapping[str, Any]
     alg: str
     thumbprint: str
     nonce: str
+    attestation: KeyAttestation | None = None
 
 
 def build_key_proof(
@@ -98,13 +101,15 @@ def verify_key_proof(
     algorithms: Collection[str] = ACCEPTED_ALGORITHMS,
     max_age: timedelta = MAX_AGE,
     leeway: timedelta = LEEWAY,
+    verify_attestation: Callable[[str], KeyAttestation] | None = None,
 ) -> HolderKey:
     """Verify one ``jwt`` key proof of a Credential Request.
 
     Pure: reads no clock and keeps no nonce; the caller spends the nonce.
 
     1. It is a compact JWS whose ``alg`` is asymmetric and accepted.
-    2. The header names exactly one public key: ``jwk``, or ``kid`` as a DID URL of ``did:key`` or ``did:jwk``.
+    2. The header names exactly one public key: ``jwk``, or ``kid`` as a DID URL of ``did:key`` or ``did:jwk``, or as
+       the name of a key in ``key_attestation``. Where there is an attestation that counts, it is about that key.
     3. ``typ`` is ``openid4vci-proof+jwt`` and the signature is that key's.
     4. ``aud`` is our identifier, as a text or as the only element of an array.
     5. ``iss``, if present, is ``client_id``; it is absent if that is ``None``.
@@ -120,6 +125,7 @@ def verify_key_proof(
         algorithms: ``proof_signing_alg_values_supported`` of our metadata.
         max_age: Oldest acceptable proof.
         leeway: How far the wallet's clock may be ahead.
+        verify_attestation: Verifies a ``key_attestation``; ``None`` if nobody's counts and the header is ignored.
 
     Raises:
         InvalidProofError: Any of 1 to 6, or there is no nonce.
@@ -131,7 +137,8 @@ def verify_key_proof(
         jws = parse_jws(proof)  # (1)
         if jws.header["alg"] not in algorithms:
             raise InvalidProofError("The key proof's alg is not accepted.")
-        key = _read_key(jws.header)  # (2)
+        attestation = _read_attestation(jws.header, verify_attestation)
+        key = _read_key(jws.header, attestation)  # (2)
         claims = verify_jws(jws, key, expected_typ={KEY_PROOF_TYP})  # (3)
     except InvalidProofError:
         raise
@@ -141,10 +148,32 @@ def verify_key_proof(
         raise InvalidProofError("The key proof was made for another issuer.")
     _check_client(claims, client_id)  # (5)
     _check_age(claims, now=now, max_age=max_age, leeway=leeway)  # (6)
-    return HolderKey(key.jwk, key.alg, jwk_thumbprint(key.jwk), _check_nonce(claims, nonce))  # (7)
+    return HolderKey(key.jwk, key.alg, jwk_thumbprint(key.jwk), _check_nonce(claims, nonce), attestation)  # (7)
 
 
-def _read_key(header: Mapping[str, Any]) -> VerificationKey:
+def _read_attestation(
+    header: Mapping[str, Any], verify: Callable[[str], KeyAttestation] | None
+) -> KeyAttestation | None:
+    if verify is None or "key_attestation" not in header:
+        return None
+    if not isinstance(header["key_attestation"], str):
+        raise InvalidProofError("The key proof's key_attestation is not a string.")
+    return verify(header["key_attestation"])
+
+
+def _read_key(header: Mapping[str, Any], attestation: KeyAttestation | None) -> VerificationKey:
+    if attestation is None:
+        return _read_named_key(header)
+    name: str = header.get("kid", "")
+    if "jwk" not in header and "x5c" not in header and name in attestation.names:
+        return load_key(attestation.jwks[attestation.names[name]])
+    key = _read_named_key(header)
+    if jwk_thumbprint(key.jwk) not in attestation.jwks:
+        raise InvalidProofError("The key attestation is not about the key of the proof.")
+    return key
+
+
+def _read_named_key(header: Mapping[str, Any]) -> VerificationKey:
     named = [name for name in ("jwk", "kid", "x5c") if name in header]
     if named == ["jwk"] and isinstance(header["jwk"], dict):
         return load_key(header["jwk"])

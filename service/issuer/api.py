@@ -2,12 +2,20 @@
 
 from fastapi import APIRouter
 
-from service.issuer import backoffice_api, cases_api, openid4vci_api, publication_api, wallet_clients_api
+from service.issuer import (
+    backoffice_api,
+    cases_api,
+    key_attestations_api,
+    openid4vci_api,
+    publication_api,
+    wallet_clients_api,
+)
 
 router = APIRouter()
 _parts = (
     backoffice_api.router,
     cases_api.router,
+    key_attestations_api.router,
     wallet_clients_api.router,
     openid4vci_api.router,
     publication_api.router,

@@ -42,6 +42,7 @@ from service.issuer.deferral import (
 )
 from service.issuer.encryption import Message, ResponseEncryption, open_message
 from service.issuer.identity import Issuer
+from service.issuer.key_attestations import read_policy
 from service.issuer.nonces import spend_nonces
 from service.issuer.offers import HELD, PENDING, REDEEMED, close_offer, offer_state, read_offered_claims
 from service.issuer.status_indices import allocate_indices
@@ -93,18 +94,26 @@ async def issue_credential(
     async with database.reading() as session:
         access = await find_token(session, issuer.org_id, token, now=now)
         offer = await session.get_one(CredentialOffer, (issuer.org_id, access.offer_id))
+        policy = await read_policy(session, issuer.org_id)
         body = await open_message(session, signer, issuer, message, now=now)
     request = read_credential_request(body, is_encrypted=message.is_encrypted)
     check_authorized(request, offered_id=offer.credential_configuration_id, identifier=access.credential_identifier)
-    proved = verify_proofs(request.proofs, signer=signer, issuer=issuer, client_id=access.client_id, now=now)
+    proved = verify_proofs(
+        request.proofs,
+        signer=signer,
+        issuer=issuer,
+        client_id=access.client_id,
+        policy=policy,
+        requirement=policy.required.get(offer.credential_configuration_id),
+        now=now,
+    )
     async with database.transaction() as session:
         await _spend_nonces(session, issuer, proved)
         offer = await _lock_offer(session, issuer.org_id, access.offer_id)
         _check_pending(offer, now)
-        keys = [key.jwk for key in proved.keys]
         if offer.deferral == HELD:
-            return defer_credentials(begin_transaction(session, offer, keys, now=now), request.encryption)
-        intent = await _record_intent(session, signer, issuer, offer, keys, now)
+            return defer_credentials(begin_transaction(session, offer, proved.jwks, now=now), request.encryption)
+        intent = await _record_intent(session, signer, issuer, offer, proved.jwks, now)
     return await _finish(database, signer, issuer, intent, request.encryption, now)
 
 

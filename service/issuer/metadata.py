@@ -1,12 +1,14 @@
 """The documents that an issuer publishes about itself; pure builders over its identity and keys."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from service.credentials import client_assertion, dpop, wallet_attestation
 from service.credentials.credential_types import CREDENTIAL_TYPES, CredentialType
-from service.issuer.credential_request import BATCH_SIZE, PROOF_ALGORITHMS
+from service.issuer.credential_request import ATTESTATION_PROOF, BATCH_SIZE, JWT_PROOF, PROOF_ALGORITHMS
 from service.issuer.identity import Issuer
+from service.issuer.key_attestations import AttestationPolicy
 from service.issuer.offers import PRE_AUTHORIZED_CODE_GRANT
 from service.issuer.tokens import DETAILS_TYPE
 from service.issuer.wallet_clients import ATTESTATION, NONE, PRIVATE_KEY_JWT
@@ -19,11 +21,14 @@ SIGNING_ALGORITHMS = ("ES256",)
 _LOCALE = "en"
 
 
-def build_issuer_metadata(issuer: Issuer, *, encryption_keys: Sequence[SigningKey] = ()) -> dict[str, Any]:
+def build_issuer_metadata(
+    issuer: Issuer, *, encryption_keys: Sequence[SigningKey], policy: AttestationPolicy
+) -> dict[str, Any]:
     """Build the Credential Issuer Metadata.
 
     Args:
         issuer: Whose.
+        policy: Whose key attestations count.
         encryption_keys: What requests may be encrypted to; without any, nothing is encrypted in either direction.
 
     Source: OpenID4VCI 1.0, section 12.2.4.
@@ -38,7 +43,8 @@ def build_issuer_metadata(issuer: Issuer, *, encryption_keys: Sequence[SigningKe
         "batch_credential_issuance": {"batch_size": BATCH_SIZE},
         "display": [{"name": issuer.name, "locale": _LOCALE}],
         "credential_configurations_supported": {
-            name: _build_configuration(kind, load_type_metadata(name)) for name, kind in CREDENTIAL_TYPES.items()
+            name: _build_configuration(kind, load_type_metadata(name), policy)
+            for name, kind in CREDENTIAL_TYPES.items()
         },
     }
 
@@ -96,7 +102,9 @@ def build_jwks(keys: Sequence[SigningKey]) -> dict[str, Any]:
     return {"keys": [{**key.public_jwk, "kid": key.kid, "alg": key.alg, "use": "sig"} for key in keys]}
 
 
-def _build_configuration(kind: CredentialType, metadata: Mapping[str, Any]) -> dict[str, Any]:
+def _build_configuration(
+    kind: CredentialType, metadata: Mapping[str, Any], policy: AttestationPolicy
+) -> dict[str, Any]:
     """Describe one type as ``dc+sd-jwt``. Source: OpenID4VCI 1.0, sections 12.2.4 and A.3.2."""
     return {
         "format": "dc+sd-jwt",
@@ -104,12 +112,20 @@ def _build_configuration(kind: CredentialType, metadata: Mapping[str, Any]) -> d
         "vct": kind.vct,
         "cryptographic_binding_methods_supported": list(BINDING_METHODS),
         "credential_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
-        "proof_types_supported": {"jwt": {"proof_signing_alg_values_supported": list(PROOF_ALGORITHMS)}},
+        "proof_types_supported": _describe_proof_types(policy, kind.name),
         "credential_metadata": {
             "display": metadata["display"],
             "claims": [_describe_claim(claim) for claim in metadata["claims"] if claim["sd"] != "never"],
         },
     }
+
+
+def _describe_proof_types(policy: AttestationPolicy, name: str) -> dict[str, Any]:
+    described: dict[str, Any] = {"proof_signing_alg_values_supported": list(PROOF_ALGORITHMS)}
+    if name in policy.required:
+        wanted = asdict(policy.required[name])
+        described["key_attestations_required"] = {part: sorted(values) for part, values in wanted.items() if values}
+    return dict.fromkeys((JWT_PROOF, ATTESTATION_PROOF) if policy.counts else (JWT_PROOF,), described)
 
 
 def _describe_claim(claim: Mapping[str, Any]) -> dict[str, Any]:

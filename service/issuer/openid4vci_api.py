@@ -44,8 +44,12 @@ _CREDENTIAL_REQUEST = {
         "credential_identifier": {"type": "string"},
         "proofs": {
             "type": "object",
-            "required": ["jwt"],
-            "properties": {"jwt": {"type": "array", "items": {"type": "string"}, "minItems": 1}},
+            "properties": {
+                "jwt": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+                "attestation": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 1},
+            },
+            "minProperties": 1,
+            "maxProperties": 1,
         },
         "credential_response_encryption": RESPONSE_ENCRYPTION,
     },

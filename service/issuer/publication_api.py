@@ -10,6 +10,7 @@ from service.credentials.credential_types import CREDENTIAL_TYPES
 from service.errors import NotFoundError
 from service.issuer.encryption import list_encryption_keys
 from service.issuer.identity import find_issuer
+from service.issuer.key_attestations import read_policy
 from service.issuer.metadata import (
     build_authorization_server_metadata,
     build_issuer_metadata,
@@ -56,7 +57,8 @@ async def read_issuer_metadata(slug: str, request: Request, context: ContextDep)
         issuer = await find_issuer(session, base_url=context.base_url, slug=slug)
         key = await get_active_key(session, issuer.org_id, ISSUER)
         encryption_keys = await list_encryption_keys(session, issuer.org_id)
-    metadata = build_issuer_metadata(issuer, encryption_keys=encryption_keys)
+        policy = await read_policy(session, issuer.org_id)
+    metadata = build_issuer_metadata(issuer, encryption_keys=encryption_keys, policy=policy)
     headers = _PUBLIC | {"Vary": "Accept"}
     if _weight_of(request, "application/jwt") <= _weight_of(request, "application/json"):
         return JSONResponse(metadata, headers=headers)

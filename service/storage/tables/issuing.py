@@ -1,6 +1,7 @@
 """What an issuer keeps: offers, grants, copies, status lists."""
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
@@ -145,3 +146,14 @@ class IssuanceNotification(SQLModel, table=True):
     event: str | None = None
     event_description: str | None = None
     received_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class KeyAttestationPolicy(SQLModel, table=True):
+    """Whose key attestations an issuer believes, and for which credentials it requires one, both as they were sent."""
+
+    __tablename__ = "key_attestation_policy"
+
+    org_id: str = Field(primary_key=True)
+    attesters: list[dict[str, Any]] = Field(sa_type=JsonColumn)
+    required: dict[str, dict[str, Any]] = Field(sa_type=JsonColumn)
+    updated_at: datetime = Field(sa_type=Instant)
