@@ -1,7 +1,7 @@
 """Offers whose credential is issued later; a notification belongs to its offer, whichever token it comes with.
 
-Revision: 0014
-Revises: 0013
+Revision: 0015
+Revises: 0014
 """
 
 import sqlalchemy as sa
@@ -9,8 +9,8 @@ from alembic import op
 
 from service.storage import types
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
