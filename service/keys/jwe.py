@@ -12,6 +12,7 @@ from service.credentials.encoding import MalformedJoseError, b64url_decode, pars
 from service.errors import VerificationError
 
 ALGORITHM = "ECDH-ES"
+ALGORITHMS = [ALGORITHM]
 ENCRYPTION_METHODS = ["A128GCM", "A256GCM"]
 MAX_TOKEN_BYTES = 512 * 1024
 
@@ -31,7 +32,7 @@ class EncryptionError(VerificationError):
 
 
 def _registry() -> JWERegistry:
-    registry = JWERegistry(algorithms=[ALGORITHM, *ENCRYPTION_METHODS])
+    registry = JWERegistry(algorithms=ALGORITHMS + ENCRYPTION_METHODS)
     registry.max_ciphertext_length = MAX_TOKEN_BYTES  # the library's own 64 KiB would undercut what callers allow
     return registry
 
