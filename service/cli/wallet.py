@@ -29,6 +29,7 @@ from service.wallet.selection import Selected, select_credentials
 from service.wallet.status import check_status
 from service.wallet.store import DEFAULT_HOME, Wallet, create_wallet, open_wallet
 from service.wallet.text import clean_text
+from service.wallet.transactions import assign_transactions
 
 NEGATIVE_ANSWER, CANNOT_RUN = 1, 2
 T = TypeVar("T")
@@ -148,6 +149,7 @@ def present_command(
         asked = await fetch_request(request, wallet_nonce=secrets.token_urlsafe(24), fetcher=fetcher, now=_now())
         held, history = wallet.list_credentials(), wallet.list_history()
         selection = select_credentials(asked.query, held, history, client_id=asked.client_id, now=_now())
+        assign_transactions(asked.transactions, selection)  # so that nobody is asked about what can't be sent
         _show(display.render_request(asked, selection), error=as_json)
         if refuse or not _agrees("Send this?", yes=yes):
             await decline(wallet, asked, fetcher=fetcher, now=_now())
@@ -297,7 +299,14 @@ def _describe_presentation(
         for item in selection
     ]
     verifier = {"client_id": request.client_id, "client_name": request.client_name, "host": request.reply.host}
-    return {"outcome": "accepted", "verifier": verifier, "credentials": shown, "redirect_uri": redirect_uri}
+    agreed = [{"type": entry.type, "fields": dict(entry.fields)} for entry in request.transactions]
+    return {
+        "outcome": "accepted",
+        "verifier": verifier,
+        "credentials": shown,
+        "transaction_data": agreed,
+        "redirect_uri": redirect_uri,
+    }
 
 
 def _thank(redirect_uri: str | None) -> str:

@@ -115,6 +115,17 @@ def check_meaning(data: TransactionData) -> None:
         _check_representation(data.fields)
 
 
+def choose_hash_algorithms(entries: Sequence[TransactionData]) -> tuple[set[str], bool]:
+    """Return the algorithms that all entries allow, and whether any of them named its own.
+
+    Source: OpenID4VP 1.0, appendix B.3.3.1.
+    """
+    allowed = set(HASH_ALGORITHMS)
+    for data in entries:
+        allowed &= set(data.hash_algorithms or (DEFAULT_HASH_ALGORITHM,))
+    return allowed, any(data.hash_algorithms is not None for data in entries)
+
+
 def describe_in_words(data: TransactionData) -> list[tuple[str, str]]:
     """Return what a holder agrees to, as labels with values, for an entry that passed ``check_meaning``."""
     fields = data.fields

@@ -9,7 +9,6 @@ from urllib.parse import SplitResult, urlsplit
 from service.credentials.dcql_query import CredentialQuery, DcqlQuery, DcqlSyntaxError, parse_dcql_query
 from service.credentials.encoding import b64url_encode, write_json
 from service.credentials.transaction_data import (
-    DEFAULT_HASH_ALGORITHM,
     HASH_ALGORITHMS,
     OWN_TYPES,
     REPRESENTATION,
@@ -17,6 +16,7 @@ from service.credentials.transaction_data import (
     TransactionData,
     TransactionDataError,
     check_meaning,
+    choose_hash_algorithms,
     read_transaction_data,
 )
 from service.errors import InvalidInputError
@@ -147,14 +147,6 @@ def _complete(entry: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _select(encoded: Sequence[str], query_id: str) -> list[TransactionData]:
     return [data for data in map(read_transaction_data, encoded) if query_id in data.credential_ids]
-
-
-def choose_hash_algorithms(entries: Sequence[TransactionData]) -> tuple[set[str], bool]:
-    """Return the algorithms that all entries allow, and whether any of them named its own."""
-    allowed = set(HASH_ALGORITHMS)
-    for data in entries:
-        allowed &= set(data.hash_algorithms or (DEFAULT_HASH_ALGORITHM,))
-    return allowed, any(data.hash_algorithms is not None for data in entries)
 
 
 def check_redirect_uri(new: NewRequest) -> str | None:

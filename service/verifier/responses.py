@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 from service.credentials.dcql_query import parse_dcql_query
 from service.credentials.jose import parse_json
-from service.credentials.transaction_data import read_transaction_data
+from service.credentials.transaction_data import choose_hash_algorithms, read_transaction_data
 from service.errors import MalformedError, NotFoundError, ProtocolError
 from service.keys import Signer
 from service.keys.jwe import DecryptionError
@@ -21,7 +21,7 @@ from service.storage.tables import PresentationRequest
 from service.storage.trust import list_trusted_issuers
 from service.verifier.held_answers import hold_answer
 from service.verifier.issuers import KeyFinder
-from service.verifier.request_terms import ENCRYPTED_MODES, choose_hash_algorithms, uses_dc_api
+from service.verifier.request_terms import ENCRYPTED_MODES, uses_dc_api
 from service.verifier.requests import find_request
 from service.verifier.verdicts import ExaminedAnswer, WalletAnswer, conclude, is_acceptable
 from service.verifier.verification import (

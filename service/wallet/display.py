@@ -9,6 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from service.credentials.transaction_data import TransactionData, describe_in_words
 from service.wallet.issuer_metadata import CredentialConfiguration
 from service.wallet.presentation_request import UNSIGNED_PREFIX, PresentationRequest
 from service.wallet.receive import Proposal
@@ -84,8 +85,13 @@ def render_request(request: PresentationRequest, selection: Sequence[Selected]) 
             "Purpose": clean_text(request.purpose) or "(not stated)",
         }
     )
-    cards = [_render_selected(item) for item in selection]
+    cards = [*map(_render_transaction, request.transactions), *map(_render_selected, selection)]
     return Group(head, *(Text(f"Warning: {text}", style=_BAD) for text in list_warnings(request, selection)), *cards)
+
+
+def _render_transaction(entry: TransactionData) -> RenderableType:
+    fields = _fields(dict(describe_in_words(entry)))
+    return Panel(fields, title=Text("By answering you agree to this", style=_BAD), title_align="left")
 
 
 def render_history(entries: Iterable[HistoryEntry]) -> RenderableType:
@@ -93,6 +99,7 @@ def render_history(entries: Iterable[HistoryEntry]) -> RenderableType:
     table = _table("When", "Who", "Where", "What", "Outcome")
     for entry in entries:
         shown = "; ".join(f"{item.name}: {', '.join(item.claims) or 'nothing more'}" for item in entry.credentials)
+        shown = "; ".join([shown, *(f"agreed: {text}" for text in entry.agreed)])
         table.add_row(
             Text(_instant(entry.presented_at)),
             Text(clean_text(entry.client_name or entry.client_id)),

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from service.credentials.presentation import present_sd_jwt
+from service.credentials.presentation import hash_transaction_data, present_sd_jwt
+from service.credentials.transaction_data import TransactionData, describe_in_words
 from service.fetch import Fetcher
 from service.wallet.errors import RefusedError
 from service.wallet.presentation_request import PresentationRequest
@@ -13,6 +14,7 @@ from service.wallet.records import HistoryEntry, ShownCredential
 from service.wallet.responses import ACCESS_DENIED, build_response, post_response, send_error
 from service.wallet.selection import Selected
 from service.wallet.store import Wallet
+from service.wallet.transactions import assign_transactions, choose_hash
 
 
 async def present(
@@ -32,12 +34,14 @@ async def present(
 
     Raises:
         RefusedError: The verifier didn't accept the presentation.
-        UnsupportedError, RejectedError: The answer can't be encrypted; nothing was sent.
+        NothingFitsError: A credential that a transaction needs isn't shown; nothing was sent.
+        UnsupportedError, RejectedError: The answer can't be encrypted or made; nothing was sent.
         FetchError: No answer; the verifier may have the presentation.
 
     Source: OpenID4VP 1.0, sections 8.1 to 8.3 and appendix B.3.
     """
-    vp_token = {item.query_id: [_sign(wallet, request, item, now)] for item in selection}
+    agreed = assign_transactions(request.transactions, selection)
+    vp_token = {item.query_id: [_sign(wallet, request, item, agreed[item.query_id], now)] for item in selection}
     form = build_response(request, vp_token)
     entry = _new_entry(request, selection, "sending", now)
     wallet.write_history(entry)
@@ -56,7 +60,11 @@ async def decline(wallet: Wallet, request: PresentationRequest, *, fetcher: Fetc
     await send_error(request.reply, ACCESS_DENIED, fetcher=fetcher)
 
 
-def _sign(wallet: Wallet, request: PresentationRequest, item: Selected, now: datetime) -> str:
+def _sign(
+    wallet: Wallet, request: PresentationRequest, item: Selected, agreed: Sequence[TransactionData], now: datetime
+) -> str:
+    algorithm, named = choose_hash(agreed)
+    hashes = [hash_transaction_data(entry.encoded, algorithm) for entry in agreed]
     return present_sd_jwt(
         item.copy.compact,
         names=item.paths,
@@ -64,12 +72,15 @@ def _sign(wallet: Wallet, request: PresentationRequest, item: Selected, now: dat
         nonce=request.nonce,
         issued_at=now,
         sign=wallet.signing_function(item.copy.kid),
+        transaction_data_hashes=hashes or None,
+        transaction_data_hashes_alg=algorithm if named else None,
     )
 
 
 def _new_entry(
     request: PresentationRequest, selection: Sequence[Selected], outcome: str, now: datetime
 ) -> HistoryEntry:
+    agreed = request.transactions if selection else ()
     shown = tuple(
         ShownCredential(
             credential_id=item.credential.id,
@@ -88,4 +99,5 @@ def _new_entry(
         host=request.reply.host,
         outcome=outcome,
         credentials=shown,
+        agreed=tuple("; ".join(": ".join(line) for line in describe_in_words(entry)) for entry in agreed),
     )

@@ -7,8 +7,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from service.credentials.dcql import DcqlQuery, parse_dcql_query
+from service.credentials.transaction_data import TransactionData
 from service.wallet.errors import RejectedError, UnsupportedError, rejecting
 from service.wallet.http import split_address, text_member
+from service.wallet.transactions import read_transactions
 
 DIRECT_POST, DIRECT_POST_JWT = "direct_post", "direct_post.jwt"
 UNSIGNED_PREFIX = "redirect_uri:"
@@ -43,6 +45,7 @@ class PresentationRequest:
         nonce: To be bound into each presentation.
         query: What it asks for.
         client_metadata: Keys for encryption.
+        transactions: What the holder would agree to by answering.
     """
 
     client_id: str
@@ -54,6 +57,7 @@ class PresentationRequest:
     nonce: str
     query: DcqlQuery
     client_metadata: Mapping[str, Any] = field(default_factory=dict)
+    transactions: tuple[TransactionData, ...] = ()
 
 
 def read_reply_address(claims: Mapping[str, Any]) -> ReplyAddress:
@@ -86,7 +90,7 @@ def read_request(claims: Mapping[str, Any], reply: ReplyAddress, *, authenticate
     2. ``response_mode`` is ``direct_post`` or ``direct_post.jwt``, and there is no ``redirect_uri``.
     3. ``nonce`` is there and URL-safe.
     4. ``dcql_query`` is well-formed, and there is no ``scope`` in its stead or beside it.
-    5. There is no ``transaction_data``: this wallet knows no type of it and may not agree to what it can't show.
+    5. ``client_metadata`` is an object. What a transaction has to be is ``read_transactions``'s.
 
     Args:
         claims: Parameters: of the Request Object, or of the link if that is unsigned.
@@ -113,13 +117,8 @@ def read_request(claims: Mapping[str, Any], reply: ReplyAddress, *, authenticate
         raise RejectedError("The request asks by scope; only a DCQL query says exactly what would be shown.")
     with rejecting(_SUBJECT):
         query = parse_dcql_query(claims.get("dcql_query"))
-    if "transaction_data" in claims:  # (5)
-        raise RejectedError(
-            "The request wants you to agree to a transaction that this wallet can't show.",
-            error="invalid_transaction_data",
-        )
     metadata = claims.get("client_metadata", {})
-    if not isinstance(metadata, dict):
+    if not isinstance(metadata, dict):  # (5)
         raise RejectedError("The request's client_metadata isn't an object.")
     return PresentationRequest(
         client_id=claims["client_id"],
@@ -131,6 +130,7 @@ def read_request(claims: Mapping[str, Any], reply: ReplyAddress, *, authenticate
         nonce=nonce,
         query=query,
         client_metadata=metadata,
+        transactions=read_transactions(claims, query, authenticated=authenticated),
     )
 
 

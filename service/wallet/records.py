@@ -117,6 +117,7 @@ class HistoryEntry:
         host: Where the answer went.
         outcome: ``sending`` (no answer seen), ``accepted``, ``refused`` or ``declined``.
         credentials: Empty if the holder declined.
+        agreed: What else the holder agreed to, in words.
     """
 
     id: str
@@ -126,6 +127,7 @@ class HistoryEntry:
     host: str
     outcome: str
     credentials: tuple[ShownCredential, ...]
+    agreed: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry for storage and output."""
@@ -135,4 +137,6 @@ class HistoryEntry:
     def from_json(cls, raw: Mapping[str, Any]) -> "HistoryEntry":
         """Read what ``to_json`` wrote."""
         shown = tuple(ShownCredential(**{**item, "claims": tuple(item["claims"])}) for item in raw["credentials"])
-        return cls(**{**raw, "credentials": shown, "presented_at": datetime.fromisoformat(raw["presented_at"])})
+        agreed = tuple(raw.get("agreed", ()))
+        presented_at = datetime.fromisoformat(raw["presented_at"])
+        return cls(**{**raw, "credentials": shown, "agreed": agreed, "presented_at": presented_at})
