@@ -19,6 +19,7 @@ from service.fetch import Fetcher
 from service.settings import load_settings
 from service.wallet import display
 from service.wallet.errors import DeclinedError, NegativeAnswerError, UsageError
+from service.wallet.http import read_object
 from service.wallet.offers import TransactionCodePrompt
 from service.wallet.present import decline, present
 from service.wallet.presentation_request import PresentationRequest
@@ -146,7 +147,9 @@ def present_command(
     async def use(wallet: Wallet, fetcher: Fetcher) -> None:
         if yes and refuse:
             raise UsageError("Give either --yes or --decline.")
-        asked = await fetch_request(request, wallet_nonce=secrets.token_urlsafe(24), fetcher=fetcher, now=_now())
+        asked = await fetch_request(
+            request, wallet_nonce=secrets.token_urlsafe(24), fetcher=fetcher, now=_now(), trust=wallet.read_trust()
+        )
         held, history = wallet.list_credentials(), wallet.list_history()
         selection = select_credentials(asked.query, held, history, client_id=asked.client_id, now=_now())
         assign_transactions(asked.transactions, selection)  # so that nobody is asked about what can't be sent
@@ -156,6 +159,37 @@ def present_command(
             raise DeclinedError("Nothing was shown; the verifier was told that you declined.")
         redirect_uri = await present(wallet, asked, selection, fetcher=fetcher, now=_now())
         _print(_describe_presentation(asked, selection, redirect_uri), _thank(redirect_uri), as_json)
+
+    _run(home, use)
+
+
+@app.command("trust")
+def trust_command(
+    anchors: Annotated[
+        Path | None, typer.Option("--anchors", metavar="FILE", help="Trust certification authorities (PEM).")
+    ] = None,
+    attester: Annotated[
+        str | None, typer.Option("--attester", metavar="ISSUER", help="Trust who attests verifiers; needs --keys.")
+    ] = None,
+    keys: Annotated[Path | None, typer.Option("--keys", metavar="FILE", help="The attester's key set (JSON).")] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Say who may vouch for verifiers, or list them: verifiers that a DID names need nobody."""
+
+    async def use(wallet: Wallet, _: Fetcher) -> None:
+        if (attester is None) != (keys is None):
+            raise UsageError("--attester and --keys belong together.")
+        trust = wallet.read_trust()
+        if anchors is not None:
+            trust = trust.with_anchors(anchors.read_text())
+        if attester is not None and keys is not None:
+            trust = trust.with_attester(attester, read_object(keys.read_bytes(), "The key set"))
+        wallet.write_trust(trust)
+        names = [each.subject.rfc4514_string() for each in trust.anchors]
+        listed = {"anchors": names, "attesters": sorted(trust.attesters)}
+        lines = [clean_text(each) for each in (*names, *listed["attesters"])]
+        _print(listed, "\n".join(lines) or "Nobody vouches for verifiers.", as_json)
 
     _run(home, use)
 

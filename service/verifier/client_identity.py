@@ -10,12 +10,14 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.credentials.certificates import hash_certificate, host_of, read_alternative_names, read_x5c
 from service.errors import InvalidInputError
 from service.storage.tables import Organization, SigningKey, VerifierAttestation
-from service.web.signing import VERIFIER, get_active_key
+from service.web.signing import VERIFIER, get_active_key, get_x5c
 
 DID, REDIRECT_URI, ATTESTATION = "decentralized_identifier", "redirect_uri", "verifier_attestation"
-PREFIXES = (DID, REDIRECT_URI, ATTESTATION)
+X509_SAN_DNS, X509_HASH = "x509_san_dns", "x509_hash"
+PREFIXES = (DID, REDIRECT_URI, ATTESTATION, X509_SAN_DNS, X509_HASH)
 
 
 class ClientIdPrefixUnsupportedError(InvalidInputError):
@@ -28,6 +30,12 @@ class VerifierAttestationMissingError(InvalidInputError):
     """The key that signs requests has no attestation, or an expired one; ``PUT /v1/verifier-attestation`` takes it."""
 
     code = "verifier_attestation_missing"
+
+
+class VerifierCertificateMissingError(InvalidInputError):
+    """The key that signs requests has no certificate that is valid now and names our host; see ``keys certify``."""
+
+    code = "verifier_certificate_missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,7 @@ async def choose_identity(
 
     Raises:
         ClientIdPrefixUnsupportedError: See there.
-        VerifierAttestationMissingError: See there.
+        VerifierAttestationMissingError, VerifierCertificateMissingError: See there.
         NoSigningKeyError: The organisation has no verifier key.
     """
     if prefix not in PREFIXES:
@@ -66,6 +74,8 @@ async def choose_identity(
     key = await get_active_key(session, organization.id, VERIFIER)
     if prefix == ATTESTATION:
         return await _be_attested(session, organization, key, now)
+    if prefix in (X509_SAN_DNS, X509_HASH):
+        return _be_certified(key, prefix, host_of(response_uri), now)
     return ClientIdentity(f"{DID}:{organization.did}", key, {"kid": f"{organization.did}#{key.kid}"})
 
 
@@ -76,3 +86,15 @@ async def _be_attested(
     if row is None or row.expires_at <= now:
         raise VerifierAttestationMissingError("There is no current attestation of the key that signs your requests.")
     return ClientIdentity(f"{ATTESTATION}:{row.subject}", key, {"kid": key.kid, "jwt": row.token})
+
+
+def _be_certified(key: SigningKey, prefix: str, host: str, now: datetime) -> ClientIdentity:
+    x5c = get_x5c(key, now)
+    if x5c is None:
+        raise VerifierCertificateMissingError("The key that signs your requests has no certificate that is valid now.")
+    leaf = read_x5c(x5c)[0]
+    # A wallet that knows only the name sends its answer to no other host.
+    if prefix == X509_SAN_DNS and host not in read_alternative_names(leaf).dns:
+        raise VerifierCertificateMissingError("The certificate does not name the host that answers go to.")
+    name = host if prefix == X509_SAN_DNS else hash_certificate(leaf)
+    return ClientIdentity(f"{prefix}:{name}", key, {"kid": key.kid, "x5c": x5c})

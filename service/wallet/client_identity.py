@@ -1,24 +1,36 @@
-"""Who signed a request object: the key that a client identifier stands for."""
+"""Whether a request object is that of the verifier whom the link names."""
 
 import hmac
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from service.credentials.jose import UnverifiedJws, VerificationKey, check_times, parse_jws, verify_jws
+from service.credentials.certificates import host_of
+from service.credentials.jose import UnverifiedJws, check_times, parse_jws, verify_jws
 from service.fetch import Fetcher
-from service.wallet.errors import RejectedError, UnsupportedError, rejecting
-from service.wallet.trusted_keys import find_did_key
+from service.wallet.errors import RejectedError, rejecting
+from service.wallet.trust import VerifierTrust
+from service.wallet.verifier_keys import (
+    ATTESTATION_PREFIX,
+    LEEWAY,
+    X509_SAN_DNS_PREFIX,
+    check_attested_address,
+    find_verifier_key,
+)
 
 REQUEST_OBJECT_TYP = "oauth-authz-req+jwt"
 STATIC_AUDIENCE = "https://self-issued.me/v2"
-DID_PREFIX = "decentralized_identifier:"
-LEEWAY = timedelta(seconds=60)
 _SUBJECT = "The request object"
 
 
 async def verify_request_object(
-    token: str, *, expected_client_id: str, expected_wallet_nonce: str | None, fetcher: Fetcher, now: datetime
+    token: str,
+    *,
+    expected_client_id: str,
+    expected_wallet_nonce: str | None,
+    trust: VerifierTrust,
+    fetcher: Fetcher,
+    now: datetime,
 ) -> Mapping[str, Any]:
     """Verify a signed request object and return its claims.
 
@@ -27,16 +39,19 @@ async def verify_request_object(
     3. ``aud`` is ``https://self-issued.me/v2``.
     4. ``now`` lies within ``exp``, ``nbf`` and ``iat``, where present.
     5. ``wallet_nonce`` is ours, if we sent one.
+    6. The answer goes where the identifier's kind lets it: for ``x509_san_dns`` to the host of that name, for
+       ``verifier_attestation`` to one of the attested addresses, if there are any.
 
     Args:
         token: Compact JWS.
         expected_client_id: From the link.
         expected_wallet_nonce: What we sent to the request URI; ``None`` if nothing.
+        trust: Who may vouch for verifiers.
         fetcher: Resolves did:web.
         now: Aware.
 
     Raises:
-        RejectedError: Any of 1 to 5 doesn't hold.
+        RejectedError: Any of 1 to 6 doesn't hold.
         UnsupportedError: A client identifier prefix that this wallet can't authenticate.
         RefusedError, FetchError: The DID document can't be had.
 
@@ -44,7 +59,7 @@ async def verify_request_object(
     """
     with rejecting(_SUBJECT):
         jws = parse_jws(token)
-    key = await _find_key(expected_client_id, jws, fetcher)
+    key = await find_verifier_key(expected_client_id, jws, trust=trust, fetcher=fetcher, now=now)
     with rejecting(_SUBJECT):
         claims = verify_jws(jws, key, expected_typ={REQUEST_OBJECT_TYP})  # (1)
     if claims.get("client_id") != expected_client_id:  # (2)
@@ -57,12 +72,16 @@ async def verify_request_object(
         found = claims.get("wallet_nonce")
         if not isinstance(found, str) or not hmac.compare_digest(found.encode(), expected_wallet_nonce.encode()):
             raise RejectedError("The request object wasn't made for this wallet: its wallet_nonce differs.")
+    _check_address(expected_client_id, jws, claims.get("response_uri"))  # (6)
     return claims
 
 
-async def _find_key(client_id: str, jws: UnverifiedJws, fetcher: Fetcher) -> VerificationKey:
-    # Keys and certificates that travel inside the token prove nothing about a DID, so only ``kid`` is read.
-    if not client_id.startswith(DID_PREFIX):
-        raise UnsupportedError("This wallet knows signed requests only from verifiers that are named by a DID.")
-    did = client_id.removeprefix(DID_PREFIX)
-    return await find_did_key(did, jws.header.get("kid"), relationship="verificationMethod", fetcher=fetcher)
+def _check_address(client_id: str, jws: UnverifiedJws, response_uri: Any) -> None:
+    if not isinstance(response_uri, str):
+        return  # without an address nothing is sent at all; see ``read_reply_address``
+    if client_id.startswith(X509_SAN_DNS_PREFIX) and host_of(response_uri) != client_id.removeprefix(
+        X509_SAN_DNS_PREFIX
+    ):
+        raise RejectedError("The answer would go to another host than the verifier's certificate stands for.")
+    if client_id.startswith(ATTESTATION_PREFIX):
+        check_attested_address(jws, response_uri)

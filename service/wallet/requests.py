@@ -16,13 +16,17 @@ from service.wallet.presentation_request import (
     read_request,
 )
 from service.wallet.responses import send_error
+from service.wallet.trust import VerifierTrust
 
 SCHEMES = ("openid4vp", "haip-vp", "eudi-openid4vp")
 REQUEST_OBJECT_TYPE = "application/oauth-authz-req+jwt"
 MAX_REQUEST_BYTES = 64 * 1024
+NOBODY = VerifierTrust()
 
 
-async def fetch_request(text: str, *, wallet_nonce: str, fetcher: Fetcher, now: datetime) -> PresentationRequest:
+async def fetch_request(
+    text: str, *, wallet_nonce: str, fetcher: Fetcher, now: datetime, trust: VerifierTrust = NOBODY
+) -> PresentationRequest:
     """Read a presentation request from a link.
 
     Only what stands in the request object counts; the link is believed in nothing but where that object is. A verifier
@@ -33,6 +37,7 @@ async def fetch_request(text: str, *, wallet_nonce: str, fetcher: Fetcher, now: 
         wallet_nonce: Fresh; sent where the link says ``request_uri_method=post``.
         fetcher: Outbound requests.
         now: Aware.
+        trust: Who may vouch for verifiers that no DID names.
 
     Raises:
         UsageError: Not a link to a request.
@@ -49,7 +54,7 @@ async def fetch_request(text: str, *, wallet_nonce: str, fetcher: Fetcher, now: 
     if "request" not in parameters and "request_uri" not in parameters:
         claims = _read_unsigned(parameters)
         return read_request(claims, read_reply_address(claims), authenticated=False)
-    claims = await _fetch_signed(parameters, wallet_nonce, fetcher, now)
+    claims = await _fetch_signed(parameters, wallet_nonce, trust, fetcher, now)
     reply = read_reply_address(claims)
     try:
         return read_request(claims, reply, authenticated=True)
@@ -72,7 +77,7 @@ async def _read_page(url: str, fetcher: Fetcher) -> Mapping[str, str]:
 
 
 async def _fetch_signed(
-    parameters: Mapping[str, str], wallet_nonce: str, fetcher: Fetcher, now: datetime
+    parameters: Mapping[str, str], wallet_nonce: str, trust: VerifierTrust, fetcher: Fetcher, now: datetime
 ) -> Mapping[str, Any]:
     posted = parameters.get("request_uri_method") == "post"
     token = parameters["request"] if "request" in parameters else await _fetch_object(parameters, wallet_nonce, fetcher)
@@ -80,6 +85,7 @@ async def _fetch_signed(
         token,
         expected_client_id=parameters["client_id"],
         expected_wallet_nonce=wallet_nonce if posted else None,
+        trust=trust,
         fetcher=fetcher,
         now=now,
     )

@@ -4,7 +4,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from service.keys import FileKeystore, PublicKey
 from service.keys.files import create_private_file, read_or_create_passphrase, replace_private_file
 from service.wallet.errors import NoWalletError, UsageError
 from service.wallet.records import HistoryEntry, StoredCredential
+from service.wallet.trust import VerifierTrust
 
 DEFAULT_HOME = Path("~/.goodstanding/wallet")
 HOLDER_KEY_ALGORITHM = "ES256"
@@ -123,6 +124,16 @@ class Wallet:
         """Return who saw what, newest first."""
         found = [HistoryEntry.from_json(raw) for raw in self._read_all("history")]
         return sorted(found, key=lambda entry: entry.id, reverse=True)
+
+    def read_trust(self) -> VerifierTrust:
+        """Return who may vouch for verifiers."""
+        path = self._home / "trust.sealed"
+        return VerifierTrust(**self._read(path)) if path.exists() else VerifierTrust()
+
+    def write_trust(self, trust: VerifierTrust) -> None:
+        """Keep who may vouch for verifiers."""
+        path = self._home / "trust.sealed"
+        replace_private_file(path, self._seal(path, asdict(trust)))
 
     def _create_shared_key(self, path: Path) -> None:
         key = self.create_key()

@@ -31,7 +31,7 @@ async def find_issuer_key(issuer: str, kid: str | None, *, fetcher: Fetcher) -> 
     metadata = await get_json(fetcher, url, subject="The issuer's key document")
     if metadata.get("issuer") != issuer:
         raise RejectedError("The issuer's key document belongs to another issuer.")
-    return _pick_key(await _read_jwks(metadata, fetcher), kid)
+    return pick_key(await _read_jwks(metadata, fetcher), kid)
 
 
 async def find_did_key(did: str, kid: str | None, *, relationship: str, fetcher: Fetcher) -> VerificationKey:
@@ -76,7 +76,8 @@ async def _read_jwks(metadata: Mapping[str, Any], fetcher: Fetcher) -> list[Any]
     return keys
 
 
-def _pick_key(keys: list[Any], kid: str | None) -> VerificationKey:
+def pick_key(keys: list[Any], kid: str | None) -> VerificationKey:
+    """Return the one key of a set that ``kid`` names, or the only one; raises RejectedError."""
     named = [key for key in keys if isinstance(key, dict) and (kid is None or key.get("kid") == kid)]
     if len(named) != 1:
         raise RejectedError("The issuer's key set doesn't name exactly one such key.")
