@@ -6,11 +6,15 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from cryptography import x509
 
+from service.credentials.certificates import hash_certificate, load_leaf_key, read_x5c, verify_chain
 from service.credentials.jose import jwk_thumbprint, load_key, parse_json, parse_jws, sign_jws, verify_jws
 from service.storage.tables import SigningKey
+from service.web.certification import import_certificate, name_for_certificate
 from service.web.signing import VERIFIER, get_active_key, rotate_signing_key
-from tests.deployment import Deployment
+from tests.certificate_support import Authority, load_public_key, new_root, to_pem
+from tests.deployment import BASE_URL, Deployment
 from tests.unit.sd_jwt_support import new_key_pair
 from tests.verifying_support import Scene, build_scene, failed, seconds
 
@@ -138,3 +142,53 @@ async def test_attestations_that_no_wallet_could_accept_are_refused(scene: Scene
     for token in bad:
         answer = await scene.platform.call("PUT", PATH, {"attestation": token})
         assert (answer.status_code, answer.json()["code"]) == (422, "verifier_attestation_invalid"), token
+
+
+async def certify(scene: Scene, root: Authority, **changes: Any) -> x509.Certificate:
+    """Have a CA of the venue's ecosystem certify the key that signs requests."""
+    key = await find_key(scene)
+    below = root.delegate()
+    leaf = below.certify(load_public_key(key.public_jwk), **{"dns": ["localhost"]} | changes)
+    member = scene.platform.member
+    async with scene.deployment.context.database.transaction() as session:
+        import_certificate(
+            session,
+            await get_active_key(session, member.org_id, VERIFIER),
+            pem=to_pem(leaf, below.certificate, root.certificate),
+            anchor_pem=None,
+            expected_name=name_for_certificate(member.organization, VERIFIER, BASE_URL),
+            now=scene.deployment.clock(),
+        )
+    return leaf
+
+
+async def test_a_certified_name_is_proved_with_the_certified_key(scene: Scene) -> None:
+    root = new_root(scene.deployment.clock())
+    leaf = await certify(scene, root)
+    for prefix, name in (("x509_san_dns", "localhost"), ("x509_hash", hash_certificate(leaf))):
+        made = await scene.platform.ask(purpose="us.506c", client_id_prefix=prefix, response_mode="direct_post.jwt")
+        jws = parse_jws((await scene.deployment.http.post(made["request_uri"], data={"wallet_nonce": "n"})).text)
+        chain = read_x5c(jws.header["x5c"])
+        assert root.certificate not in chain  # HAIP: a wallet brings its own anchors
+        verify_chain(chain, [root.certificate], now=scene.deployment.clock())
+        claims = verify_jws(jws, load_leaf_key(chain), expected_typ={"oauth-authz-req+jwt"})
+        assert claims["client_id"] == f"{prefix}:{name}"
+        assert urlsplit(claims["response_uri"]).hostname == "localhost"
+        assert (await scene.wallet.answer(made)).status_code == 200
+        stripped = await scene.platform.ask(purpose="us.506c", client_id_prefix=prefix)
+        assert (await scene.wallet.answer(stripped, audience=name)).status_code == 400
+        assert ("audience", "audience_mismatch") in failed((await scene.platform.read(stripped["id"]))["checks"])
+
+
+async def test_a_certified_name_needs_a_certificate_that_is_valid_now(scene: Scene) -> None:
+    bodies = [{"purpose": "us.506c", "client_id_prefix": prefix} for prefix in ("x509_san_dns", "x509_hash")]
+
+    async def codes() -> set[str]:
+        answers = [await scene.platform.call("POST", "/v1/presentation-requests", body) for body in bodies]
+        return {answer.json().get("code", "made") for answer in answers}
+
+    assert await codes() == {"verifier_certificate_missing"}
+    await certify(scene, new_root(scene.deployment.clock()), valid=(timedelta(days=-1), timedelta(hours=1)))
+    assert await codes() == {"made"}
+    scene.deployment.clock.advance(hours=1)
+    assert await codes() == {"verifier_certificate_missing"}
