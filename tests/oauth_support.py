@@ -46,6 +46,11 @@ class Party:
         claims = {"sub": client_id, "iat": self.at(), "exp": self.at(days=1), "cnf": {"jwk": dict(instance.key.jwk)}}
         return self.sign("oauth-client-attestation+jwt", claims | changes)
 
+    def attest_with(self, client_id: str, instance: "Party", **header: Any) -> str:
+        """Attest under another header."""
+        claims = {"sub": client_id, "exp": self.at(days=1), "cnf": {"jwk": dict(instance.key.jwk)}}
+        return self.sign("oauth-client-attestation+jwt", claims, **header)
+
     def attestation_pop(self, audience: str, **changes: Any) -> str:
         claims = {"aud": audience, "iat": self.at(), "jti": secrets.token_hex(8)}
         return self.sign("oauth-client-attestation-pop+jwt", claims | changes)

@@ -13,12 +13,14 @@ from datetime import datetime
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.credentials.certificates import load_leaf_key, read_pem_certificates, read_x5c, verify_chain
 from service.credentials.client_assertion import (
     ASSERTION_TYPE,
     InvalidAssertionError,
     read_asserted_client,
     verify_client_assertion,
 )
+from service.credentials.jose import VerificationKey
 from service.credentials.jwk_set import load_jwk_set, select_key
 from service.credentials.wallet_attestation import (
     AttestedWallet,
@@ -28,7 +30,7 @@ from service.credentials.wallet_attestation import (
     verify_attestation,
     verify_attestation_pop,
 )
-from service.errors import ProtocolError
+from service.errors import ProtocolError, VerificationError
 from service.issuer.identity import Issuer
 from service.keys import Signer
 from service.storage.database import Database
@@ -184,14 +186,27 @@ async def _list_providers(session: AsyncSession, org_id: str, client_id: str) ->
 
 def _verify_with_any(claimed: ClaimedAttestation, providers: Iterable[WalletProvider], now: datetime) -> AttestedWallet:
     """Verify with the key that the attestation means, of whichever provider is trusted for this wallet."""
-    found = (select_key(load_jwk_set(provider.jwks), claimed.kid) for provider in providers)
     failure = InvalidAttestationError("No wallet provider that is trusted here signed the wallet attestation.")
-    for key in filter(None, found):
+    for provider in providers:
         try:
-            return verify_attestation(claimed, key, now=now)
+            key = _find_key(claimed, provider, now)
+            if key is not None:
+                return verify_attestation(claimed, key, now=now)
         except InvalidAttestationError as error:
             failure = error
     raise failure
+
+
+def _find_key(claimed: ClaimedAttestation, provider: WalletProvider, now: datetime) -> VerificationKey | None:
+    if provider.x509_anchors and claimed.x5c is not None:
+        anchors = [each for pem in provider.x509_anchors for each in read_pem_certificates(pem)]
+        try:
+            chain = read_x5c(claimed.x5c)
+            verify_chain(chain, anchors, now=now)
+            return load_leaf_key(chain)
+        except VerificationError as error:
+            raise InvalidAttestationError(f"The wallet attestation is not valid: {error.detail}") from error
+    return None if provider.jwks is None else select_key(load_jwk_set(provider.jwks), claimed.kid)
 
 
 def _check_challenge(signer: Signer, issuer: Issuer, challenge: str | None, now: datetime) -> None:

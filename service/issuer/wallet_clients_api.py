@@ -6,6 +6,7 @@ from fastapi import Depends, Path, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
+from service.credentials.certificates import MAX_ANCHORS
 from service.issuer.wallet_registration import (
     ProviderTerms,
     WalletTerms,
@@ -43,13 +44,20 @@ class WalletClientBody(StrictModel):
 
 
 class WalletProviderBody(StrictModel):
-    """A maker of wallets: who attests, with which keys, and for which ``sub`` it is believed."""
+    """A maker of wallets: who attests, and for which ``sub`` it is believed.
+
+    Its keys are in ``jwks``, or certified by one of ``x509_anchors``: PEM certificates of CAs.
+    """
 
     name: Name
     client_ids: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=500)]], Field(min_length=1, max_length=100)
     ]
-    jwks: dict[str, Any]
+    jwks: dict[str, Any] | None = None
+    x509_anchors: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=16_384)]],
+        Field(default_factory=list, max_length=MAX_ANCHORS),
+    ]
 
 
 class WalletClientAnswer(AnswerModel):
@@ -69,7 +77,8 @@ class WalletProviderAnswer(AnswerModel):
     id: str
     name: str
     client_ids: list[str]
-    jwks: dict[str, Any]
+    jwks: dict[str, Any] | None
+    x509_anchors: list[str]
     updated_at: str
 
 

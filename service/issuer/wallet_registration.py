@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from sqlmodel import SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.credentials.certificates import CertificateInvalidError, is_authority, read_pem_certificates
 from service.credentials.jose import MalformedJoseError
 from service.credentials.jwk_set import load_jwk_set
 from service.errors import InvalidInputError, NotFoundError
@@ -30,7 +31,7 @@ class WalletClientInvalidError(InvalidInputError):
 
 
 class WalletProviderInvalidError(InvalidInputError):
-    """The keys of the wallet provider can't be used."""
+    """The keys or certificates of the wallet provider can't be used."""
 
     code = "wallet_provider_invalid"
 
@@ -47,11 +48,17 @@ class WalletTerms:
 
 @dataclass(frozen=True, slots=True)
 class ProviderTerms:
-    """Whose attestations to believe: signed with one of ``jwks``, for a wallet in ``client_ids``."""
+    """Whose attestations to believe, for a wallet in ``client_ids``.
+
+    Attributes:
+        jwks: Keys that sign them; None if certificates alone do.
+        x509_anchors: PEM certificates of CAs that certify this provider's keys, and nobody else's; may be empty.
+    """
 
     name: str
     client_ids: Sequence[str]
-    jwks: Mapping[str, Any]
+    jwks: Mapping[str, Any] | None
+    x509_anchors: Sequence[str]
 
 
 async def put_wallet_client(
@@ -79,10 +86,7 @@ async def put_wallet_provider(
     Raises:
         WalletProviderInvalidError: See there.
     """
-    try:
-        load_jwk_set(terms.jwks)
-    except MalformedJoseError as error:
-        raise WalletProviderInvalidError(f"jwks: {error.detail}") from error
+    _check_provider(terms)
     row = await session.get(WalletProvider, (org_id, provider_id))
     is_new = row is None
     row = row or WalletProvider(org_id=org_id, id=provider_id, updated_at=now, **asdict(terms))
@@ -140,8 +144,22 @@ def describe_wallet_provider(row: WalletProvider) -> dict[str, Any]:
         "name": row.name,
         "client_ids": row.client_ids,
         "jwks": row.jwks,
+        "x509_anchors": row.x509_anchors,
         "updated_at": format_instant(row.updated_at),
     }
+
+
+def _check_provider(terms: ProviderTerms) -> None:
+    if terms.jwks is None and not terms.x509_anchors:
+        raise WalletProviderInvalidError("Either jwks or x509_anchors is needed.")
+    try:
+        if terms.jwks is not None:
+            load_jwk_set(terms.jwks)
+        authorities = [[is_authority(each) for each in read_pem_certificates(pem)] for pem in terms.x509_anchors]
+    except (MalformedJoseError, CertificateInvalidError) as error:
+        raise WalletProviderInvalidError(f"jwks or x509_anchors: {error.detail}") from error
+    if any(found != [True] for found in authorities):
+        raise WalletProviderInvalidError("Each of x509_anchors must be one certificate, of a CA.")
 
 
 def _check_terms(terms: WalletTerms) -> None:

@@ -5,13 +5,17 @@ from typing import Any
 
 import httpx2
 import pytest
+from cryptography import x509
 
+from service.credentials.certificates import write_x5c
 from service.issuer.offers import PRE_AUTHORIZED_CODE_GRANT
-from tests.deployment import BASE_URL, Deployment, Member
+from tests.certificate_support import load_public_key, new_root, to_pem
+from tests.deployment import BASE_URL, START, Deployment, Member
 from tests.issuing_support import Wallet, add_issuer, make_offer
 from tests.oauth_support import Party
 
 IDENTIFIER = f"{BASE_URL}/issuers/kyc"
+ROOT = new_root(START)
 METADATA = "/.well-known/oauth-authorization-server/issuers/kyc"
 
 
@@ -262,7 +266,45 @@ async def test_addresses_that_a_wallet_may_have(wallet: Wallet) -> None:
     await register(wallet, redirect_uris=uris)
 
 
-async def test_a_provider_without_usable_keys_is_not_kept(wallet: Wallet) -> None:
-    body = {"name": "Maker", "client_ids": ["w"], "jwks": {"keys": [{"kty": "oct", "k": "AA"}]}}
+async def test_an_attestation_may_bring_its_certificates(wallet: Wallet) -> None:
+    now = wallet.deployment.clock()
+    root, stranger = new_root(now), new_root(now)
+    maker, instance = Party(wallet.deployment), Party(wallet.deployment)
+    body = {"name": "Maker", "client_ids": ["w"], "x509_anchors": [root.pem]}
+    assert (await call(wallet, "PUT", "/wallet-providers/maker", body)).status_code == 201
+    below = root.delegate()
+    leaf = below.certify(load_public_key(maker.key.jwk))
+
+    async def send(*chain: x509.Certificate, **header: Any) -> httpx2.Response:
+        header |= {"x5c": write_x5c(chain)} if chain else {}
+        attestation = maker.attest_with("w", instance, **header)
+        pop = instance.attestation_pop(IDENTIFIER)
+        return await ask(wallet, OAuth_Client_Attestation=attestation, OAuth_Client_Attestation_PoP=pop)
+
+    assert (await send(leaf, below.certificate)).status_code == 200
+    assert_refused(await send())
+    assert_refused(await send(leaf))
+    assert_refused(await send(leaf, below.certificate, root.certificate))
+    assert_refused(await send(stranger.certify(load_public_key(maker.key.jwk))))
+    assert_refused(await send(root.certify(load_public_key(instance.key.jwk))))
+    assert_refused(await send(x5c="x"))
+    wallet.deployment.clock.advance(days=91)
+    assert_refused(await send(leaf, below.certificate))
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"jwks": {"keys": [{"kty": "oct", "k": "AA"}]}},
+        {},
+        {"x509_anchors": []},
+        {"x509_anchors": ["x"]},
+        {"x509_anchors": [to_pem(ROOT.certify(ROOT.certificate.public_key()))]},
+        {"x509_anchors": [ROOT.pem + ROOT.pem]},
+    ],
+    ids=range(6),
+)
+async def test_a_provider_without_usable_keys_is_not_kept(wallet: Wallet, keys: dict[str, Any]) -> None:
+    body = {"name": "Maker", "client_ids": ["w"]} | keys
     answer = await call(wallet, "PUT", "/wallet-providers/maker", body)
     assert (answer.status_code, answer.json()["code"]) == (422, "wallet_provider_invalid"), answer.text

@@ -30,7 +30,10 @@ class WalletClient(SQLModel, table=True):
 
 
 class WalletProvider(SQLModel, table=True):
-    """A maker of wallets whose attestations an issuer believes, for the wallets in ``client_ids``."""
+    """A maker of wallets whose attestations an issuer believes, for the wallets in ``client_ids``.
+
+    Its keys are in ``jwks``, or come from certificates below one of ``x509_anchors`` (PEM, one certificate each).
+    """
 
     __tablename__ = "wallet_provider"
 
@@ -39,7 +42,7 @@ class WalletProvider(SQLModel, table=True):
     name: str
     client_ids: list[str] = Field(sa_type=JsonColumn)
     jwks: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
-    trust_anchors: list[str] = Field(default_factory=list, sa_type=JsonColumn)
+    x509_anchors: list[str] = Field(default_factory=list, sa_type=JsonColumn)
     updated_at: datetime = Field(sa_type=Instant)
 
 

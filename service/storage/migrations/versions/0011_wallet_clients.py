@@ -41,7 +41,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("client_ids", types.JsonColumn, nullable=False),
         sa.Column("jwks", types.JsonColumn, nullable=True),
-        sa.Column("trust_anchors", types.JsonColumn, nullable=False),
+        sa.Column("x509_anchors", types.JsonColumn, nullable=False),
         sa.Column("updated_at", types.Instant(), nullable=False),
         sa.ForeignKeyConstraint(["org_id"], ["organization.id"]),
         sa.PrimaryKeyConstraint("org_id", "id"),
