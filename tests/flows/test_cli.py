@@ -19,6 +19,7 @@ from cryptography import x509
 
 from service import __version__
 from service.__main__ import main
+from service.keys import FileKeystore
 from tests.certificate_support import new_root, to_pem
 
 STARTUP_S = 60
@@ -204,6 +205,17 @@ def _count_reads_of_keys(operators: str) -> str:
     wanted = 'goodstanding_http_requests_total{method="GET",route="/issuers/{slug}/jwks",status="200"} '
     lines = httpx2.get(f"{operators}/metrics").text.splitlines()
     return next(line.removeprefix(wanted) for line in lines if line.startswith(wanted))
+
+
+def test_a_client_with_keys_has_no_secret(template: Commands, tmp_path: Path) -> None:
+    key = FileKeystore(tmp_path / "keys", "p").create_key("ES256")
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps({"keys": [dict(key.jwk)]}))
+    client = template.read("org", "client", "acme", "--scope", "issuer", "--jwks", str(keys))
+    assert client.keys() == {"client_id", "scopes"}
+    keys.write_text("[]")
+    code, _, errors = template.run("org", "client", "acme", "--scope", "issuer", "--jwks", str(keys))
+    assert (code, "JWK Set" in errors) == (2, True)
 
 
 def test_several_workers_and_a_port_for_operators(template: Commands) -> None:

@@ -48,7 +48,9 @@ def verify_pop(pop: str) -> Any:
 
 
 def test_an_attestation_names_the_wallet_and_the_key_of_its_instance() -> None:
-    wallet = verify(attest(wallet_name="W", wallet_link="https://wallet.example", iss="https://maker.example", status={}))
+    wallet = verify(
+        attest(wallet_name="W", wallet_link="https://wallet.example", iss="https://maker.example", status={})
+    )
     assert (wallet.client_id, dict(wallet.key.jwk)) == (WALLET, dict(INSTANCE.key.jwk))
 
 
