@@ -6,6 +6,7 @@ import secrets
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -18,6 +19,8 @@ from service.errors import ServiceError
 from service.fetch import Fetcher
 from service.settings import load_settings
 from service.wallet import display
+from service.wallet.authorization import Agreement, Visit, agree
+from service.wallet.callback import Callback, open_callback
 from service.wallet.errors import DeclinedError, NegativeAnswerError, UsageError
 from service.wallet.http import read_object
 from service.wallet.offers import TransactionCodePrompt
@@ -33,6 +36,7 @@ from service.wallet.text import clean_text
 from service.wallet.transactions import assign_transactions
 
 NEGATIVE_ANSWER, CANNOT_RUN = 1, 2
+DEFAULT_CLIENT_ID = "goodstanding-wallet"
 T = TypeVar("T")
 Use = Callable[[Wallet, Fetcher], Awaitable[T]]
 
@@ -68,6 +72,13 @@ def accept_command(
     new_key: Annotated[
         bool, typer.Option("--new-key", help="Bind to a key of its own: it can't be shown together with others.")
     ] = False,
+    client_id: Annotated[
+        str, typer.Option("--client-id", help="What the issuer calls this wallet, where it asks you on its own page.")
+    ] = DEFAULT_CLIENT_ID,
+    paste: Annotated[
+        bool, typer.Option("--paste", help="Paste the address that the issuer's page leads to, from another device.")
+    ] = False,
+    wait: Annotated[int, typer.Option(min=1, max=3600, help="Seconds to wait for you on the issuer's page.")] = 300,
     yes: YesOption = False,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
@@ -79,8 +90,16 @@ def accept_command(
         code = tx_code or _ask_tx_code(proposal.offer.tx_code, proposal.issuer.identifier)
         if not _agrees("Accept this offer?", yes=yes):
             raise DeclinedError("The offer was not accepted; it can still be redeemed.")
+        agreement = await _agree(proposal, client_id, None if paste else wait, fetcher)
         received = await accept(
-            wallet, proposal, tx_code=code, fetcher=fetcher, now=_now(), copies=copies, new_key=new_key
+            wallet,
+            proposal,
+            tx_code=code,
+            fetcher=fetcher,
+            now=_now(),
+            copies=copies,
+            new_key=new_key,
+            agreement=agreement,
         )
         for item in () if as_json else received:
             _show(display.render_card(item, now=_now()))
@@ -269,6 +288,30 @@ def _agrees(question: str, *, yes: bool) -> bool:
     if not is_terminal():
         raise UsageError("Nobody can be asked here; agree with --yes.")
     return typer.confirm(question)
+
+
+async def _agree(proposal: Proposal, client_id: str, wait_s: float | None, fetcher: Fetcher) -> Agreement | None:
+    """Send the holder to the issuer's page, if the offer needs that; without ``wait_s`` they paste what it leads to."""
+    if proposal.offer.code is not None:
+        return None
+    async with open_callback() as callback:
+        go = _paste if wait_s is None else partial(_visit, callback, wait_s)
+        visit = Visit(client_id, callback.redirect_uri, go)
+        return await agree(proposal.issuer, proposal.offer, proposal.configurations, visit=visit, fetcher=fetcher)
+
+
+async def _visit(callback: Callback, wait_s: float, address: str) -> str:
+    typer.echo(
+        f"Open this page in a browser on this device and agree there:\n{clean_text(address, limit=4096)}", err=True
+    )
+    return await callback.wait(wait_s)
+
+
+async def _paste(address: str) -> str:
+    typer.echo(f"Open this page in a browser and agree there:\n{clean_text(address, limit=4096)}", err=True)
+    typer.echo("It leads to an address that can't be opened; copy that from the browser.", err=True)
+    pasted: str = await asyncio.to_thread(typer.prompt, "Address", err=True)
+    return pasted
 
 
 def _ask_tx_code(prompt: TransactionCodePrompt | None, issuer: str) -> str | None:

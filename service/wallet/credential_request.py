@@ -21,6 +21,7 @@ class IssuerSession:
     """A redeemed offer: whose access token, for whose wallet, with what to reach the issuer, at which aware time.
 
     ``dpop`` is there if the token is bound to its key.
+    ``client_id`` is what the wallet is called at the issuer; ``None`` if it asked anonymously.
     """
 
     wallet: Wallet
@@ -29,6 +30,7 @@ class IssuerSession:
     fetcher: Fetcher
     now: datetime
     dpop: DpopSender | None
+    client_id: str | None = None
 
     async def post(self, url: str, body: Mapping[str, Any]) -> Fetched:
         """Send JSON with the access token; the answer may have any status."""
@@ -86,6 +88,7 @@ async def _send(session: IssuerSession, named: Mapping[str, str], keys: Sequence
             nonce=nonce,
             issued_at=session.now,
             sign=session.wallet.signing_function(key.kid),
+            client_id=session.client_id,
         )
         for key in keys
     ]

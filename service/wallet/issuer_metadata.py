@@ -9,19 +9,21 @@ from service.fetch import Fetcher
 from service.schema_files import load_type_metadata
 from service.wallet.errors import RejectedError
 from service.wallet.http import get_json, insert_well_known, optional_text, text_member
-from service.wallet.offers import PRE_AUTHORIZED_GRANT, CredentialOffer
+from service.wallet.offers import CredentialOffer
 
 SUPPORTED_FORMAT = "dc+sd-jwt"
 PROOF_ALGORITHM = "ES256"
 MAX_BATCH = 64
 _SUBJECT = "The issuer's metadata"
+_SERVER = "The authorization server's metadata"
 
 
 @dataclass(frozen=True, slots=True)
 class CredentialConfiguration:
-    """One credential that this wallet can receive, with what its type says to people."""
+    """One credential that this wallet can receive, with what its type says to people; ``scope`` may be empty."""
 
     id: str
+    scope: str
     vct: str
     name: str
     description: str
@@ -51,14 +53,6 @@ class IssuerMetadata:
     authorization_servers: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class TokenEndpoint:
-    """Where to ask for an access token, and whether it may be bound to a key of ours (RFC 9449, section 5.1)."""
-
-    url: str
-    takes_dpop: bool
-
-
 async def fetch_issuer_metadata(identifier: str, *, fetcher: Fetcher) -> IssuerMetadata:
     """Fetch and read a credential issuer's metadata; unknown members are ignored.
 
@@ -83,8 +77,30 @@ async def fetch_issuer_metadata(identifier: str, *, fetcher: Fetcher) -> IssuerM
     )
 
 
-async def find_token_endpoint(metadata: IssuerMetadata, offer: CredentialOffer, *, fetcher: Fetcher) -> TokenEndpoint:
-    """Return the token endpoint that redeems the offer's code; errors as ``fetch_issuer_metadata``.
+@dataclass(frozen=True, slots=True)
+class AuthorizationServer:
+    """A server that gives access tokens.
+
+    Attributes:
+        identifier: Its issuer identifier.
+        token_endpoint: Address.
+        authorization_endpoint, pushed_request_endpoint: Addresses; ``None`` if there is none.
+        names_itself: Whether its answers to authorization requests carry ``iss``.
+        takes_dpop: Whether tokens may be bound to a key of ours (RFC 9449, section 5.1).
+    """
+
+    identifier: str
+    token_endpoint: str
+    authorization_endpoint: str | None
+    pushed_request_endpoint: str | None
+    names_itself: bool
+    takes_dpop: bool
+
+
+async def find_authorization_server(
+    metadata: IssuerMetadata, offer: CredentialOffer, *, fetcher: Fetcher
+) -> AuthorizationServer:
+    """Return the server that serves the offer's grant; errors as ``fetch_issuer_metadata``.
 
     Source: OpenID4VCI 1.0, sections 4.1.1 and 12.2.4 (``authorization_servers``); RFC 8414, section 3.3.
     """
@@ -95,18 +111,21 @@ async def find_token_endpoint(metadata: IssuerMetadata, offer: CredentialOffer, 
         servers = [offer.authorization_server]
     found = [await _fetch_server(server, fetcher) for server in servers[:5]]
     # Servers often leave the list of grants out, so its absence speaks against none.
-    fitting = [raw for raw in found if PRE_AUTHORIZED_GRANT in raw.get("grant_types_supported", [])]
+    fitting = [raw for raw in found if offer.grant_type in raw.get("grant_types_supported", [])]
     chosen = (fitting or found)[0]
     algorithms = chosen.get("dpop_signing_alg_values_supported")
-    return TokenEndpoint(
-        text_member(chosen, "token_endpoint", "The authorization server's metadata"),
+    return AuthorizationServer(
+        identifier=chosen["issuer"],
+        token_endpoint=text_member(chosen, "token_endpoint", _SERVER),
+        authorization_endpoint=optional_text(chosen, "authorization_endpoint", _SERVER),
+        pushed_request_endpoint=optional_text(chosen, "pushed_authorization_request_endpoint", _SERVER),
+        names_itself=chosen.get("authorization_response_iss_parameter_supported") is True,
         takes_dpop=isinstance(algorithms, list) and PROOF_ALGORITHM in algorithms,
     )
 
 
 async def _fetch_server(server: str, fetcher: Fetcher) -> Mapping[str, Any]:
-    subject = "The authorization server's metadata"
-    raw = await get_json(fetcher, insert_well_known(server, "oauth-authorization-server"), subject=subject)
+    raw = await get_json(fetcher, insert_well_known(server, "oauth-authorization-server"), subject=_SERVER)
     if raw.get("issuer") != server:
         raise RejectedError("The authorization server's metadata belong to another server.")
     if not isinstance(raw.get("grant_types_supported", []), list):
@@ -165,6 +184,7 @@ def _read_configuration(configuration_id: str, item: Mapping[str, Any]) -> Crede
     shown = _display(kind)
     return CredentialConfiguration(
         id=configuration_id,
+        scope=optional_text(item, "scope", _SUBJECT) or "",
         vct=vct,
         name=shown.get("name") or configuration_id,
         description=shown.get("description") or "",

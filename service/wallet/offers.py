@@ -10,6 +10,7 @@ from service.wallet.http import get_json, optional_text, read_object, refused, s
 from service.wallet.links import fetch_page, find_deep_link, read_link
 
 PRE_AUTHORIZED_GRANT = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
+AUTHORIZATION_CODE_GRANT = "authorization_code"
 SCHEMES = ("openid-credential-offer", "haip-vci")
 MAX_DESCRIPTION_CHARACTERS = 300
 _SUBJECT = "The credential offer"
@@ -31,16 +32,23 @@ class CredentialOffer:
     Attributes:
         credential_issuer: Credential Issuer Identifier.
         configuration_ids: Credential configurations on offer.
-        code: Pre-authorized code, single use.
-        tx_code: Set if a transaction code is needed.
+        code: Pre-authorized code, single use; ``None`` if the holder agrees on the issuer's page instead.
+        issuer_state: What leads that page to this offer; ``None`` if nothing does.
+        tx_code: Set if a transaction code is needed here.
         authorization_server: Hint which of the issuer's servers redeems the code.
     """
 
     credential_issuer: str
     configuration_ids: tuple[str, ...]
-    code: str
+    code: str | None
+    issuer_state: str | None
     tx_code: TransactionCodePrompt | None
     authorization_server: str | None
+
+    @property
+    def grant_type(self) -> str:
+        """The grant that this wallet uses."""
+        return AUTHORIZATION_CODE_GRANT if self.code is None else PRE_AUTHORIZED_GRANT
 
 
 async def fetch_offer(text: str, *, fetcher: Fetcher) -> CredentialOffer:
@@ -49,7 +57,7 @@ async def fetch_offer(text: str, *, fetcher: Fetcher) -> CredentialOffer:
     Raises:
         UsageError: None of these.
         RejectedError: The offer breaks the protocol.
-        UnsupportedError: It can't be redeemed with a pre-authorized code.
+        UnsupportedError: It has neither a pre-authorized code nor the authorization code grant.
         RefusedError, FetchError: The offer can't be had.
 
     Source: OpenID4VCI 1.0, section 4.1.
@@ -86,15 +94,21 @@ def read_offer(raw: Mapping[str, Any]) -> CredentialOffer:
     Source: OpenID4VCI 1.0, section 4.1.1.
     """
     grants = raw.get("grants")
-    grant = grants.get(PRE_AUTHORIZED_GRANT) if isinstance(grants, dict) else None
     offer_issuer, configuration_ids = _read_issuer(raw), _read_configuration_ids(raw)
+    pre_authorized, by_page = (
+        grants.get(name) if isinstance(grants, dict) else None
+        for name in (PRE_AUTHORIZED_GRANT, AUTHORIZATION_CODE_GRANT)
+    )
+    grant = pre_authorized if isinstance(pre_authorized, dict) else by_page
     if not isinstance(grant, dict):
-        raise UnsupportedError("The offer asks to sign in at the issuer; this wallet takes pre-authorized offers only.")
+        raise UnsupportedError("The offer has no grant that this wallet knows.")
+    is_ready = grant is pre_authorized
     return CredentialOffer(
         credential_issuer=offer_issuer,
         configuration_ids=configuration_ids,
-        code=text_member(grant, "pre-authorized_code", _SUBJECT),
-        tx_code=_read_tx_code(grant),
+        code=text_member(grant, "pre-authorized_code", _SUBJECT) if is_ready else None,
+        issuer_state=None if is_ready else optional_text(grant, "issuer_state", _SUBJECT),
+        tx_code=_read_tx_code(grant) if is_ready else None,
         authorization_server=optional_text(grant, "authorization_server", _SUBJECT),
     )
 

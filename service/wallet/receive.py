@@ -8,6 +8,7 @@ from typing import Any
 
 from service.fetch import Fetched, Fetcher, FetchError
 from service.keys import PublicKey
+from service.wallet.authorization import Agreement
 from service.wallet.credential_request import IssuerSession, notify, request_credential
 from service.wallet.dpop import DpopSender, dpop_sender
 from service.wallet.errors import NegativeAnswerError, RejectedError, UnsupportedError, UsageError
@@ -17,7 +18,7 @@ from service.wallet.issuer_metadata import (
     CredentialConfiguration,
     IssuerMetadata,
     fetch_issuer_metadata,
-    find_token_endpoint,
+    find_authorization_server,
 )
 from service.wallet.offers import PRE_AUTHORIZED_GRANT, CredentialOffer, fetch_offer
 from service.wallet.received import verify_received
@@ -75,6 +76,7 @@ async def accept(
     now: datetime,
     copies: int = 1,
     new_key: bool = False,
+    agreement: Agreement | None = None,
 ) -> list[StoredCredential]:
     """Redeem an offer, verify what comes and store it.
 
@@ -86,21 +88,23 @@ async def accept(
         now: Aware.
         copies: How many copies to ask for; cut to what the issuer gives.
         new_key: Bind to keys of its own; such a credential can't be shown together with others.
+        agreement: From the issuer's page, for an offer without a code.
 
     Raises:
-        UsageError: The offer needs a transaction code.
+        UsageError: The offer needs a transaction code, or a visit to the issuer's page.
         RefusedError: The issuer refused; an offer that was used before ends like this.
         RejectedError: What came isn't what was offered, or isn't authentic; the issuer is told that it failed.
         FetchError: The issuer can't be reached.
 
     Source: OpenID4VCI 1.0, sections 6, 8 and 11.
     """
-    endpoint = await find_token_endpoint(proposal.issuer, proposal.offer, fetcher=fetcher)
-    form = _build_form(proposal.offer, tx_code)
-    with dpop_sender(wallet, fetcher, now) if endpoint.takes_dpop else nullcontext() as dpop:
-        redeemed = await _redeem(proposal, endpoint.url, form, fetcher=fetcher, dpop=dpop)
+    server = await find_authorization_server(proposal.issuer, proposal.offer, fetcher=fetcher)
+    form = _build_form(proposal.offer, tx_code) if agreement is None else agreement.form
+    client_id = None if agreement is None else agreement.client_id
+    with dpop_sender(wallet, fetcher, now) if server.takes_dpop else nullcontext() as dpop:
+        redeemed = await _redeem(proposal, server.token_endpoint, form, fetcher=fetcher, dpop=dpop)
         session = IssuerSession(
-            wallet, proposal.issuer, redeemed.token, fetcher, now, dpop if redeemed.is_bound else None
+            wallet, proposal.issuer, redeemed.token, fetcher, now, dpop if redeemed.is_bound else None, client_id
         )
         count = max(1, min(copies, proposal.issuer.batch_size))
         stored = []
@@ -121,12 +125,14 @@ class _Redeemed:
 
 
 def _build_form(offer: CredentialOffer, tx_code: str | None) -> dict[str, str]:
+    if offer.code is None:
+        raise UsageError("The issuer asks for your agreement on its own page, which was not visited.")
     form = {"grant_type": PRE_AUTHORIZED_GRANT, "pre-authorized_code": offer.code}
-    if offer.tx_code is not None:
-        if not tx_code:
-            raise UsageError("The offer needs the transaction code that the issuer sent you; give it with --tx-code.")
-        form["tx_code"] = tx_code
-    return form
+    if offer.tx_code is None:
+        return form
+    if not tx_code:
+        raise UsageError("The offer needs the transaction code that the issuer sent you; give it with --tx-code.")
+    return form | {"tx_code": tx_code}
 
 
 async def _redeem(
