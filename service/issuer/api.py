@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from service.issuer import (
+    authorization_api,
     backoffice_api,
     cases_api,
     key_attestations_api,
@@ -13,6 +14,7 @@ from service.issuer import (
 
 router = APIRouter()
 _parts = (
+    authorization_api.router,
     backoffice_api.router,
     cases_api.router,
     key_attestations_api.router,

@@ -11,7 +11,14 @@ from service.issuer import credentials, deferral, offers, status
 from service.issuer.answer_models import CredentialAnswer, MadeOfferAnswer, OfferAnswer
 from service.issuer.credentials import CredentialView
 from service.issuer.identity import get_issuer
-from service.issuer.offers import DEFAULT_LIFETIME, MAX_LIFETIME, MadeOffer, OfferRequest, OfferView
+from service.issuer.offers import (
+    DEFAULT_LIFETIME,
+    MAX_LIFETIME,
+    PRE_AUTHORIZED_CODE,
+    MadeOffer,
+    OfferRequest,
+    OfferView,
+)
 from service.storage.subject_keys import name_person
 from service.web.auth import Caller, require_scope
 from service.web.dependencies import ContextDep
@@ -38,6 +45,8 @@ class OfferBody(StrictModel):
     )
     credential_expires_on: Annotated[date | None, Field(strict=False)] = None
     deferred: bool = False
+    grant: Literal["pre-authorized_code", "authorization_code"] = PRE_AUTHORIZED_CODE
+    renews: Annotated[str | None, Field(max_length=64)] = None
 
     def to_request(self) -> OfferRequest:
         """Return the same in the words of the use case."""
@@ -49,6 +58,8 @@ class OfferBody(StrictModel):
             lifetime=timedelta(seconds=self.expires_in),
             credential_expires_on=self.credential_expires_on,
             is_deferred=self.deferred,
+            grant_type=self.grant,
+            renews=self.renews,
         )
 
 

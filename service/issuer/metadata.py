@@ -9,9 +9,10 @@ from service.credentials.credential_types import CREDENTIAL_TYPES, CredentialTyp
 from service.issuer.credential_request import ATTESTATION_PROOF, BATCH_SIZE, JWT_PROOF, PROOF_ALGORITHMS
 from service.issuer.identity import Issuer
 from service.issuer.key_attestations import AttestationPolicy
-from service.issuer.offers import PRE_AUTHORIZED_CODE_GRANT
+from service.issuer.offers import AUTHORIZATION_CODE_GRANT, PRE_AUTHORIZED_CODE_GRANT
 from service.issuer.tokens import DETAILS_TYPE
 from service.issuer.wallet_clients import ATTESTATION, NONE, PRIVATE_KEY_JWT
+from service.issuer.wallet_grants import REFRESH_TOKEN_GRANT
 from service.keys.jwe import ALGORITHM, ENCRYPTION_METHODS
 from service.schema_files import load_type_metadata
 from service.storage.tables import SigningKey
@@ -50,22 +51,29 @@ def build_issuer_metadata(
 
 
 def build_authorization_server_metadata(issuer: Issuer, *, trusts_attestations: bool) -> dict[str, Any]:
-    """Build the metadata of the token endpoint.
+    """Build the metadata of the authorization server.
 
-    There is no authorization endpoint, so ``response_types_supported`` is left out. Wallet attestations are announced
-    only by an issuer that trusts a wallet provider: a wallet that sends one to any other would be refused.
+    Wallet attestations are announced only by an issuer that trusts a wallet provider: a wallet that sends one to any
+    other would be refused.
 
-    Source: RFC 8414, section 2; RFC 9449, section 5.1; OpenID4VCI 1.0, sections 12.2.4 and 12.3;
-        draft-ietf-oauth-status-list-20, section 9.1.
+    Source: RFC 8414, section 2; RFC 9126, section 5; RFC 9207, section 3; RFC 7636, section 6.2; RFC 9449, section 5.1;
+        OpenID4VCI 1.0, sections 12.2.4 and 12.3; draft-ietf-oauth-status-list-20, section 9.1.
     """
     metadata = {
         "issuer": issuer.identifier,
+        "authorization_endpoint": f"{issuer.identifier}/authorize",
+        "pushed_authorization_request_endpoint": f"{issuer.identifier}/par",
+        "require_pushed_authorization_requests": True,
         "token_endpoint": f"{issuer.identifier}/token",
         "token_endpoint_auth_methods_supported": [NONE, PRIVATE_KEY_JWT],
         "token_endpoint_auth_signing_alg_values_supported": list(client_assertion.ALGORITHMS),
         "dpop_signing_alg_values_supported": list(dpop.ALGORITHMS),
         "jwks_uri": f"{issuer.identifier}/jwks",
-        "grant_types_supported": [PRE_AUTHORIZED_CODE_GRANT],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+        "grant_types_supported": [PRE_AUTHORIZED_CODE_GRANT, AUTHORIZATION_CODE_GRANT, REFRESH_TOKEN_GRANT],
         "scopes_supported": list(CREDENTIAL_TYPES),
         "authorization_details_types_supported": [DETAILS_TYPE],
         "pre-authorized_grant_anonymous_access_supported": True,

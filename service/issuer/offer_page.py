@@ -16,16 +16,22 @@ from service.schema_files import load_type_metadata
 from service.storage.tables import CredentialOffer
 
 _FOLDER = Path(__file__).parent / "templates"
-_TEMPLATES = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, trim_blocks=True)
-_CSS = (_FOLDER / "offer.css").read_text(encoding="utf-8")
-_CSS_HASH = base64.b64encode(hashlib.sha256(_CSS.encode()).digest()).decode()
+TEMPLATES = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, trim_blocks=True)
+CSS = (_FOLDER / "offer.css").read_text(encoding="utf-8")
+_CSS_HASH = base64.b64encode(hashlib.sha256(CSS.encode()).digest()).decode()
+
+
+def content_security_policy(*, form_action: str) -> str:
+    """Return the policy of our pages: their own style sheet, no script, no frame, forms only to ``form_action``."""
+    return (
+        f"default-src 'none'; style-src 'sha256-{_CSS_HASH}'; "
+        f"base-uri 'none'; form-action {form_action}; frame-ancestors 'none'"
+    )
+
 
 PAGE_HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_CSS_HASH}'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
+    "Content-Security-Policy": content_security_policy(form_action="'none'"),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
@@ -54,12 +60,12 @@ def render_offer(signer: Signer, issuer: Issuer, row: CredentialOffer) -> str:
         expires_at=row.expires_at.isoformat(timespec="seconds"),
         expires_text=row.expires_at.strftime("%d %B %Y, %H:%M UTC"),
     )
-    return _TEMPLATES.get_template("offer.html").render(title="Your credential is ready", css=Markup(_CSS), offer=offer)  # noqa: S704  # our own style sheet
+    return TEMPLATES.get_template("offer.html").render(title="Your credential is ready", css=Markup(CSS), offer=offer)  # noqa: S704  # our own style sheet
 
 
 def render_gone() -> str:
     """Render the page of a link that leads nowhere; the same whatever the cause."""
-    return _TEMPLATES.get_template("offer.html").render(title="This offer can't be used", css=Markup(_CSS), offer=None)  # noqa: S704  # our own style sheet
+    return TEMPLATES.get_template("offer.html").render(title="This offer can't be used", css=Markup(CSS), offer=None)  # noqa: S704  # our own style sheet
 
 
 def _draw_qr_code(text: str) -> Markup:

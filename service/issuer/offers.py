@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from sqlmodel import select
@@ -19,7 +19,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.credentials.credential_types import CredentialExpiryError, compute_expiry
 from service.credentials.jose import b64url_encode, write_json
-from service.errors import ConflictError, NotFoundError
+from service.errors import ConflictError, InvalidInputError, NotFoundError
 from service.issuer.claims import coarsen, find_credential_type, prepare_claims
 from service.issuer.credentials import CredentialView, list_offer_credentials
 from service.issuer.identity import Issuer
@@ -28,9 +28,11 @@ from service.issuer.subjects import make_person_key, open_person_key
 from service.keys import Signer
 from service.storage.audit import append_audit_entry
 from service.storage.ids import new_id
-from service.storage.tables import CredentialOffer
+from service.storage.tables import Credential, CredentialOffer
 
 PRE_AUTHORIZED_CODE_GRANT = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
+AUTHORIZATION_CODE_GRANT = "authorization_code"
+PRE_AUTHORIZED_CODE: Final = "pre-authorized_code"
 DEFAULT_LIFETIME = timedelta(hours=1)
 MAX_LIFETIME = timedelta(days=7)
 TOKEN_LIFETIME = timedelta(seconds=300)
@@ -39,6 +41,12 @@ PENDING, REDEEMED, EXPIRED, CANCELLED = "pending", "redeemed", "expired", "cance
 HELD, RELEASED, DENIED = "held", "released", "denied"
 
 _CODE_PURPOSE, _LINK_PURPOSE, _TX_CODE_PURPOSE = "offer-code", "offer-link", "tx-code"
+
+
+class OfferRenewalError(InvalidInputError):
+    """``renews`` names no credential of this person and type."""
+
+    code = "offer_renewal_invalid"
 
 
 class OfferNotPendingError(ConflictError):
@@ -59,6 +67,8 @@ class OfferRequest:
         lifetime: How long the offer can be redeemed.
         credential_expires_on: Last valid day of the credential, unless its claims name one.
         is_deferred: Whether the wallet gets the credential only when the issuer has released it.
+        grant_type: ``pre-authorized_code``, or ``authorization_code`` to have the person agree in a browser.
+        renews: Credential whose wallet may fetch this one with its refresh token.
     """
 
     credential_configuration_id: str
@@ -68,6 +78,8 @@ class OfferRequest:
     lifetime: timedelta = DEFAULT_LIFETIME
     credential_expires_on: date | None = None
     is_deferred: bool = False
+    grant_type: str = PRE_AUTHORIZED_CODE
+    renews: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +116,12 @@ async def create_offer(
     Raises:
         UnknownCredentialConfigurationError, InvalidCredentialClaimsError: See ``prepare_claims``.
         CredentialExpiryError: The credential would have expired already.
+        OfferRenewalError: See ``renews``.
     """
     name = find_credential_type(request.credential_configuration_id).name
     claims = prepare_claims(issuer, name, request.claims, now=now)
     _check_expiry(name, claims, request.credential_expires_on, now)
+    await _check_renewal(session, issuer.org_id, request, name)
     await forget_expired(session, issuer.org_id, now=now)
     offer_id, code = new_id("offer"), secrets.token_urlsafe(32)
     key = await make_person_key(session, signer, issuer.org_id, request.subject_ref, now)
@@ -118,9 +132,11 @@ async def create_offer(
         credential_configuration_id=name,
         subject_ref=request.subject_ref,
         sealed_claims=key.seal(write_json(claims), context=_claims_context(issuer.org_id, offer_id)),
+        grant_type=request.grant_type,
         sealed_code=signer.seal(code.encode(), purpose=_CODE_PURPOSE),
         code_sha256=hashlib.sha256(code.encode()).hexdigest(),
         tx_code_digest=None if tx_code is None else digest_tx_code(signer, offer_id, tx_code),
+        renews=request.renews,
         credential_expires_on=request.credential_expires_on,
         deferral=HELD if request.is_deferred else None,
         created_at=now,
@@ -176,16 +192,20 @@ async def find_offer_by_link(
 
 def build_offer_object(signer: Signer, issuer: Issuer, row: CredentialOffer) -> dict[str, Any]:
     """Build the Credential Offer that a wallet reads. Source: OpenID4VCI 1.0, section 4.1.1."""
-    grant: dict[str, Any] = {
-        "pre-authorized_code": signer.unseal(row.sealed_code, purpose=_CODE_PURPOSE).decode(),
-    }
-    if row.tx_code_digest is not None:
-        grant["tx_code"] = {"input_mode": "numeric", "length": TX_CODE_LENGTH}
     return {
         "credential_issuer": issuer.identifier,
         "credential_configuration_ids": [row.credential_configuration_id],
-        "grants": {PRE_AUTHORIZED_CODE_GRANT: grant},
+        "grants": _build_grants(row, signer.unseal(row.sealed_code, purpose=_CODE_PURPOSE).decode()),
     }
+
+
+def _build_grants(row: CredentialOffer, code: str) -> dict[str, Any]:
+    if row.grant_type == AUTHORIZATION_CODE_GRANT:  # its transaction code is asked for on our page, not by the wallet
+        return {AUTHORIZATION_CODE_GRANT: {"issuer_state": code}}
+    grant: dict[str, Any] = {"pre-authorized_code": code}
+    if row.tx_code_digest is not None:
+        grant["tx_code"] = {"input_mode": "numeric", "length": TX_CODE_LENGTH}
+    return {PRE_AUTHORIZED_CODE_GRANT: grant}
 
 
 def build_deep_link(signer: Signer, issuer: Issuer, row: CredentialOffer) -> str:
@@ -265,6 +285,15 @@ def _check_expiry(name: str, claims: Mapping[str, Any], expires_on: date | None,
     expires_at = compute_expiry(name, claims, issued_at=coarsen(now), credential_expires_on=expires_on)
     if expires_at <= now:
         raise CredentialExpiryError("The credential would have expired already.")
+
+
+async def _check_renewal(session: AsyncSession, org_id: str, request: OfferRequest, name: str) -> None:
+    if request.renews is None:
+        return
+    held = await session.get(Credential, (org_id, request.renews))
+    about = None if held is None else (held.subject_ref, held.credential_configuration_id)
+    if about != (request.subject_ref, name):
+        raise OfferRenewalError("No credential of this person and type has the id in renews.")
 
 
 def _describe(signer: Signer, issuer: Issuer, row: CredentialOffer, tx_code: str | None) -> MadeOffer:

@@ -1,10 +1,15 @@
 """What wallets call: offer, token, nonce, credential now or deferred, notification."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
+from service.credentials.dpop import DpopProof
 from service.errors import NotFoundError, ProtocolError
 from service.issuer.access_api import read_access_token, read_token_proof, spend_token_proof
+from service.issuer.code_exchange import exchange_authorization_code, read_code_request
 from service.issuer.credential_response import CredentialResponse
 from service.issuer.encryption import MAX_REQUEST_BYTES, Message, encrypt_answer
 from service.issuer.identity import Issuer, find_issuer
@@ -12,9 +17,11 @@ from service.issuer.issuance import issue_credential, issue_deferred
 from service.issuer.nonces import make_nonce
 from service.issuer.notifications import read_notification, record_notification
 from service.issuer.offer_page import PAGE_HEADERS, render_gone, render_offer
-from service.issuer.offers import build_offer_object, find_offer_by_link
+from service.issuer.offers import AUTHORIZATION_CODE_GRANT, build_offer_object, find_offer_by_link
+from service.issuer.requesters import require_known
 from service.issuer.tokens import exchange_code, read_token_request
-from service.issuer.wallet_clients import authenticate_wallet, make_challenge
+from service.issuer.wallet_clients import WalletIdentity, authenticate_wallet, make_challenge
+from service.issuer.wallet_grants import REFRESH_TOKEN_GRANT, read_refresh_request, refresh
 from service.keys.jwe import ENCRYPTION_METHODS
 from service.web.context import Context
 from service.web.dependencies import ContextDep
@@ -122,27 +129,48 @@ async def show_offer(slug: str, link: str, context: ContextDep) -> HTMLResponse:
 @router.post(
     "/token",
     openapi_extra=takes_form(
-        grant_type="urn:ietf:params:oauth:grant-type:pre-authorized_code",
+        grant_type="urn:ietf:params:oauth:grant-type:pre-authorized_code, authorization_code or refresh_token",
         tx_code="Where the offer asks for one.",
         authorization_details="JSON array (RFC 9396).",
         client_id="What the wallet calls itself.",
         client_assertion="Of a registered wallet (RFC 7523).",
         client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-        **{"pre-authorized_code": "From the offer."},
+        code="From the authorization endpoint.",
+        code_verifier="What the pushed code_challenge was made from.",
+        redirect_uri="As pushed.",
+        scope="With a refresh token: no more than was granted.",
+        **{"pre-authorized_code": "From the offer.", "refresh_token": "From the token response before."},
     ),
 )
 async def request_token(slug: str, request: Request, context: ContextDep) -> JSONResponse:
-    """Exchange a pre-authorized code for an access token."""
+    """Exchange a code or a refresh token for an access token."""
     issuer = await _find_issuer(context, slug)
     form = {name: value for name, value in (await read_form(request)).items() if value}  # empty counts as absent
     proof = read_token_proof(request, context)
     wallet = await authenticate_wallet(
         context.database, context.signer, issuer, form=form, headers=request.headers.items(), now=context.clock()
     )
-    wanted = read_token_request(form, client_id=wallet.client_id, dpop_jkt=None if proof is None else proof.thumbprint)
-    await spend_token_proof(context, issuer, proof)
-    answer = await exchange_code(context.database, context.signer, issuer, wanted, now=context.clock())
+    answer = await _exchange(context, issuer, form, wallet, proof)
     return JSONResponse(answer, headers=NO_STORE | {"Pragma": "no-cache"})
+
+
+async def _exchange(
+    context: Context, issuer: Issuer, form: Mapping[str, str], wallet: WalletIdentity, proof: DpopProof | None
+) -> dict[str, Any]:
+    """Read the form whole, spend the proof, then give what the grant gives."""
+    database, now = context.database, context.clock()
+    jkt = None if proof is None else proof.thumbprint
+    if form.get("grant_type") == AUTHORIZATION_CODE_GRANT:
+        requester, by_code = require_known(wallet, dpop_jkt=jkt), read_code_request(form)
+        await spend_token_proof(context, issuer, proof)
+        return await exchange_authorization_code(database, issuer, by_code, requester, now=now)
+    if form.get("grant_type") == REFRESH_TOKEN_GRANT:
+        requester, by_token = require_known(wallet, dpop_jkt=jkt), read_refresh_request(form)
+        await spend_token_proof(context, issuer, proof)
+        return await refresh(database, issuer, by_token, requester, now=now)
+    wanted = read_token_request(form, client_id=wallet.client_id, dpop_jkt=jkt)
+    await spend_token_proof(context, issuer, proof)
+    return await exchange_code(database, context.signer, issuer, wanted, now=now)
 
 
 @router.post("/challenge")

@@ -6,7 +6,14 @@ from sqlalchemy import delete, null, update
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.storage.tables import CredentialOffer, IssuanceToken, SpentNonce
+from service.storage.tables import (
+    AuthorizationRequest,
+    CredentialOffer,
+    IssuanceToken,
+    RefreshToken,
+    SpentNonce,
+    WalletGrant,
+)
 
 DEFERRED_LIFETIME = timedelta(days=30)  # of a transaction, from the wallet's first request
 GRACE = timedelta(hours=1)  # far beyond what the clocks of two workers may differ
@@ -14,7 +21,7 @@ _AT_ONCE = 200
 
 
 async def forget_expired(session: AsyncSession, org_id: str, *, now: datetime) -> None:
-    """Empty the seals of expired offers; delete expired access tokens and spent nonces.
+    """Empty the seals of expired offers; delete expired requests, grants, access tokens and spent nonces.
 
     Rows that another transaction holds are left to it, so two of these never wait for each other.
     """
@@ -22,6 +29,8 @@ async def forget_expired(session: AsyncSession, org_id: str, *, now: datetime) -
     await _empty_offers(session, org_id, before)
     await _delete_tokens(session, org_id, before)
     await _delete_nonces(session, org_id, before)
+    await _delete_requests(session, org_id, before)
+    await _delete_grants(session, org_id, before)
 
 
 async def _empty_offers(session: AsyncSession, org_id: str, before: datetime) -> None:
@@ -69,3 +78,31 @@ async def _delete_nonces(session: AsyncSession, org_id: str, before: datetime) -
     await session.exec(
         delete(SpentNonce).where(col(SpentNonce.org_id) == org_id, col(SpentNonce.nonce_sha256).in_(digests))
     )
+
+
+async def _delete_requests(session: AsyncSession, org_id: str, before: datetime) -> None:
+    expired = (
+        select(AuthorizationRequest.id)
+        .where(AuthorizationRequest.org_id == org_id, AuthorizationRequest.expires_at < before)
+        .limit(_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    ids = (await session.exec(expired)).all()
+    await session.exec(
+        delete(AuthorizationRequest).where(
+            col(AuthorizationRequest.org_id) == org_id, col(AuthorizationRequest.id).in_(ids)
+        )
+    )
+
+
+async def _delete_grants(session: AsyncSession, org_id: str, before: datetime) -> None:
+    expired = (
+        select(WalletGrant.id)
+        .where(WalletGrant.org_id == org_id, WalletGrant.expires_at < before)
+        .limit(_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    ids = (await session.exec(expired)).all()
+    tokens = delete(RefreshToken).where(col(RefreshToken.org_id) == org_id, col(RefreshToken.grant_id).in_(ids))
+    await session.exec(tokens)
+    await session.exec(delete(WalletGrant).where(col(WalletGrant.org_id) == org_id, col(WalletGrant.id).in_(ids)))

@@ -23,6 +23,7 @@ from service.issuer.identity import Issuer
 from service.issuer.offers import (
     CANCELLED,
     PENDING,
+    PRE_AUTHORIZED_CODE,
     PRE_AUTHORIZED_CODE_GRANT,
     TOKEN_LIFETIME,
     close_offer,
@@ -66,6 +67,23 @@ class PresentedToken:
     dpop_jkt: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class TokenHolder:
+    """Whom an access token is for.
+
+    Attributes:
+        client_id: The wallet, the ``iss`` of its key proofs; None for an anonymous one.
+        dpop_jkt: Thumbprint of the key that the token is bound to; None for a bearer token.
+        by_details: Whether it asked by ``authorization_details``, and so is given a ``credential_identifier``.
+        grant_id: The wallet's grant; None for a pre-authorized code.
+    """
+
+    client_id: str | None
+    dpop_jkt: str | None
+    by_details: bool
+    grant_id: str | None = None
+
+
 def read_token_request(sent: Mapping[str, str], *, client_id: str | None, dpop_jkt: str | None) -> TokenRequest:
     """Read the form; parameters that we do not know are ignored.
 
@@ -80,14 +98,14 @@ def read_token_request(sent: Mapping[str, str], *, client_id: str | None, dpop_j
     if "grant_type" not in sent:
         raise ProtocolError("invalid_request", "The parameter grant_type is missing.")
     if sent["grant_type"] != PRE_AUTHORIZED_CODE_GRANT:
-        raise ProtocolError("unsupported_grant_type", "Only the pre-authorized code grant is supported.")
+        raise ProtocolError("unsupported_grant_type", "This grant type is not supported.")
     if "pre-authorized_code" not in sent:
         raise ProtocolError("invalid_request", "The parameter pre-authorized_code is missing.")
     details = sent.get("authorization_details")
     return TokenRequest(
         code=sent["pre-authorized_code"],
         tx_code=sent.get("tx_code"),
-        requested_ids=None if details is None else _read_requested_ids(details),
+        requested_ids=None if details is None else read_requested_ids(details),
         client_id=client_id,
         dpop_jkt=dpop_jkt,
     )
@@ -119,60 +137,74 @@ async def _try_exchange(
     if (offer.tx_code_digest is None) != (request.tx_code is None):
         wanted = "needs a" if request.tx_code is None else "takes no"
         return ProtocolError("invalid_request", f"This code {wanted} tx_code.")
-    if not _matches(signer, offer, request.tx_code):
-        return _count_wrong_guess(session, offer, now)
+    if not matches_tx_code(signer, offer, request.tx_code):
+        count_wrong_guess(session, offer, now)
+        return ProtocolError("invalid_grant", "The transaction code is wrong.")
     if request.requested_ids is not None and set(request.requested_ids) != {offer.credential_configuration_id}:
         return ProtocolError("invalid_authorization_details", "The offer is for another credential configuration.")
-    offer.code_redeemed_at = now
-    if request.dpop_jkt is not None:
-        offer.expires_at = max(offer.expires_at, now + BOUND_TOKEN_LIFETIME)
-    session.add(offer)
-    return _issue_token(session, offer, request, now)
+    holder = TokenHolder(request.client_id, request.dpop_jkt, by_details=request.requested_ids is not None)
+    return redeem_offer(session, offer, holder, now=now)
 
 
 async def _lock_offer(session: AsyncSession, org_id: str, code: str) -> CredentialOffer | None:
     digest = hashlib.sha256(code.encode()).hexdigest()
     query = select(CredentialOffer).where(
-        col(CredentialOffer.org_id) == org_id, col(CredentialOffer.code_sha256) == digest
+        col(CredentialOffer.org_id) == org_id,
+        col(CredentialOffer.code_sha256) == digest,
+        col(CredentialOffer.grant_type) == PRE_AUTHORIZED_CODE,  # an issuer_state is no code
     )
     return (await session.exec(query.with_for_update())).first()
 
 
-def _matches(signer: Signer, offer: CredentialOffer, tx_code: str | None) -> bool:
+def matches_tx_code(signer: Signer, offer: CredentialOffer, tx_code: str | None) -> bool:
+    """Tell whether ``tx_code`` is the offer's; None is right where there is none."""
     if offer.tx_code_digest is None or tx_code is None:
         return offer.tx_code_digest is tx_code
     return hmac.compare_digest(offer.tx_code_digest, digest_tx_code(signer, offer.id, tx_code))
 
 
-def _count_wrong_guess(session: AsyncSession, offer: CredentialOffer, now: datetime) -> ProtocolError:
+def count_wrong_guess(session: AsyncSession, offer: CredentialOffer, now: datetime) -> None:
+    """Count a wrong transaction code; the fifth ends the offer."""
     offer.tx_code_attempts += 1
     session.add(offer)
     if offer.tx_code_attempts >= MAX_TX_CODE_ATTEMPTS:
         close_offer(session, offer, CANCELLED, "offer.guessed", now)
-    return ProtocolError("invalid_grant", "The transaction code is wrong.")
 
 
-def _issue_token(session: AsyncSession, offer: CredentialOffer, request: TokenRequest, now: datetime) -> dict[str, Any]:
+def redeem_offer(
+    session: AsyncSession, offer: CredentialOffer, holder: TokenHolder, *, now: datetime
+) -> dict[str, Any]:
+    """Use the offer's code up and return the token response."""
+    offer.code_redeemed_at = now
+    if holder.dpop_jkt is not None:
+        offer.expires_at = max(offer.expires_at, now + BOUND_TOKEN_LIFETIME)
+    session.add(offer)
+    append_audit_entry(
+        session, org_id=offer.org_id, kind="offer.code_used", subject_id=offer.id, record={}, recorded_at=now
+    )
+    return issue_token(session, offer, holder, now=now)
+
+
+def issue_token(session: AsyncSession, offer: CredentialOffer, holder: TokenHolder, *, now: datetime) -> dict[str, Any]:
+    """Make an access token for one offer and return the token response."""
     token = secrets.token_urlsafe(32)
-    identifier = None if request.requested_ids is None else secrets.token_urlsafe(12)
-    lifetime = TOKEN_LIFETIME if request.dpop_jkt is None else BOUND_TOKEN_LIFETIME
+    identifier = secrets.token_urlsafe(12) if holder.by_details else None
+    lifetime = TOKEN_LIFETIME if holder.dpop_jkt is None else BOUND_TOKEN_LIFETIME
     session.add(
         IssuanceToken(
             org_id=offer.org_id,
             token_sha256=digest_token(token),
             offer_id=offer.id,
             credential_identifier=identifier,
-            client_id=request.client_id,
-            dpop_jkt=request.dpop_jkt,
+            client_id=holder.client_id,
+            dpop_jkt=holder.dpop_jkt,
+            grant_id=holder.grant_id,
             expires_at=now + lifetime,
         )
     )
-    append_audit_entry(
-        session, org_id=offer.org_id, kind="offer.code_used", subject_id=offer.id, record={}, recorded_at=now
-    )
     answer: dict[str, Any] = {
         "access_token": token,
-        "token_type": "Bearer" if request.dpop_jkt is None else "DPoP",
+        "token_type": "Bearer" if holder.dpop_jkt is None else "DPoP",
         "expires_in": int(lifetime.total_seconds()),
     }
     if identifier is not None:
@@ -213,7 +245,14 @@ def invalid_token(detail: str) -> ProtocolError:
     return ProtocolError("invalid_token", detail, status=401, challenge=challenge)
 
 
-def _read_requested_ids(text: str) -> tuple[str, ...]:
+def read_requested_ids(text: str) -> tuple[str, ...]:
+    """Return the configurations that ``authorization_details`` name; fields that we do not know are ignored.
+
+    Raises:
+        ProtocolError: ``invalid_request`` or ``invalid_authorization_details``.
+
+    Source: OpenID4VCI 1.0, section 5.1.1; RFC 9396, section 5.
+    """
     try:
         details = parse_json(text)
     except MalformedJoseError:

@@ -163,7 +163,7 @@ def _check_provider(terms: ProviderTerms) -> None:
 
 
 def _check_terms(terms: WalletTerms) -> None:
-    if not all(map(_is_safe_redirect, terms.redirect_uris)):
+    if not all(map(is_safe_redirect, terms.redirect_uris)):
         raise WalletClientInvalidError(
             "redirect_uris: https addresses, http on loopback, or a scheme of the wallet's own; no fragment."
         )
@@ -176,7 +176,7 @@ def _check_terms(terms: WalletTerms) -> None:
             raise WalletClientInvalidError(f"jwks: {error.detail}") from error
 
 
-def _is_safe_redirect(uri: str) -> bool:
+def is_safe_redirect(uri: str) -> bool:
     """Tell whether a browser may be sent there. Source: RFC 6749, section 3.1.2; RFC 8252, section 7."""
     if not uri.isascii() or not uri.isprintable() or " " in uri or "#" in uri:
         return False

@@ -1,8 +1,12 @@
-"""Let wallets that run in a browser call what every wallet may call; nothing there rests on cookies."""
+"""Let wallets that run in a browser call what every wallet may call; nothing there rests on cookies.
+
+The page for the person does, so it stays closed: a browser goes there, no script calls it (RFC 9700, section 2.6).
+"""
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+AUTHORIZATION_PAGE = "/authorize"
 OPEN_TO_WALLETS = ("/.well-known/", "/issuers/", "/openid4vp/", "/organizations/")
 _ATTESTATION = ("OAuth-Client-Attestation", "OAuth-Client-Attestation-PoP")
 
@@ -25,5 +29,6 @@ class WalletCorsMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        is_open = scope["type"] == "http" and scope["path"].startswith(OPEN_TO_WALLETS)
+        path = scope["path"] if scope["type"] == "http" else ""
+        is_open = path.startswith(OPEN_TO_WALLETS) and not path.endswith(AUTHORIZATION_PAGE)
         await (self._open if is_open else self._closed)(scope, receive, send)

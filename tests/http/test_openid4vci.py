@@ -80,7 +80,14 @@ async def test_authorization_server_metadata(wallet: Wallet) -> None:
         "token_endpoint_auth_signing_alg_values_supported": ["ES256", "ES384", "EdDSA", "Ed25519"],
         "dpop_signing_alg_values_supported": ["ES256", "ES384", "EdDSA", "Ed25519"],
         "jwks_uri": f"{IDENTIFIER}/jwks",
-        "grant_types_supported": [PRE_AUTHORIZED_CODE_GRANT],
+        "authorization_endpoint": f"{IDENTIFIER}/authorize",
+        "pushed_authorization_request_endpoint": f"{IDENTIFIER}/par",
+        "require_pushed_authorization_requests": True,
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+        "grant_types_supported": [PRE_AUTHORIZED_CODE_GRANT, "authorization_code", "refresh_token"],
         "scopes_supported": TYPES,
         "authorization_details_types_supported": ["openid_credential"],
         "pre-authorized_grant_anonymous_access_supported": True,
@@ -116,6 +123,9 @@ ENDPOINTS = [
     ("GET", "/issuers/{slug}/credential-offers/abc"),
     ("GET", "/issuers/{slug}/offers/abc"),
     ("POST", "/issuers/{slug}/token"),
+    ("POST", "/issuers/{slug}/par"),
+    ("GET", "/issuers/{slug}/authorize"),
+    ("POST", "/issuers/{slug}/authorize"),
     ("POST", "/issuers/{slug}/nonce"),
     ("POST", "/issuers/{slug}/credential"),
     ("POST", "/issuers/{slug}/deferred_credential"),
@@ -129,11 +139,6 @@ async def test_only_issuers_have_issuer_endpoints(wallet: Wallet) -> None:
         for slug in ("venue", "nobody"):
             answer = await wallet.deployment.http.request(method, path.format(slug=slug))
             assert answer.status_code == 404
-
-
-async def test_later_endpoints_are_absent(wallet: Wallet) -> None:
-    for name in ("authorize", "par"):
-        assert (await wallet.deployment.http.post(f"/issuers/kyc/{name}")).status_code == 404
 
 
 async def test_an_offer_is_readable_again_until_redeemed(wallet: Wallet, member: Member) -> None:
@@ -220,7 +225,7 @@ async def test_the_token_response(wallet: Wallet, member: Member) -> None:
 
 
 TOKEN_ERRORS = [
-    ({"grant_type": "authorization_code"}, "unsupported_grant_type", 400),
+    ({"grant_type": "password"}, "unsupported_grant_type", 400),
     ({"grant_type": ""}, "invalid_request", 400),
     ({"pre-authorized_code": ""}, "invalid_request", 400),
     ({"pre-authorized_code": "guess"}, "invalid_grant", 400),

@@ -1,6 +1,7 @@
 """Every table, led by ``org_id``. Importing this package fills ``SQLModel.metadata``."""
 
 from service.storage.tables.audit import AuditEntry
+from service.storage.tables.authorizing import AuthorizationRequest, RefreshToken, WalletGrant
 from service.storage.tables.cases import ReviewCase
 from service.storage.tables.gate import (
     AffiliateSale,
@@ -59,6 +60,7 @@ __all__ = [
     "AffiliateSale",
     "ApiClient",
     "AuditEntry",
+    "AuthorizationRequest",
     "CachedDocument",
     "Credential",
     "CredentialCopy",
@@ -86,6 +88,7 @@ __all__ = [
     "Organization",
     "PresentationRequest",
     "Purchase",
+    "RefreshToken",
     "Reservation",
     "ReservationEnding",
     "ReservedLot",
@@ -108,5 +111,6 @@ __all__ = [
     "TrustedIssuerVersion",
     "VerifierAttestation",
     "WalletClient",
+    "WalletGrant",
     "WalletProvider",
 ]

@@ -25,22 +25,29 @@ class CredentialOffer(SQLModel, table=True):
 
     ``deferral`` is held, released or denied where the issuer decides later; ``holder_jwks`` are the keys that the
     wallet proved when it asked the first time, at ``deferred_at``.
+    The code is a pre-authorized code, or the ``issuer_state`` of an offer with the authorization code grant.
+    ``renews`` names the credential whose wallet may fetch this one with its refresh token.
     """
 
     __tablename__ = "credential_offer"
-    __table_args__ = (CheckConstraint("state IN ('pending','redeemed','cancelled')", name="ck_credential_offer_state"),)
+    __table_args__ = (
+        CheckConstraint("state IN ('pending','redeemed','cancelled')", name="ck_credential_offer_state"),
+        Index("ix_credential_offer_renews", "org_id", "renews"),
+    )
 
     org_id: str = Field(primary_key=True)
     id: str = Field(primary_key=True, unique=True)
     credential_configuration_id: str
     subject_ref: str
     sealed_claims: bytes
+    grant_type: str = "pre-authorized_code"
     sealed_code: bytes
     code_sha256: str = Field(unique=True)
     code_redeemed_at: datetime | None = Field(default=None, sa_type=Instant)
     tx_code_digest: str | None = None
     tx_code_attempts: int = 0
     state: str = "pending"
+    renews: str | None = None
     credential_expires_on: date | None = None
     deferral: str | None = None
     deferred_at: datetime | None = Field(default=None, sa_type=Instant)
@@ -64,6 +71,7 @@ class IssuanceToken(SQLModel, table=True):
     credential_identifier: str | None = None
     client_id: str | None = None
     dpop_jkt: str | None = None
+    grant_id: str | None = None
     expires_at: datetime = Field(sa_type=Instant)
 
 
