@@ -33,6 +33,7 @@ class FakeIssuer(Party):
         self.claims: dict[str, Any] = dict(KYC_CLAIMS)
         self.plain: dict[str, Any] = {"vct": KYC_VCT, "exp": int((now + timedelta(days=30)).timestamp())}
         self.tx_code: str | None = None
+        self.client_id: str | None = None
         self.nonces: list[str] = []
         self.metadata = self._build_metadata()
         self.token: dict[str, Any] = {"access_token": "token", "token_type": "Bearer"}
@@ -73,7 +74,8 @@ class FakeIssuer(Party):
     def give_credentials(self, request: Received) -> Any:
         proofs = request.json["proofs"]["jwt"]
         nonce = self.nonces.pop()
-        keys = [verify_key_proof(proof, audience=self.identifier, nonce=nonce, now=self.now).jwk for proof in proofs]
+        expected: dict[str, Any] = {"audience": self.identifier, "client_id": self.client_id, "nonce": nonce}
+        keys = [verify_key_proof(proof, now=self.now, **expected).jwk for proof in proofs]
         return {"credentials": [{"credential": self.issue(key)} for key in keys], "notification_id": "n1"}
 
     def issue(self, jwk: Mapping[str, Any]) -> str:

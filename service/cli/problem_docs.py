@@ -41,8 +41,8 @@ _NOTIFICATION_ERROR = "OpenID4VCI 1.0, section 11.3"
 PROTOCOL_ERRORS = {
     "credential_request_denied": ("400", "credential, deferred_credential", _CREDENTIAL_ERROR),
     "insufficient_scope": ("403", "credential", "RFC 6750, section 3.1"),
-    "invalid_authorization_details": ("400", "token", "RFC 9396, section 5"),
-    "invalid_client": ("401, 429", "token, /oauth/token", _RFC6749),
+    "invalid_authorization_details": ("400", "PAR, token", "RFC 9396, section 5"),
+    "invalid_client": ("401, 429", "PAR, token, /oauth/token", _RFC6749),
     "invalid_credential_request": ("400", "credential, deferred_credential", _CREDENTIAL_ERROR),
     "invalid_dpop_proof": ("400, 401", "token, /oauth/token; credential, notification", "RFC 9449, sections 5 and 7.1"),
     "invalid_encryption_parameters": ("400", "credential, deferred_credential", _CREDENTIAL_ERROR),
@@ -51,9 +51,13 @@ PROTOCOL_ERRORS = {
     "invalid_notification_id": ("400", "notification", _NOTIFICATION_ERROR),
     "invalid_notification_request": ("400", "notification", _NOTIFICATION_ERROR),
     "invalid_proof": ("400", "credential", _CREDENTIAL_ERROR),
-    "invalid_request": ("400", "token, /oauth/token, presentation response", "RFC 6749, OpenID4VP 1.0, section 8.5"),
+    "invalid_request": (
+        "400",
+        "PAR, token, /oauth/token, presentation response",
+        "RFC 6749, OpenID4VP 1.0, section 8.5",
+    ),
     "invalid_request_uri": ("410", "Request Object", "RFC 9101, section 7"),
-    "invalid_scope": ("400", "/oauth/token", _RFC6749),
+    "invalid_scope": ("400", "PAR, token, /oauth/token", _RFC6749),
     "invalid_token": ("401", "credential, deferred_credential, notification", "RFC 6750, section 3.1"),
     "invalid_transaction_id": ("400", "deferred_credential", "OpenID4VCI 1.0, section 9.3"),
     "unknown_credential_configuration": ("400", "credential", _CREDENTIAL_ERROR),
@@ -65,6 +69,8 @@ PROTOCOL_ERRORS = {
         'draft-ietf-oauth-attestation-based-client-auth, section "Errors"',
     ),
     "use_dpop_nonce": ("400, 401", "token, /oauth/token; credential, notification", "RFC 9449, sections 8 and 9"),
+    "request_not_supported": ("400", "PAR", "OpenID Connect Core 1.0, section 3.1.2.6"),
+    "unsupported_response_type": ("400", "PAR", "RFC 6749, section 4.1.2.1"),
 }
 _INTRODUCTION = """# Problem codes
 

@@ -21,18 +21,21 @@ from service.rules.dates import add_months
 from service.storage.audit import PERSON_ERASED
 from service.storage.subject_keys import destroy_subject_key, find_subject_key, name_person
 from service.storage.tables import (
+    AuthorizationRequest,
     Credential,
     CredentialCopy,
     CredentialOffer,
     IdempotencyRecord,
     IssuanceNotification,
     LegalHold,
+    RefreshToken,
     ReviewCase,
+    WalletGrant,
 )
 from service.storage.tables import Subject as SubjectRow
 
 _ABOUT_REF = ("legal_hold.", "personal_data.accessed")
-_ABOUT_RECORDS = ("case.", "offer.", "issuance.", "credential.status")
+_ABOUT_RECORDS = ("case.", "offer.", "grant.", "issuance.", "credential.status")
 _SCREENING, _REVOKED = "aml-screening", "revoked"
 
 
@@ -121,7 +124,14 @@ async def _list_records(session: AsyncSession, org_id: str, ref: str) -> list[st
 
 async def _part_grants(session: AsyncSession, org_id: str, ref: str, tombstone: str) -> None:
     grants = select(Credential.id).where(Credential.org_id == org_id, Credential.subject_ref == ref)
+    offers = select(CredentialOffer.id).where(CredentialOffer.org_id == org_id, CredentialOffer.subject_ref == ref)
+    wallets = select(WalletGrant.id).where(WalletGrant.org_id == org_id, col(WalletGrant.offer_id).in_(offers))
     changes: tuple[Any, ...] = (
+        delete(RefreshToken).where(col(RefreshToken.org_id) == org_id, col(RefreshToken.grant_id).in_(wallets)),
+        delete(WalletGrant).where(col(WalletGrant.org_id) == org_id, col(WalletGrant.offer_id).in_(offers)),
+        delete(AuthorizationRequest).where(
+            col(AuthorizationRequest.org_id) == org_id, col(AuthorizationRequest.offer_id).in_(offers)
+        ),
         update(CredentialCopy)
         .where(col(CredentialCopy.org_id) == org_id, col(CredentialCopy.credential_id).in_(grants))
         .values(holder_thumbprint="", digest=None),

@@ -70,10 +70,23 @@ def test_malformed_offers_are_refused(raw: dict[str, Any]) -> None:
         read_offer(raw)
 
 
-@pytest.mark.parametrize("grants", [..., {}, [], {"authorization_code": {}}])
-def test_an_offer_without_a_code_is_not_supported(grants: Any) -> None:
+@pytest.mark.parametrize("grants", [..., {}, [], {"authorization_code": []}, {"other": {}}])
+def test_an_offer_without_a_known_grant_is_not_supported(grants: Any) -> None:
     with pytest.raises(UnsupportedError):
         read_offer(offer(grants=grants))
+
+
+def test_a_code_goes_before_a_visit_to_the_issuers_page() -> None:
+    by_page = {"authorization_code": {"issuer_state": "s", "authorization_server": "https://as.example"}}
+    ready = {PRE_AUTHORIZED_GRANT: {"pre-authorized_code": "c", "tx_code": {}}}
+    read = read_offer(offer(grants=by_page))
+    assert (read.code, read.issuer_state, read.tx_code) == (None, "s", None)
+    assert (read.grant_type, read.authorization_server) == ("authorization_code", "https://as.example")
+    read = read_offer(offer(grants=by_page | ready))
+    assert (read.code, read.issuer_state, read.grant_type) == ("c", None, PRE_AUTHORIZED_GRANT)
+    assert read_offer(offer(grants={"authorization_code": {}})).issuer_state is None
+    with pytest.raises(RejectedError):
+        read_offer(offer(grants={"authorization_code": {"issuer_state": 7}}))
 
 
 @given(
