@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 from service.credentials.encoding import b64url_encode
 from service.credentials.jose import parse_json, parse_jws
 from service.fetch import Fetcher
-from service.wallet.authorization import Visit
+from service.wallet.authorization import Visit, agree
 from service.wallet.callback import open_callback
 from service.wallet.errors import NegativeAnswerError, RefusedError, RejectedError, UnsupportedError, UsageError
 from service.wallet.receive import accept, propose
@@ -62,7 +62,9 @@ class Holder:
 async def receive(wallet: Wallet, issuer: FakeIssuer, fetcher: Fetcher, holder: Holder) -> list[StoredCredential]:
     proposal = await propose(issuer.deep_link(), fetcher=fetcher)
     visit = Visit("pocket", CALLBACK, holder.go)
-    return await accept(wallet, proposal, tx_code=None, fetcher=fetcher, now=NOW, visit=visit)
+    asked = (proposal.issuer, proposal.offer, proposal.configurations)
+    agreement = await agree(*asked, visit=visit, fetcher=fetcher)
+    return await accept(wallet, proposal, tx_code=None, fetcher=fetcher, now=NOW, agreement=agreement)
 
 
 async def test_a_credential_comes_by_way_of_the_page(wallet: Wallet, issuer: FakeIssuer, fetcher: Fetcher) -> None:

@@ -2,8 +2,8 @@
 
 Offers of before have a pre-authorized code.
 
-Revision: 0014
-Revises: 0013
+Revision: 0018
+Revises: 0017
 """
 
 import sqlalchemy as sa
@@ -11,8 +11,8 @@ from alembic import op
 
 from service.storage import types
 
-revision = "0014"
-down_revision = "0013"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
