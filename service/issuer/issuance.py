@@ -204,7 +204,7 @@ def _sign(signer: Signer, intent: _Intent) -> tuple[SdJwt, ...]:
 
 async def _record_signed(
     session: AsyncSession, issuer: Issuer, intent: _Intent, signed: Sequence[SdJwt], now: datetime
-) -> str:
+) -> str | None:
     offer = await _lock_offer(session, issuer.org_id, intent.offer_id)
     _check_pending(offer, now, is_deferred=intent.is_deferred)
     digests = {}
@@ -216,6 +216,8 @@ async def _record_signed(
     close_offer(session, offer, REDEEMED, "offer.redeemed", now)
     record = {"copies": [{"number": number, "digest": digest} for number, digest in digests.items()]}
     _audit(session, issuer.org_id, intent.credential_id, "issuance.signed", record, now)
+    if intent.is_deferred:
+        return None  # a library of many wallets refuses a deferred response that names one, and the credential is lost
     notification = IssuanceNotification(
         org_id=issuer.org_id,
         notification_id=secrets.token_urlsafe(16),

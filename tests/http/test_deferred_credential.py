@@ -76,14 +76,9 @@ async def test_a_held_credential_is_waited_for_and_issued_once(wallet: Wallet) -
     assert (released.status_code, released.json()["state"], released.json()["deferral"]) == (200, "pending", "released")
     issued = await come_back(wallet, token, transaction_id)
     assert (issued.status_code, issued.headers["cache-control"]) == (200, "no-store")
-    assert issued.json().keys() == {"credentials", "notification_id"}
+    assert issued.json().keys() == {"credentials"}
     assert holder_keys(issued) == [key.jwk for key in wallet.keys]
     assert_error(await come_back(wallet, token, transaction_id), "invalid_transaction_id")
-    notice = {"notification_id": issued.json()["notification_id"], "event": "credential_accepted"}
-    headers = {"Authorization": f"Bearer {token}"}
-    assert (
-        await wallet.deployment.http.post("/issuers/kyc/notification", json=notice, headers=headers)
-    ).status_code == 204
 
 
 async def test_a_denied_credential_is_not_issued(wallet: Wallet) -> None:
