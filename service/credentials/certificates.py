@@ -216,6 +216,20 @@ def hash_certificate(certificate: x509.Certificate) -> str:
     return b64url_encode(sha256(certificate.public_bytes(Encoding.DER)).digest())
 
 
+def read_authority_key_ids(x5c: Any) -> frozenset[str]:
+    """Return the authority key identifiers in an ``x5c``, as base64url; none where it cannot be read.
+
+    Nothing is verified: they say who claims to have certified, which is a hint and no proof.
+
+    Source: OpenID4VP 1.0, section 6.1.1.1 (``aki``); RFC 5280, section 4.2.1.1.
+    """
+    try:
+        found = [_find_extension(each, x509.AuthorityKeyIdentifier) for each in read_x5c(x5c)]
+    except CertificateInvalidError:
+        return frozenset()
+    return frozenset(b64url_encode(each.key_identifier) for each in found if each and each.key_identifier)
+
+
 def is_self_issued(certificate: x509.Certificate) -> bool:
     """Tell whether a certificate names itself as its issuer, as self-signed ones do."""
     return certificate.subject == certificate.issuer

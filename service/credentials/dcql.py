@@ -4,8 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from service.credentials.certificates import read_authority_key_ids
 from service.credentials.claims_path import ClaimsPath, select_claims
 from service.credentials.dcql_query import (
+    AUTHORITY_KEY_ID,
     SD_JWT_VC_FORMAT,
     ClaimsQuery,
     CredentialQuery,
@@ -52,6 +54,7 @@ class HeldCredential:
         claims: All claims, disclosed and in plain.
         format: Credential format identifier.
         issuer: ``iss``.
+        x5c: Certificates in its header, as they came; None if there are none.
     """
 
     id: str
@@ -59,6 +62,7 @@ class HeldCredential:
     claims: Mapping[str, Any]
     format: str
     issuer: str
+    x5c: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,8 @@ def check_response(query: DcqlQuery, presented: Mapping[str, Sequence[VerifiedCr
 
     1. Every id is one that we asked for.
     2. Each id has one credential, or at least one where the query says ``multiple``.
-    3. Each credential is an SD-JWT VC of a wanted type, bound to its presenter unless the query does without.
+    3. Each credential is an SD-JWT VC of a wanted type and authority, bound to its presenter unless the query does
+       without.
     4. Each credential shows all wanted claims, or one of the claim sets, with wanted values. More claims do no harm.
     5. All credentials are there, or an option of every required credential set.
 
@@ -166,6 +171,8 @@ def _check_credentials(query: CredentialQuery, credentials: Sequence[VerifiedCre
     for credential in credentials:
         if credential.vct not in query.vct_values:
             raise QueryUnsatisfiedError("A credential is not of the type that was asked for.")
+        if not _is_of_authority(query, credential.x5c):
+            raise QueryUnsatisfiedError("A credential is certified by none of the authorities that were asked for.")
         if query.require_cryptographic_holder_binding and not credential.holder_bound:
             raise QueryUnsatisfiedError("A credential came without the proof of its holder.")
         if _choose_claims(query, credential.claims) is None:
@@ -178,9 +185,18 @@ def _match_credential(query: CredentialQuery, held: Sequence[HeldCredential]) ->
         for item in held
         if item.format == query.format
         and item.vct in query.vct_values
+        and _is_of_authority(query, item.x5c)
         and ("cnf" in item.claims or not query.require_cryptographic_holder_binding)
         and (paths := _choose_claims(query, item.claims)) is not None
     ]
+
+
+def _is_of_authority(query: CredentialQuery, x5c: Any) -> bool:
+    """Tell whether a credential is of an authority asked for; of types other than ``aki`` nobody here can tell."""
+    if query.trusted_authorities is None:
+        return True
+    wanted = {value for item in query.trusted_authorities if item.type == AUTHORITY_KEY_ID for value in item.values}
+    return bool(wanted) and not wanted.isdisjoint(read_authority_key_ids(x5c))
 
 
 def _choose_claims(query: CredentialQuery, claims: Mapping[str, Any]) -> tuple[ClaimsPath, ...] | None:

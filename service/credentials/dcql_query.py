@@ -9,6 +9,7 @@ from service.credentials.claims_path import ClaimsPath
 from service.errors import InvalidInputError
 
 SD_JWT_VC_FORMAT = "dc+sd-jwt"
+AUTHORITY_KEY_ID = "aki"
 # Far above any real query; keeps matching cheap whatever a verifier sends.
 MAX_ITEMS = 100
 
@@ -39,7 +40,7 @@ class ClaimsQuery:
 
 @dataclass(frozen=True, slots=True)
 class TrustedAuthority:
-    """A hint at the issuers that the verifier trusts; never a check."""
+    """Who certifies the issuers that the verifier accepts; no substitute for knowing whom one trusts."""
 
     type: str
     values: tuple[str, ...]

@@ -87,6 +87,7 @@ class VerifiedCredential:
         disclosed: Names of the top-level claims that came, wholly or partly, from disclosures.
         digest: ``sha256:<hex>`` of the issuer-signed JWT.
         holder_bound: Whether the presenter has proved to hold ``holder_jwk``.
+        x5c: Of the header, as it came; None if there is none.
     """
 
     issuer: str
@@ -101,6 +102,7 @@ class VerifiedCredential:
     disclosed: frozenset[str]
     digest: str
     holder_bound: bool = False
+    x5c: Any = None
 
 
 def issue_sd_jwt(
@@ -262,6 +264,7 @@ def verify_sd_jwt_vc(
         kid=jws.header.get("kid"),
         disclosed=frozenset(str(location[0]) for location in revealed.locations.values()),
         digest=f"sha256:{sha256(sd_jwt.issuer_jwt.encode('ascii')).hexdigest()}",
+        x5c=jws.header.get("x5c"),
     )
 
 

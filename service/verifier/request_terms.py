@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from service.credentials.dcql_query import CredentialQuery, DcqlQuery, DcqlSyntaxError, parse_dcql_query
+from service.credentials.dcql_query import (
+    AUTHORITY_KEY_ID,
+    CredentialQuery,
+    DcqlQuery,
+    DcqlSyntaxError,
+    parse_dcql_query,
+)
 from service.credentials.encoding import b64url_encode, write_json
 from service.credentials.transaction_data import (
     HASH_ALGORITHMS,
@@ -26,7 +32,6 @@ DIRECT_POST, DIRECT_POST_JWT = "direct_post", "direct_post.jwt"
 DC_API, DC_API_JWT = "dc_api", "dc_api.jwt"
 RESPONSE_MODES = (DIRECT_POST, DIRECT_POST_JWT, DC_API, DC_API_JWT)
 ENCRYPTED_MODES = (DIRECT_POST_JWT, DC_API_JWT)
-AUTHORITY_KEY_ID = "aki"
 # A browser reads '\\' as '/', so another host than ours could be meant; the rest is no part of an address at all.
 _ADDRESS = re.compile(r"[^\s\\<>\"`{}|^\x00-\x20\x7f]+")
 

@@ -10,7 +10,7 @@ from service.credentials.claims_path import ClaimsPath
 from service.credentials.credential_types import UnknownCredentialTypeError, type_of
 from service.credentials.dcql import DcqlQuery, HeldCredential, Match, QueryUnsatisfiedError, match_query
 from service.credentials.dcql_query import CredentialQuery
-from service.credentials.sd_jwt import disclose
+from service.credentials.sd_jwt import disclose, read_issuer
 from service.wallet.errors import NothingFitsError
 from service.wallet.records import PLAIN_CLAIMS, CredentialCopy, HistoryEntry, StoredCredential, read_claims
 
@@ -80,7 +80,8 @@ def select_credentials(
 
 
 def _as_held(item: StoredCredential) -> HeldCredential:
-    return HeldCredential(item.id, item.vct, item.all_claims, item.format, item.issuer)
+    x5c = read_issuer(item.copies[0].compact).x5c
+    return HeldCredential(item.id, item.vct, item.all_claims, item.format, item.issuer, x5c)
 
 
 def _choose_key(

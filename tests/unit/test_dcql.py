@@ -1,12 +1,15 @@
 """DCQL: the syntax, what a wallet may send, and what a verifier must not take on trust."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cryptography.x509 import AuthorityKeyIdentifier
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.credentials.certificates import write_x5c
 from service.credentials.claims_path import select_claims
 from service.credentials.dcql import (
     DcqlSyntaxError,
@@ -16,7 +19,9 @@ from service.credentials.dcql import (
     match_query,
     parse_dcql_query,
 )
+from service.credentials.encoding import b64url_encode
 from service.credentials.sd_jwt import VerifiedCredential
+from tests.certificate_support import new_root
 
 KYC, AML, OTHER = "urn:goodstanding:vct:kyc:1", "urn:goodstanding:vct:aml-screening:1", "urn:example:other"
 ISSUER = "https://issuer.example"
@@ -424,3 +429,39 @@ def test_credential_sets_are_enforced() -> None:
 
 def test_other_formats_are_never_taken_as_answered() -> None:
     assert_unsatisfied(query_of({"id": "mdoc", "format": "mso_mdoc", "meta": {}}), {"mdoc": [shown()]})
+
+
+# Authorities
+
+
+AUTHORITY = new_root(datetime(2026, 11, 23, tzinfo=UTC))
+AKI = b64url_encode(b"0123456789")
+
+
+def certified_by(key_identifier: bytes | None) -> list[str]:
+    public = AUTHORITY.key.public_key()
+    named = ((AuthorityKeyIdentifier(key_identifier, None, None), False),)
+    return write_x5c([AUTHORITY.certify(public), AUTHORITY.certify(public, extensions=named)])
+
+
+def test_a_credential_of_no_asked_authority_neither_matches_nor_answers() -> None:
+    query = parse_dcql_query(query_of(credential_query(trusted_authorities=[{"type": "aki", "values": ["AA", AKI]}])))
+    mine = certified_by(b"0123456789")
+    assert match_query(query, [HeldCredential("a", KYC, {"cnf": {}}, "dc+sd-jwt", ISSUER, mine)])
+    check_response(query, {"kyc": [replace(shown(), x5c=mine)]})
+    for x5c in (None, [], "text", ["AAAA"], certified_by(b"other"), certified_by(None), mine[:1]):
+        with pytest.raises(QueryUnsatisfiedError):
+            match_query(query, [HeldCredential("a", KYC, {"cnf": {}}, "dc+sd-jwt", ISSUER, x5c)])
+        with pytest.raises(QueryUnsatisfiedError):
+            check_response(query, {"kyc": [replace(shown(), x5c=x5c)]})
+
+
+def test_of_other_kinds_of_authority_nobody_here_can_tell() -> None:
+    authority = {"type": "etsi_tl", "values": ["https://list.example"]}
+    query = parse_dcql_query(query_of(credential_query(trusted_authorities=[authority])))
+    mine = certified_by(b"0123456789")
+    with pytest.raises(QueryUnsatisfiedError):
+        match_query(query, [HeldCredential("a", KYC, {"cnf": {}}, "dc+sd-jwt", ISSUER, mine)])
+    either = [authority, {"type": "aki", "values": [AKI]}]
+    query = parse_dcql_query(query_of(credential_query(trusted_authorities=either)))
+    assert match_query(query, [HeldCredential("a", KYC, {"cnf": {}}, "dc+sd-jwt", ISSUER, mine)])
