@@ -23,7 +23,7 @@ from service.settings import Settings
 from service.storage.clock import DatabaseClock, read_database_clock
 from service.storage.migrate import check_schema
 from service.verifier.api import router as verifier_router
-from service.verifier.statuses import refresh_all_status_lists
+from service.verifier.status_schedule import REFRESH_EVERY, refresh_all_status_lists
 from service.web.auth import TokenCache
 from service.web.body_limit import BodyLimitMiddleware
 from service.web.context import Context
@@ -38,11 +38,10 @@ from service.web.probes import router as probes_router
 from service.web.problems import answer_unexpected, install_problem_handlers
 from service.web.request_id import RequestIdMiddleware
 
-REFRESH_EVERY_S = 60.0
 _log = structlog.get_logger(__name__)
 
 
-async def refresh_status_lists_forever(context: Context, *, every_s: float = REFRESH_EVERY_S) -> None:
+async def refresh_status_lists_forever(context: Context, *, every_s: float = REFRESH_EVERY.total_seconds()) -> None:
     """Keep the status lists of issuers elsewhere fresh, apart from any decision: a fetch must not tell who trades."""
     while True:
         await asyncio.sleep(every_s)

@@ -53,21 +53,23 @@ class ForeignIssuer:
         self.serve(METADATA_PATH, {name: value for name, value in metadata.items() if value is not None})
 
     def serve_list(self, now: datetime, *, statuses: dict[int, int] | None = None, **changes: Any) -> None:
-        """Publish a list; ``keys`` and ``kid`` replace the signer, other changes replace claims."""
-        packed = bytearray(64)
+        """Publish a list; ``keys`` and ``kid`` replace the signer, ``path`` the place, other changes claims."""
+        packed, bits, path = bytearray(64), changes.pop("bits", 2), changes.pop("path", LIST_PATH)
         for index, value in (statuses or {}).items():
-            set_status(packed, 2, index, value)
+            set_status(packed, bits, index, value)
         keys, kid = changes.pop("keys", self.keys), changes.pop("kid", "k1")
         claims = build_status_list_claims(
-            uri=self.list_uri,
-            bits=2,
+            uri=self.origin + path,
+            bits=bits,
             packed=packed,
             issued_at=now,
             expires_at=changes.pop("expires_at", now + timedelta(days=3)),
-            ttl=timedelta(minutes=10),
+            ttl=changes.pop("ttl", timedelta(minutes=10)),
         )
+        if (aggregation_uri := changes.pop("aggregation_uri", None)) is not None:
+            claims["status_list"]["aggregation_uri"] = aggregation_uri
         header = {"typ": "statuslist+jwt", **self._build_header(kid)}
-        self.serve(LIST_PATH, sign_jws(header, claims | changes, keys.sign))
+        self.serve(path, sign_jws(header, claims | changes, keys.sign))
 
     def issue(self, holder: KeyPair, now: datetime, *, kid: str | None = "k1", **changes: Any) -> str:
         payload = {

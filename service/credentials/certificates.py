@@ -129,19 +129,16 @@ def verify_chain(chain: Chain, anchors: Sequence[x509.Certificate], *, now: date
     """
     if not anchors:
         raise CertificateUntrustedError("No anchor is configured.")
-    # (1) no self-signed leaf, and no anchor in the chain
-    if is_self_issued(chain[0]) or set(chain) & set(anchors):
-        raise CertificateUntrustedError("The leaf is self-signed, or the chain brings its own anchor.")
-    # (2) a path to an anchor
+    # (1) a path to an anchor
     builder = PolicyBuilder().store(Store(list(anchors))).time(now.astimezone(UTC)).max_chain_depth(MAX_CERTIFICATES)
     verifier = builder.extension_policies(ca_policy=_CA_POLICY, ee_policy=_LEAF_POLICY).build_client_verifier()
     try:
         path = verifier.verify(chain[0], list(chain[1:])).chain
     except (PathError, ValueError) as error:  # ValueError: an extension that cannot be parsed
         raise CertificateUntrustedError("The certificates lead to no configured anchor.") from error
-    # (3) which is the chain as it was sent, with nothing left over
+    # (2) which is the chain as it was sent: no self-signed leaf, no anchor, nothing out of order or left over
     if tuple(path[:-1]) != chain:
-        raise CertificateUntrustedError("The certificates aren't in the order of certification.")
+        raise CertificateUntrustedError("The certificates aren't, in their order, the path to an anchor without it.")
     return path[-1]
 
 

@@ -16,6 +16,7 @@ from service.credentials.jose import (
     b64url_decode,
     b64url_encode,
     check_times,
+    parse_json,
     parse_jws,
     read_numeric_date,
     verify_jws,
@@ -29,6 +30,8 @@ MAX_PACKED_BYTES = 8 * 1024 * 1024
 """Largest list after inflation: 67 million one-bit statuses. zlib needs twice that while it joins its blocks."""
 MAX_TOKEN_BYTES = 2 * 1024 * 1024
 """Largest Status List Token: a million incompressible statuses of one byte, with room for base64url twice."""
+MAX_AGGREGATED = 64
+"""Most lists that are taken from one aggregation."""
 
 _BITS = (1, 2, 4, 8)
 _LEEWAY = timedelta(seconds=60)
@@ -146,6 +149,7 @@ class StatusList:
         issued_at: Timezone-aware UTC.
         expires_at: Timezone-aware UTC; past it the list says nothing.
         ttl: How long the issuer lets a copy go without asking again.
+        aggregation_uri: Where the issuer's other lists are named, or None.
     """
 
     uri: str
@@ -154,6 +158,7 @@ class StatusList:
     issued_at: datetime
     expires_at: datetime | None
     ttl: timedelta | None
+    aggregation_uri: str | None = None
 
     def status_at(self, index: int) -> int:
         """Return the status at ``index``; see :func:`get_status`."""
@@ -187,7 +192,26 @@ def verify_status_list_token(token: str, key: VerificationKey, *, expected_uri: 
     if issued_at is None:
         raise InvalidClaimsError("The status list token has no iat.")
     bits, packed = decode_status_list(claims.get("status_list"))
-    return StatusList(expected_uri, bits, packed, issued_at, expires_at, _read_ttl(claims))
+    aggregation_uri = _read_aggregation_uri(claims["status_list"])
+    return StatusList(expected_uri, bits, packed, issued_at, expires_at, _read_ttl(claims), aggregation_uri)
+
+
+def parse_aggregation(body: bytes) -> list[str]:
+    """Read a Status List Aggregation of unknown origin; what it names is to be fetched and verified like any list.
+
+    Returns:
+        Addresses in their order, each once, at most ``MAX_AGGREGATED``; further ones are left out.
+
+    Raises:
+        MalformedJoseError: No JSON object with ``status_lists``, an array of texts.
+
+    Source: draft-ietf-oauth-status-list-20, section 9.3.
+    """
+    document = parse_json(body)
+    uris = document.get("status_lists") if isinstance(document, dict) else None
+    if not isinstance(uris, list) or not all(isinstance(uri, str) for uri in uris):
+        raise MalformedJoseError("The status list aggregation has no array of status_lists.")
+    return list(dict.fromkeys(uris))[:MAX_AGGREGATED]
 
 
 def _locate(packed: bytes | bytearray, bits: int, index: int) -> tuple[int, int]:
@@ -211,6 +235,13 @@ def _inflate(data: bytes) -> bytes:
 def _read_instant(claims: Mapping[str, Any], name: str) -> datetime | None:
     seconds = read_numeric_date(claims, name)
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _read_aggregation_uri(status_list: Mapping[str, Any]) -> str | None:
+    uri = status_list.get("aggregation_uri")
+    if uri is not None and not isinstance(uri, str):
+        raise MalformedJoseError("The status list's aggregation_uri isn't a text.")
+    return uri
 
 
 def _read_ttl(claims: Mapping[str, Any]) -> timedelta | None:

@@ -6,7 +6,7 @@ A version is never dated before the one that it follows, whatever the clock does
 
 import hashlib
 import zlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlmodel import SQLModel, col, select
@@ -92,9 +92,17 @@ async def record_status_change(
 
 
 async def record_status_list(
-    session: AsyncSession, org_id: str, issuer: str, status_list: StatusList, fetched_at: datetime
+    session: AsyncSession,
+    org_id: str,
+    issuer: str,
+    status_list: StatusList,
+    fetched_at: datetime,
+    max_age: timedelta | None = None,
 ) -> None:
-    """Keep what a fetch of another issuer's list found; the caller has just replaced the copy that is in use."""
+    """Keep what a fetch of another issuer's list found; the caller has just replaced the copy that is in use.
+
+    ``max_age`` is the platform's ``max_status_age`` for the issuer.
+    """
     key = {"org_id": org_id, "uri": status_list.uri}
     last = await _find_last(session, StatusListCopy, "version", **key)
     session.add(
@@ -107,6 +115,7 @@ async def record_status_list(
             issued_at=status_list.issued_at,
             expires_at=status_list.expires_at,
             ttl_seconds=None if status_list.ttl is None else int(status_list.ttl.total_seconds()),
+            max_age_seconds=None if max_age is None else int(max_age.total_seconds()),
             fetched_at=fetched_at if last is None else max(fetched_at, last.fetched_at),
         )
     )

@@ -18,11 +18,11 @@ from service.errors import InvalidInputError
 from service.storage.snapshots import restore_snapshot
 from service.storage.standings import KnownInvestor, Standing, know_investor, know_standing
 from service.storage.statuses import (
-    DEFAULT_TTL,
-    MAX_STATUS_AGE,
     UNAVAILABLE,
     StatusQuery,
     StatusReading,
+    bound_ttl,
+    is_too_old,
     read_credential_statuses,
 )
 from service.storage.subject_keys import DataKey
@@ -221,11 +221,12 @@ async def _read_copies(
 
 
 def _read_copy(query: StatusQuery, copy: StatusListCopy, packed: bytes, at: datetime) -> StatusReading:
-    age = at - copy.fetched_at
-    if age > MAX_STATUS_AGE or (copy.expires_at is not None and at >= copy.expires_at):
+    max_age = None if copy.max_age_seconds is None else timedelta(seconds=copy.max_age_seconds)
+    expired = copy.expires_at is not None and at >= copy.expires_at
+    if expired or is_too_old(copy.fetched_at, copy.issued_at, max_age, at):
         return UNAVAILABLE
-    ttl = DEFAULT_TTL if copy.ttl_seconds is None else timedelta(seconds=copy.ttl_seconds)
-    reading = StatusReading(None, age >= ttl, copy.issued_at, "cached")
+    stale = at - copy.fetched_at >= bound_ttl(copy.ttl_seconds)
+    reading = StatusReading(None, stale, copy.issued_at, "cached")
     if normalize_issuer(query.issuer) != normalize_issuer(copy.issuer):
         return replace(reading, code="status_issuer_mismatch")
     if not 0 <= query.index < len(packed) * 8 // copy.bits:

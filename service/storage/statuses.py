@@ -28,6 +28,8 @@ from service.storage.types import Instant
 MAX_STATUS_AGE = timedelta(hours=24)
 _LARGEST_INDEX = 2**27  # what SQL is asked for stays small, whatever a credential claims
 DEFAULT_TTL = timedelta(hours=1)  # of a list that names none
+# Whatever a list asks for: not so often that fetches tell of single looks, and well before a copy is too old.
+SHORTEST_TTL, LONGEST_TTL = timedelta(minutes=1), MAX_STATUS_AGE / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +243,8 @@ class _CachedList:
     expires_at: datetime | None
     ttl: timedelta
     fetched_at: datetime
+    max_age: timedelta | None
+    aggregation_uri: str | None
 
     @classmethod
     def load(cls, row: CachedDocument | _CopyRow) -> "_CachedList":
@@ -252,24 +256,93 @@ class _CachedList:
             packed=b64decode(body["packed"]),
             issued_at=row.issued_at or row.fetched_at,
             expires_at=None if expires_at is None else datetime.fromtimestamp(expires_at, UTC),
-            ttl=DEFAULT_TTL if body["ttl"] is None else timedelta(seconds=body["ttl"]),
+            ttl=bound_ttl(body["ttl"]),
             fetched_at=row.fetched_at,
+            max_age=None if body.get("max_age") is None else timedelta(seconds=body["max_age"]),
+            aggregation_uri=body.get("aggregation_uri"),
         )
 
     def read(self, index: int) -> int:
         return get_status(self.packed, self.bits, index)
 
     def is_usable(self, now: datetime) -> bool:
-        return (self.expires_at is None or now < self.expires_at) and now - self.fetched_at <= MAX_STATUS_AGE
+        if self.expires_at is not None and now >= self.expires_at:
+            return False
+        return not is_too_old(self.fetched_at, self.issued_at, self.max_age, now)
 
     def is_due(self, now: datetime) -> bool:
         return now - self.fetched_at >= self.ttl
+
+
+def bound_ttl(seconds: int | None) -> timedelta:
+    """Return after how long a copy is fetched again. Source: draft-ietf-oauth-status-list-20, section 11.5."""
+    if seconds is None:
+        return DEFAULT_TTL
+    return max(SHORTEST_TTL, timedelta(seconds=min(seconds, int(LONGEST_TTL.total_seconds()))))
+
+
+def is_too_old(fetched_at: datetime, issued_at: datetime, max_age: timedelta | None, now: datetime) -> bool:
+    """Tell whether a copy says nothing any more.
+
+    Args:
+        fetched_at: The copy counts for ``MAX_STATUS_AGE`` from then.
+        issued_at: When the issuer signed it.
+        max_age: The platform's ``max_status_age``, counted from ``issued_at``; None if it has none.
+        now: Timezone-aware.
+    """
+    return now - fetched_at > MAX_STATUS_AGE or (max_age is not None and now - issued_at > max_age)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptList:
+    """A copy that is held, without its content."""
+
+    issuer: str
+    uri: str
+    aggregation_uri: str | None
+
+
+async def list_kept_lists(session: AsyncSession, org_id: str, now: datetime) -> list[KeptList]:
+    """Return an organisation's usable copies."""
+    held = [(_uri_of(row), _CachedList.load(row)) for row in await _select_copies(session, org_id)]
+    return [KeptList(each.issuer, uri, each.aggregation_uri) for uri, each in held if each.is_usable(now)]
+
+
+async def apply_max_status_age(session: AsyncSession, org_id: str, ages: Mapping[str, int]) -> None:
+    """Let a changed policy count for the copies that are held.
+
+    Args:
+        session: A transaction.
+        org_id: Whose policy and copies.
+        ages: Seconds, by the issuer's normal form; issuers without one are left out.
+    """
+    for row in await _select_copies(session, org_id):
+        body = json.loads(row.body)
+        wanted = ages.get(normalize_issuer(body["issuer"]))
+        if body.get("max_age") != wanted:
+            row.body = json.dumps(body | {"max_age": wanted})
+            session.add(row)
+
+
+async def _select_copies(session: AsyncSession, org_id: str) -> Sequence[CachedDocument]:
+    is_list = col(CachedDocument.url).startswith(cache_key(""), autoescape=True)
+    return (await session.exec(select(CachedDocument).where(CachedDocument.org_id == org_id, is_list))).all()
+
+
+def _uri_of(row: CachedDocument) -> str:
+    return row.url.removeprefix(cache_key(""))
 
 
 async def find_due_lists(
     session: AsyncSession, *, org_id: str, uris: Collection[str], now: datetime
 ) -> dict[str, datetime | None]:
     """Return the lists that have to be fetched: those without a fresh copy.
+
+    Args:
+        session: Any.
+        org_id: Whose copies.
+        uris: The lists in question.
+        now: What is due by then; a schedule names the time of its next round.
 
     Returns:
         uri to the ``iat`` of the copy that we hold, None if we hold none.
@@ -289,9 +362,17 @@ async def find_due_lists(
 
 
 async def keep_status_list(
-    session: AsyncSession, *, org_id: str, issuer: str, status_list: StatusList, fetched_at: datetime
+    session: AsyncSession,
+    *,
+    org_id: str,
+    issuer: str,
+    status_list: StatusList,
+    fetched_at: datetime,
+    max_age: timedelta | None = None,
 ) -> bool:
     """Keep a list whose signature ``issuer``'s key verified; returns False for one that is older than the copy held.
+
+    ``max_age`` is the platform's ``max_status_age`` for the issuer.
 
     The order of ``iat`` stops somebody from serving yesterday's list again (threats, row 40).
     """
@@ -301,6 +382,8 @@ async def keep_status_list(
         "packed": b64encode(status_list.packed).decode(),
         "exp": None if status_list.expires_at is None else int(status_list.expires_at.timestamp()),
         "ttl": None if status_list.ttl is None else int(status_list.ttl.total_seconds()),
+        "max_age": None if max_age is None else int(max_age.total_seconds()),
+        "aggregation_uri": status_list.aggregation_uri,
     }
     return await keep_document(
         session,

@@ -114,6 +114,16 @@ async def read_trusted_issuers(
     return lists
 
 
+def find_max_status_ages(rows: Iterable[TrustedIssuer]) -> dict[str, int]:
+    """Return the strictest ``max_status_age`` of each issuer that has one, by the issuer's normal form."""
+    ages: dict[str, int] = {}
+    for row in rows:
+        if row.max_status_age is not None:
+            name = normalize_issuer(row.issuer)
+            ages[name] = min(row.max_status_age, ages.get(name, row.max_status_age))
+    return ages
+
+
 def is_trusted(
     row: TrustEntry,
     *,

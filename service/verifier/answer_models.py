@@ -141,6 +141,7 @@ class TrustedIssuerAnswer(AnswerModel):
     valid_from: date | None
     valid_until: date | None
     x509_anchors: list[str] | None
+    max_status_age: int | None
     trust_version: int
     updated_at: datetime
 

@@ -121,6 +121,7 @@ class TrustedIssuerBody(StrictModel):
     """An entry of the list of trusted issuers; empty ``jurisdictions`` do not restrict.
 
     ``x509_anchors`` are PEM certificates of CAs: the issuer's keys then come from ``x5c`` chains below them, only.
+    ``max_status_age``: seconds since a status list of the issuer was signed, after which it says nothing.
     """
 
     issuer: Annotated[str, Field(min_length=1, max_length=2048)]
@@ -135,6 +136,7 @@ class TrustedIssuerBody(StrictModel):
     x509_anchors: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=16_384)]] | None, Field(min_length=1, max_length=MAX_ANCHORS)
     ] = None
+    max_status_age: Annotated[int | None, Field(strict=True, ge=60, le=86_400)] = None
 
 
 class ScreeningBody(StrictModel):

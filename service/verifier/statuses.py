@@ -1,21 +1,18 @@
 """Keep verified copies of the status lists of issuers outside this deployment."""
 
 from collections.abc import Collection
+from datetime import timedelta
 
-import sqlalchemy
 import structlog
-from sqlmodel import col
 
 from service.credentials.jose import parse_jws
 from service.credentials.status_list import MAX_TOKEN_BYTES, StatusList, verify_status_list_token
 from service.errors import ServiceError, UnavailableError
 from service.storage.history import record_status_list
 from service.storage.statuses import StatusQuery, StatusReading, find_due_lists, keep_status_list
-from service.storage.tables import StandingCredential
-from service.storage.trust import list_trusted_issuers, normalize_issuer
+from service.storage.trust import find_max_status_ages, normalize_issuer
 from service.verifier.checks import Checklist
 from service.verifier.issuers import KeyFinder
-from service.web.context import Context
 
 MEDIA_TYPE = "application/statuslist+jwt"
 STATUS_NAMES = {0: "valid", 1: "revoked", 2: "suspended"}
@@ -48,10 +45,17 @@ def record_status(checklist: Checklist, reading: StatusReading) -> str:
     return name
 
 
-async def refresh_status_lists(finder: KeyFinder, queries: Collection[StatusQuery]) -> None:
+async def refresh_status_lists(
+    finder: KeyFinder, queries: Collection[StatusQuery], *, ahead: timedelta = timedelta(0)
+) -> None:
     """Fetch the lists that are due. A list that cannot be had is logged; what is read later says how old it is.
 
     Only lists of trusted issuers are fetched, and never ours, which are read where they are kept.
+
+    Args:
+        finder: Finds the issuers' keys, and knows the time.
+        queries: Name the lists and their issuers; the indices mean nothing here.
+        ahead: Also fetch what falls due within this time.
     """
     names = {normalize_issuer(row.issuer) for row in finder.trusted}
     own_prefix = f"{finder.context.base_url}/issuers/"
@@ -63,7 +67,7 @@ async def refresh_status_lists(finder: KeyFinder, queries: Collection[StatusQuer
     if not issuers:
         return
     async with finder.context.database.reading() as session:
-        due = await find_due_lists(session, org_id=finder.org_id, uris=list(issuers), now=finder.now)
+        due = await find_due_lists(session, org_id=finder.org_id, uris=list(issuers), now=finder.now + ahead)
     for uri in due:
         try:
             await _refresh_list(finder, issuers[uri], uri)
@@ -73,12 +77,19 @@ async def refresh_status_lists(finder: KeyFinder, queries: Collection[StatusQuer
 
 async def _refresh_list(finder: KeyFinder, issuer: str, uri: str) -> None:
     status_list = await _fetch_list(finder, issuer, uri)
+    seconds = find_max_status_ages(finder.trusted).get(normalize_issuer(issuer))
+    max_age = None if seconds is None else timedelta(seconds=seconds)
     async with finder.context.database.transaction() as session:
         kept = await keep_status_list(
-            session, org_id=finder.org_id, issuer=issuer, status_list=status_list, fetched_at=finder.now
+            session,
+            org_id=finder.org_id,
+            issuer=issuer,
+            status_list=status_list,
+            fetched_at=finder.now,
+            max_age=max_age,
         )
         if kept:
-            await record_status_list(session, finder.org_id, issuer, status_list, finder.now)
+            await record_status_list(session, finder.org_id, issuer, status_list, finder.now, max_age)
     if not kept:
         _log.warning("status_list_older_than_seen")
 
@@ -93,21 +104,3 @@ async def _fetch_list(finder: KeyFinder, issuer: str, uri: str) -> StatusList:
     status_list = verify_status_list_token(token, found.key, expected_uri=uri, now=finder.now)
     found.check_signing_time(status_list.issued_at)
     return status_list
-
-
-async def refresh_all_status_lists(context: Context) -> None:
-    """Fetch every list that a standing depends on and that is due; run on a schedule, apart from any decision."""
-    now = context.clock()
-    issuer, uri = col(StandingCredential.issuer), col(StandingCredential.status_uri)
-    statement = (
-        sqlalchemy.select(col(StandingCredential.org_id), issuer, uri)
-        .where(col(StandingCredential.expires_at) > now, uri.is_not(None))
-        .distinct()
-    )
-    async with context.database.reading() as session:
-        rows = (await (await session.connection()).execute(statement)).all()
-        org_ids = {org_id for org_id, _, _ in rows}
-        trusted = {org_id: await list_trusted_issuers(session, org_id) for org_id in org_ids}
-    for org_id in org_ids:
-        queries = {StatusQuery(signer, address, 0) for owner, signer, address in rows if owner == org_id and address}
-        await refresh_status_lists(KeyFinder(context, org_id, trusted[org_id], now), queries)

@@ -15,7 +15,9 @@ from service.credentials.credential_types import CREDENTIAL_TYPES
 from service.errors import InvalidInputError, NotFoundError
 from service.storage.audit import append_audit_entry
 from service.storage.history import record_trust
+from service.storage.statuses import apply_max_status_age
 from service.storage.tables import Organization, TrustedIssuer
+from service.storage.trust import find_max_status_ages, list_trusted_issuers
 from service.web.instants import format_instant
 
 
@@ -37,6 +39,7 @@ class TrustTerms:
     valid_from: date | None
     valid_until: date | None
     x509_anchors: Sequence[str] | None = None
+    max_status_age: int | None = None
 
 
 async def put_trusted_issuer(
@@ -57,6 +60,7 @@ async def put_trusted_issuer(
         setattr(row, name, value)
     row.trust_version, row.updated_at = version, now
     session.add(row)
+    await _apply_status_policy(session, org_id)
     await record_trust(session, org_id, entry_id, version, row, now)
     _record(session, org_id, entry_id, {**describe_trusted_issuer(row), "change": "put"}, now)
     return row, is_new
@@ -71,6 +75,7 @@ async def delete_trusted_issuer(session: AsyncSession, org_id: str, entry_id: st
     row = await get_trusted_issuer(session, org_id, entry_id)
     version = await _raise_trust_version(session, org_id)
     await session.delete(row)
+    await _apply_status_policy(session, org_id)
     await record_trust(session, org_id, entry_id, version, None, now)
     _record(session, org_id, entry_id, {"change": "delete", "trust_version": version}, now)
 
@@ -105,9 +110,15 @@ def describe_trusted_issuer(row: TrustedIssuer) -> dict[str, Any]:
         "valid_from": row.valid_from.isoformat() if row.valid_from else None,
         "valid_until": row.valid_until.isoformat() if row.valid_until else None,
         "x509_anchors": row.x509_anchors,
+        "max_status_age": row.max_status_age,
         "trust_version": row.trust_version,
         "updated_at": format_instant(row.updated_at),
     }
+
+
+async def _apply_status_policy(session: AsyncSession, org_id: str) -> None:
+    await session.flush()
+    await apply_max_status_age(session, org_id, find_max_status_ages(await list_trusted_issuers(session, org_id)))
 
 
 async def _raise_trust_version(session: AsyncSession, org_id: str) -> int:

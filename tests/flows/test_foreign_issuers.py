@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from service.credentials.did import did_jwk_from_jwk, did_key_from_jwk
 from service.storage.tables import CachedDocument
-from service.verifier.statuses import refresh_all_status_lists
+from service.verifier.status_schedule import refresh_all_status_lists
 from tests.deployment import Deployment, running_deployment
 from tests.foreign_issuer import LIST_PATH, METADATA_PATH, ForeignIssuer, running_foreign_issuer
 from tests.unit.sd_jwt_support import new_key_pair

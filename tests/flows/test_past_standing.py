@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from service.storage.tables import Credential, CredentialCopy
-from service.verifier.statuses import refresh_all_status_lists
+from service.verifier.status_schedule import refresh_all_status_lists
 from service.web.instants import format_instant
 from tests.deployment import START, Deployment, running_deployment
 from tests.flows.test_standing import KYC_QUERY, coverage_of, present

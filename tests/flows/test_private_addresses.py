@@ -10,10 +10,11 @@ from urllib.parse import urlencode
 
 import pytest
 
+from service.credentials.status_list import MAX_AGGREGATED
 from service.errors import ServiceError
 from service.fetch import Fetcher
 from service.storage.tables import StandingCredential, TrustedIssuer
-from service.verifier.statuses import refresh_all_status_lists
+from service.verifier.status_schedule import refresh_all_status_lists
 from service.wallet.offers import fetch_offer
 from service.wallet.receive import propose
 from service.wallet.requests import fetch_request
@@ -52,12 +53,12 @@ class Reach:
                 org_id = self.platform.member.org_id
                 session.add(TrustedIssuer(org_id=org_id, id=f"target-{number}", issuer=issuer, **terms))
 
-    async def verify(self, *changes: dict[str, Any]) -> None:
+    async def verify(self, *changes: dict[str, Any], valid: bool = False) -> None:
         now = self.platform.deployment.clock()
         items = [{"credential": self.abroad.issue(HOLDER, now, **each)} for each in changes]
         answer = await self.platform.call("POST", "/v1/verify/batch", {"verifications": items})
         assert answer.status_code == 200, answer.text
-        assert not any(item["valid"] for item in answer.json()["data"])
+        assert {item["valid"] for item in answer.json()["data"]} == {valid}
 
 
 @pytest.fixture
@@ -149,6 +150,25 @@ async def test_nothing_that_a_presentation_names_is_called_then_or_on_schedule(r
             made = await reach.platform.ask(dcql_query=dcql, investor_ref=f"inv-{number}")
             await Wallet(deployment, HOLDER, [held]).answer(made)
     assert [address[0] for address in called] == [PUBLIC_ADDRESS]
+
+
+async def test_nothing_that_an_aggregation_names_is_called(reach: Reach) -> None:
+    """The address of the aggregation itself, and what it lists, for as many lists as there are hosts."""
+    clock, context = reach.platform.deployment.clock, reach.platform.deployment.context
+    changes = []
+    for number, host in enumerate(HOSTS):
+        path = f"/lists/{number}"
+        reach.abroad.serve_list(clock(), path=path, aggregation_uri=f"https://{host}/lists")
+        changes.append({"status": {"status_list": {"uri": reach.abroad.origin + path, "idx": 0}}})
+    listed = {"status_lists": [f"https://{host}/lists/1" for host in HOSTS[-MAX_AGGREGATED:]]}
+    reach.abroad.serve("/lists", listed)
+    reach.abroad.serve_list(clock(), path="/lists/own", aggregation_uri=f"{reach.abroad.origin}/lists")
+    changes.append({"status": {"status_list": {"uri": f"{reach.abroad.origin}/lists/own", "idx": 0}}})
+    await reach.verify(*changes, valid=True)
+    with recording_calls(("127.0.0.1", reach.abroad.port)) as called:
+        await refresh_all_status_lists(context)
+    assert "/lists" in reach.abroad.asked
+    assert [address[0] for address in called] == [PUBLIC_ADDRESS, PUBLIC_ADDRESS]
 
 
 async def test_nothing_that_standing_depends_on_is_called_on_schedule(reach: Reach) -> None:

@@ -257,6 +257,12 @@ def test_x5c_that_cannot_be_read_is_refused(value: Any) -> None:
         read_x5c(value)
 
 
+def test_a_certificate_of_any_size_is_refused_unread() -> None:
+    padding = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), bytes(MAX_DER_BYTES))
+    with pytest.raises(CertificateInvalidError):
+        read_x5c(write_x5c([leaf(extensions=((padding, False),))]))
+
+
 def test_keys_that_we_do_not_verify_with_are_refused() -> None:
     for key in (rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP521R1())):
         with pytest.raises(CertificateInvalidError):

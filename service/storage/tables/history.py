@@ -78,6 +78,7 @@ class StatusListCopy(SQLModel, table=True):
     issued_at: datetime = Field(sa_type=Instant)
     expires_at: datetime | None = Field(default=None, sa_type=Instant)
     ttl_seconds: int | None = None
+    max_age_seconds: int | None = None
     fetched_at: datetime = Field(sa_type=Instant)
 
 

@@ -13,6 +13,7 @@ class TrustedIssuer(SQLModel, table=True):
     """An issuer that the organisation believes, for which types, jurisdictions and as what.
 
     With ``x509_anchors`` (PEM, one certificate each) its keys come from certificates below them, and nowhere else.
+    ``max_status_age``, in seconds, bounds how long ago its status lists may have been signed.
     """
 
     __tablename__ = "trusted_issuer"
@@ -27,6 +28,7 @@ class TrustedIssuer(SQLModel, table=True):
     valid_from: date | None = None
     valid_until: date | None = None
     x509_anchors: list[str] | None = Field(default=None, sa_type=JsonColumn)
+    max_status_age: int | None = None
     trust_version: int
     updated_at: datetime = Field(sa_type=Instant)
 

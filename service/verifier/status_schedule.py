@@ -1,0 +1,92 @@
+"""Keep copies of others' status lists fresh by the clock, so that no fetch tells an issuer who is looked at.
+
+Every list that a standing depends on, that was ever asked for, or that an issuer's aggregation names is fetched as it
+falls due. Only a credential on a list that nobody has heard of yet is fetched for on the spot.
+"""
+
+import asyncio
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+import sqlalchemy
+import structlog
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.credentials.status_list import parse_aggregation
+from service.errors import ServiceError
+from service.storage.cache import keep_document
+from service.storage.statuses import KeptList, StatusQuery, cache_key, list_kept_lists
+from service.storage.tables import CachedDocument, StandingCredential
+from service.storage.trust import list_trusted_issuers, normalize_issuer
+from service.verifier.issuers import KeyFinder
+from service.verifier.statuses import StatusListUnavailableError, refresh_status_lists
+from service.web.context import Context
+
+REFRESH_EVERY = timedelta(minutes=1)
+AGGREGATIONS_EVERY = timedelta(hours=1)
+_AGGREGATION_TIME_S = 30.0  # one issuer's many silent lists must not hold up the others
+_log = structlog.get_logger(__name__)
+
+
+async def refresh_all_status_lists(context: Context) -> None:
+    """Fetch every known list that falls due before the next round, ``REFRESH_EVERY`` from now, apart from decisions."""
+    now = context.clock()
+    async with context.database.reading() as session:
+        wanted = await _list_wanted(session, now)
+        finders = {
+            org_id: KeyFinder(context, org_id, await list_trusted_issuers(session, org_id), now) for org_id in wanted
+        }
+    for org_id, finder in finders.items():
+        await refresh_status_lists(finder, wanted[org_id], ahead=REFRESH_EVERY)
+        await _follow_aggregations(finder)
+
+
+async def _list_wanted(session: AsyncSession, now: datetime) -> dict[str, set[StatusQuery]]:
+    """Return the lists of each organisation, by its standings and by the copies that it holds."""
+    issuer, uri = col(StandingCredential.issuer), col(StandingCredential.status_uri)
+    statement = (
+        sqlalchemy.select(col(StandingCredential.org_id), issuer, uri)
+        .where(col(StandingCredential.expires_at) > now, uri.is_not(None))
+        .distinct()
+    )
+    connection = await session.connection()
+    wanted: dict[str, set[StatusQuery]] = {}
+    for org_id, signer, address in (await connection.execute(statement)).all():
+        wanted.setdefault(org_id, set()).add(StatusQuery(str(signer), str(address), 0))
+    is_list = col(CachedDocument.url).startswith(cache_key(""), autoescape=True)
+    holders = sqlalchemy.select(col(CachedDocument.org_id)).where(is_list).distinct()
+    for (org_id,) in (await connection.execute(holders)).all():
+        kept = await list_kept_lists(session, org_id, now)
+        wanted.setdefault(org_id, set()).update(StatusQuery(each.issuer, each.uri, 0) for each in kept)
+    return wanted
+
+
+async def _follow_aggregations(finder: KeyFinder) -> None:
+    """Fetch lists that nobody has asked for yet, from the issuers whose lists name an aggregation."""
+    async with finder.context.database.reading() as session:
+        kept = await list_kept_lists(session, finder.org_id, finder.now)
+    names = {normalize_issuer(row.issuer) for row in finder.trusted}
+    places = {(each.issuer, each.aggregation_uri) for each in kept if normalize_issuer(each.issuer) in names}
+    for issuer, uri in sorted((issuer, uri) for issuer, uri in places if uri is not None):
+        try:
+            async with asyncio.timeout(_AGGREGATION_TIME_S):
+                await _follow(finder, issuer, uri, kept)
+        except (ServiceError, TimeoutError) as error:
+            _log.warning("status_aggregation_not_followed", error=type(error).__name__)
+
+
+async def _follow(finder: KeyFinder, issuer: str, uri: str, kept: Collection[KeptList]) -> None:
+    place = (finder.org_id, f"aggregation:{issuer} {uri}")
+    async with finder.context.database.reading() as session:
+        held = await session.get(CachedDocument, place)
+    if held is not None and finder.now - held.fetched_at < AGGREGATIONS_EVERY:
+        return
+    async with finder.context.database.transaction() as session:  # first, so that what fails is not asked for at once
+        await keep_document(session, org_id=finder.org_id, url=place[1], body="", issued_at=None, fetched_at=finder.now)
+    answer = await finder.context.fetcher.get(uri)
+    if answer.status != 200:
+        raise StatusListUnavailableError("The status list aggregation could not be fetched.")
+    known = {each.uri for each in kept}
+    named = [each for each in parse_aggregation(answer.body) if each not in known]
+    await refresh_status_lists(finder, [StatusQuery(issuer, each, 0) for each in named])
