@@ -1,14 +1,14 @@
 """How old a status list may be, by the platform's policy for its issuer.
 
-Revision: 0018
-Revises: 0017
+Revision: 0019
+Revises: 0018
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0018"
-down_revision = "0017"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 _COLUMNS = {"trusted_issuer": "max_status_age", "status_list_copy": "max_age_seconds"}
