@@ -37,6 +37,7 @@ from service.web.operator_port import OperatorPortMiddleware
 from service.web.probes import router as probes_router
 from service.web.problems import answer_unexpected, install_problem_handlers
 from service.web.request_id import RequestIdMiddleware
+from service.web.route_index import RouteIndex
 
 _log = structlog.get_logger(__name__)
 
@@ -113,5 +114,6 @@ def create_app(
     install_openapi(app)
     parties = (organizations_router, issuer_router, verifier_router, gate_router, log_router, privacy_router)
     for router in (docs_router, probes_router, *parties):
-        app.include_router(router)
+        app.router.routes.extend(router.routes)
+    app.router.routes.insert(0, RouteIndex(app.router.routes))
     return app

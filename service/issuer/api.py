@@ -1,7 +1,5 @@
 """Every HTTP endpoint of issuers."""
 
-from fastapi import APIRouter
-
 from service.issuer import (
     authorization_api,
     backoffice_api,
@@ -11,9 +9,9 @@ from service.issuer import (
     publication_api,
     wallet_clients_api,
 )
+from service.web.routing import gather
 
-router = APIRouter()
-_parts = (
+router = gather(
     authorization_api.router,
     backoffice_api.router,
     cases_api.router,
@@ -22,5 +20,3 @@ _parts = (
     openid4vci_api.router,
     publication_api.router,
 )
-for part in _parts:
-    router.include_router(part)

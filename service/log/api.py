@@ -29,7 +29,7 @@ class LogSizeError(InvalidInputError):
 
 
 router = APIRouter(tags=["log"])
-router.include_router(accesses_router)
+router.routes.extend(accesses_router.routes)
 
 
 @router.get("/.well-known/goodstanding-log")

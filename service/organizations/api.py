@@ -18,7 +18,7 @@ from service.web.idempotency import Answer, answer_once
 from service.web.models import AnswerModel, Page, StrictModel, TextIfAny
 from service.web.openapi import answers, answers_media, takes_idempotency_key
 from service.web.pagination import DEFAULT_LIMIT, After, Limit, page_of
-from service.web.routing import v1_router
+from service.web.routing import gather, v1_router
 
 Admin = Annotated[Caller, Depends(require_scope("admin"))]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -153,6 +153,4 @@ async def read_organization_did(slug: str, context: ContextDep) -> JSONResponse:
     return await _read_did_document(context, slug, issuer=False)
 
 
-router = APIRouter()
-for part in (admin_router, public_router, oauth_api.router):
-    router.include_router(part)
+router = gather(admin_router, public_router, oauth_api.router)

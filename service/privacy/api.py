@@ -1,9 +1,6 @@
 """All calls about erasing people."""
 
-from fastapi import APIRouter
-
 from service.privacy import investors_api, persons_api
+from service.web.routing import gather
 
-router = APIRouter()
-for part in (investors_api, persons_api):
-    router.include_router(part.router)
+router = gather(investors_api.router, persons_api.router)

@@ -52,6 +52,14 @@ class StrictRoute(APIRoute):
         return handle_strictly
 
 
+def gather(*parts: APIRouter) -> APIRouter:
+    """Make one router of several; a router included in another would be searched twice at each level."""
+    router = APIRouter()
+    for part in parts:
+        router.routes.extend(part.routes)
+    return router
+
+
 def v1_router(tag: str) -> APIRouter:
     """Make a router for /v1 endpoints of one front door."""
     return APIRouter(prefix="/v1", tags=[tag], route_class=StrictRoute)
