@@ -54,7 +54,19 @@ async def test_a_postgres_that_refuses(
     finally:
         postgres_server.execute(f'ALTER DATABASE "{name}" {mended}')
     postgres_server.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+    await asyncio.sleep(0.1)  # the server's hanging up arrives as any other message does
     assert await _ask(on_postgres, platform) == 201
+
+
+async def test_connections_that_the_server_closed_are_replaced(
+    on_postgres: Deployment, postgres_server: PostgresServer
+) -> None:
+    platform = await on_postgres.add_organization("platform", "platform")
+    assert await asyncio.gather(*(_ask(on_postgres, platform) for _ in range(4))) == [201] * 4
+    name = make_url(on_postgres.settings.database_url).database
+    postgres_server.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+    await asyncio.sleep(0.1)  # the server's hanging up arrives as any other message does
+    assert await asyncio.gather(*(_ask(on_postgres, platform) for _ in range(4))) == [201] * 4
 
 
 @contextmanager
