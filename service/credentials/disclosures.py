@@ -187,11 +187,12 @@ class _Walk:
             raise HashAlgorithmError("_sd_alg stands below the top level.")
         if ELEMENT_KEY in value:  # (3)
             raise DigestMalformedError("'...' stands outside of an array, or beside other members.")
-        claims = {name: self.reveal(member, at, name) for name, member in value.items() if name != SD_KEY}
-        for digest in self._read_digests(value):
-            disclosure = self._take(digest, at)
-            if disclosure is None:
-                continue
+        claims = {
+            name: self.reveal(member, at, name) if isinstance(member, dict | list) else member
+            for name, member in value.items()
+            if name != SD_KEY
+        }
+        for disclosure in self._take_all(value[SD_KEY], at) if SD_KEY in value else ():
             if disclosure.name is None:  # (6)
                 raise DisclosureMalformedError("An array element's disclosure stands in an object.")
             self._check_name(disclosure.name, claims, at)
@@ -207,32 +208,27 @@ class _Walk:
             if not (isinstance(element, dict) and element.keys() == {ELEMENT_KEY}):
                 elements.append(self.reveal(element, at, len(elements)))
                 continue
-            disclosure = self._take(element[ELEMENT_KEY], at)
-            if disclosure is None:
-                continue
-            if disclosure.name is not None:  # (6)
-                raise DisclosureMalformedError("An object member's disclosure stands in an array.")
-            self.locations[disclosure.encoded] = (*at, len(elements))
-            elements.append(self.reveal(disclosure.value, at, len(elements)))
+            for disclosure in self._take_all([element[ELEMENT_KEY]], at):
+                if disclosure.name is not None:  # (6)
+                    raise DisclosureMalformedError("An object member's disclosure stands in an array.")
+                self.locations[disclosure.encoded] = (*at, len(elements))
+                elements.append(self.reveal(disclosure.value, at, len(elements)))
         return elements
 
-    @staticmethod
-    def _read_digests(value: Mapping[str, Any]) -> list[Any]:
-        digests = value.get(SD_KEY, [])
+    def _take_all(self, digests: Any, at: Location) -> list[Disclosure]:
+        """Return the disclosures of digests that stand at one place, in the order of the digests."""
         if not isinstance(digests, list):  # (3)
             raise DigestMalformedError("_sd is not an array.")
-        return digests
-
-    def _take(self, digest: Any, at: Location) -> Disclosure | None:
-        if not isinstance(digest, str):  # (3)
+        if not set(map(type, digests)) <= {str}:  # (3)
             raise DigestMalformedError("A digest is not a text.")
-        if digest in self.seen:  # (4)
+        fresh = set(digests)
+        if len(fresh) != len(digests) or not self.seen.isdisjoint(fresh):  # (4)
             raise DigestDuplicateError("A digest stands in the credential more than once.")
-        self.seen.add(digest)
-        disclosure = self.pending.pop(digest, None)
-        if disclosure is not None and at and at[0] in NEVER_DISCLOSABLE:  # (5)
+        self.seen |= fresh
+        taken = [self.pending.pop(digest) for digest in digests if digest in self.pending]
+        if taken and at and at[0] in NEVER_DISCLOSABLE:  # (5)
             raise DisclosureForbiddenError("A part of a claim that must stay in plain stands in a disclosure.")
-        return disclosure
+        return taken
 
     @staticmethod
     def _check_name(name: str, claims: Mapping[str, Any], at: Location) -> None:

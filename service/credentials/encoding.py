@@ -1,11 +1,11 @@
 """Strict base64url and JSON: one byte sequence per value, and bounded work on hostile input."""
 
-import base64
 import binascii
 import json
 import math
 import re
 import string
+from json.scanner import make_scanner
 from typing import Any
 
 from service.errors import MalformedError
@@ -18,10 +18,12 @@ class MalformedJoseError(MalformedError):
 
 
 # Maps base64url to what the decoder of the standard library reads, and base64's own signs to one that it refuses.
+_TO_BASE64URL = bytes.maketrans(b"+/", b"-_")
 _TO_BASE64 = bytes.maketrans(b"-_+/=", b"+/!!!")
 # By length modulo 4: the characters whose surplus bits are 0. A remainder of 1 never gets past the decoder.
 _BASE64URL = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
 _LAST_CHARACTERS = (_BASE64URL, "", _BASE64URL[::16], _BASE64URL[::4])
+_PADDING = (b"", b"===", b"==", b"=")
 
 
 def b64url_encode(data: bytes) -> str:
@@ -29,7 +31,7 @@ def b64url_encode(data: bytes) -> str:
 
     Source: RFC 7515, section 2.
     """
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(data, newline=False).translate(_TO_BASE64URL).rstrip(b"=").decode("ascii")
 
 
 def b64url_decode(text: str) -> bytes:
@@ -42,7 +44,7 @@ def b64url_decode(text: str) -> bytes:
     """
     try:
         alphabetic = text.encode("ascii").translate(_TO_BASE64)
-        data = binascii.a2b_base64(alphabetic + b"=" * (-len(text) % 4), strict_mode=True)
+        data = binascii.a2b_base64(alphabetic + _PADDING[len(text) % 4], strict_mode=True)
     except ValueError as error:
         raise MalformedJoseError("The text isn't unpadded base64url.") from error
     # The decoder drops the bits of the last character that make no whole byte; they must be 0.
@@ -71,7 +73,7 @@ def parse_json(data: bytes | str, *, max_bytes: int = 262_144, max_depth: int = 
             raise MalformedJoseError(f"The JSON text is longer than {max_bytes} bytes.")
         text = raw.decode() if isinstance(data, bytes) else data
         _check_depth(text, max_depth)
-        value = _DECODER.decode(text)
+        value = _decode(text)
         if "\\u" in text:
             if _ESCAPED_NUL.search(text):
                 raise MalformedJoseError("The JSON text holds the character U+0000.")
@@ -87,7 +89,10 @@ def write_json(value: Any) -> bytes:
     Raises:
         ValueError: ``NaN`` or ``Infinity`` inside ``value``.
     """
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))  # dumps makes one per call
 
 
 # An escape only if the backslash itself is not escaped.
@@ -133,3 +138,13 @@ def _refuse_constant(_: str) -> float:
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_unique_members, parse_float=_parse_finite, parse_constant=_refuse_constant
 )
+_scan = make_scanner(_DECODER)  # type: ignore[arg-type]  # typeshed declares the class as its own argument
+
+
+def _decode(text: str) -> Any:
+    """Decode a whole text; without white space around it, the decoder's own search for that is left out."""
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        end = -1
+    return value if end == len(text) else _DECODER.decode(text)

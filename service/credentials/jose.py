@@ -7,12 +7,12 @@ claims. Nothing in a header selects a key, an algorithm or an address; callers l
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
-from jwt.utils import raw_to_der_signature
 
 from service.credentials.encoding import MalformedJoseError, b64url_decode, b64url_encode, parse_json, write_json
 from service.credentials.jwk import PublicKey, VerificationKey, jwk_thumbprint, load_key
@@ -37,6 +37,8 @@ __all__ = [
     "read_numeric_date",
     "sign_jws",
     "verify_jws",
+    "verify_signature",
+    "write_der_signature",
     "write_json",
 ]
 
@@ -114,16 +116,26 @@ def verify_jws(token: str | UnverifiedJws, key: VerificationKey, *, expected_typ
     Source: RFC 7515, sections 4.1.9 and 5.2; RFC 7518, section 3.4; RFC 8037, section 3.1; RFC 8725, section 3.11.
     """
     jws = parse_jws(token) if isinstance(token, str) else token
-    algorithm = _ALGORITHMS[key.alg]
-    if jws.header["alg"] not in algorithm.names:
-        raise InvalidSignatureError("The token's algorithm isn't the key's.")
-    if _media_type(jws.header.get("typ", "")) not in map(_media_type, expected_typ):
-        raise InvalidClaimsError("The token is of another type.")
-    _verify_signature(jws, key, algorithm)
+    verify_signature(jws, key, expected_typ=expected_typ)
     claims = parse_json(jws.payload, max_bytes=len(jws.payload))  # the caller chose how long a token may be
     if not isinstance(claims, dict):
         raise MalformedJoseError("The token's payload isn't a JSON object.")
     return claims
+
+
+def verify_signature(jws: UnverifiedJws, key: VerificationKey, *, expected_typ: Collection[str]) -> None:
+    """Verify what :func:`verify_jws` does, for a caller that reads the payload itself.
+
+    Raises:
+        InvalidClaimsError, InvalidSignatureError: See there.
+    """
+    algorithm = _ALGORITHMS[key.alg]
+    if jws.header["alg"] not in algorithm.names:
+        raise InvalidSignatureError("The token's algorithm isn't the key's.")
+    typ = jws.header.get("typ", "")
+    if typ not in expected_typ and _media_type(typ) not in map(_media_type, expected_typ):
+        raise InvalidClaimsError("The token is of another type.")
+    _verify_signature(jws, key, algorithm)
 
 
 def sign_jws(header: Mapping[str, Any], claims: Mapping[str, Any] | bytes, sign: SignFunction) -> str:
@@ -204,13 +216,33 @@ def _verify_signature(jws: UnverifiedJws, key: VerificationKey, algorithm: _Sign
         raise InvalidSignatureError("The token's signature has the wrong length.")
     public = key.key
     try:
-        if isinstance(public, ec.EllipticCurvePublicKey):
-            assert algorithm.ecdsa is not None
-            public.verify(raw_to_der_signature(jws.signature, public.curve), jws.signing_input, algorithm.ecdsa)
+        if algorithm.ecdsa is None:
+            cast(Ed25519PublicKey, public).verify(jws.signature, jws.signing_input)
         else:
-            public.verify(jws.signature, jws.signing_input)
+            der = write_der_signature(jws.signature)
+            cast(ec.EllipticCurvePublicKey, public).verify(der, jws.signing_input, algorithm.ecdsa)
     except InvalidSignature as error:
         raise InvalidSignatureError("The token's signature doesn't verify.") from error
+
+
+def write_der_signature(raw: bytes) -> bytes:
+    """Write an ECDSA signature as OpenSSL reads it: a sequence of the integers r and s.
+
+    Args:
+        raw: r and s side by side, of up to 48 bytes each, so that every length is one byte.
+
+    Source: RFC 3279, section 2.2.3; X.690, section 8.3.
+    """
+    half = len(raw) // 2
+    numbers = b"".join(map(_write_der_integer, (raw[:half], raw[half:])))
+    return b"\x30%c%b" % (len(numbers), numbers)
+
+
+def _write_der_integer(number: bytes) -> bytes:
+    digits = number.lstrip(b"\0") or b"\0"
+    if digits[0] & 0x80:  # or it would be negative
+        digits = b"\0" + digits
+    return b"\x02%c%b" % (len(digits), digits)
 
 
 def _check_header(header: Mapping[str, Any]) -> None:

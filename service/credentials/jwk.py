@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from service.credentials.encoding import MalformedJoseError, b64url_decode, b64url_encode, write_json
+from service.credentials.encoding import MalformedJoseError, b64url_decode, b64url_encode
 
 PublicKey = ec.EllipticCurvePublicKey | Ed25519PublicKey
 
@@ -112,7 +113,8 @@ def jwk_thumbprint(jwk: Mapping[str, Any]) -> str:
     members = _THUMBPRINT_MEMBERS.get(_text(jwk, "kty"))
     if members is None:
         raise MalformedJoseError("The JWK's kty isn't supported.")
-    return b64url_encode(hashlib.sha256(write_json({name: _text(jwk, name) for name in members})).digest())
+    canonical = ",".join([f'"{name}":{encode_basestring(_text(jwk, name))}' for name in members])
+    return b64url_encode(hashlib.sha256(f"{{{canonical}}}".encode("ascii")).digest())
 
 
 def _text(jwk: Mapping[str, Any], name: str) -> str:

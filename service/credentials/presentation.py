@@ -2,7 +2,6 @@
 
 import hmac
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256, sha384, sha512
 from typing import Any
@@ -23,6 +22,7 @@ from service.credentials.jose import (
 )
 from service.credentials.sd_jwt import (
     LEEWAY,
+    UnverifiedCredential,
     VerifiedCredential,
     disclose,
     parse_sd_jwt,
@@ -102,7 +102,7 @@ def present_sd_jwt(
 
 
 def verify_presentation(
-    compact: str,
+    compact: str | UnverifiedCredential,
     key: VerificationKey,
     *,
     expected_audience: str,
@@ -125,7 +125,7 @@ def verify_presentation(
     8. ``transaction_data_hashes`` are those of ``expected_transaction_data``, and absent if that is empty.
 
     Args:
-        compact: SD-JWT with key binding.
+        compact: SD-JWT with key binding, or what ``read_credential`` made of it.
         key: The issuer's key; see ``verify_sd_jwt_vc``.
         expected_audience: Our full client identifier, with prefix; or ``origin:<origin>``.
         expected_nonce: The nonce of our request; the caller spends it.
@@ -141,11 +141,11 @@ def verify_presentation(
 
     Source: RFC 9901 section 7.3; OpenID4VP 1.0, sections 8.6 and 14.1, appendix B.3.
     """
-    sd_jwt = parse_sd_jwt(compact)
+    sd_jwt = parse_sd_jwt(compact) if isinstance(compact, str) else compact.sd_jwt
     if sd_jwt.kb_jwt is None:  # (1)
         raise HolderBindingMissingError("The presentation has no key binding JWT.")
     credential = verify_sd_jwt_vc(  # (2)
-        compact, key, now=now, leeway=leeway, expected_audience=expected_audience
+        compact, key, now=now, leeway=leeway, expected_audience=expected_audience, holder_bound=True
     )
     claims = _verify_key_binding(sd_jwt.kb_jwt, _load_holder_key(credential.holder_jwk))  # (3)
     _check_age(claims, now=now, max_age=max_age, leeway=leeway)  # (4)
@@ -156,7 +156,7 @@ def verify_presentation(
     if not _is_same(claims.get("sd_hash"), _hash(sd_jwt.without_key_binding())):  # (7)
         raise SdHashMismatchError("The key binding was made for other disclosures.")
     _check_transaction_data(claims, expected_transaction_data or (), expected_hash_algorithms)  # (8)
-    return replace(credential, holder_bound=True)
+    return credential
 
 
 def _hash(text: str) -> str:

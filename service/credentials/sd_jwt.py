@@ -19,7 +19,7 @@ from service.credentials.jose import (
     parse_jws,
     read_numeric_date,
     sign_jws,
-    verify_jws,
+    verify_signature,
 )
 from service.credentials.sd_jwt_errors import (
     AudienceMismatchError,
@@ -68,6 +68,55 @@ class StatusReference:
 
     uri: str
     index: int
+
+
+class UnverifiedIssuer(NamedTuple):
+    """What a credential says about its issuer; none of it is verified.
+
+    Attributes:
+        issuer: ``iss``.
+        kid: Of the header.
+        vct: Type of the credential.
+        x5c: Of the header, as it came; None if there is none.
+    """
+
+    issuer: str
+    kid: str | None
+    vct: str
+    x5c: Any
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedCredential:
+    """A credential, presented or bare, that was read once; nothing in it is to be believed yet.
+
+    Attributes:
+        sd_jwt: Its parts.
+        jws: The issuer-signed JWT.
+        payload: What that one says, with digests in place of what is disclosed.
+    """
+
+    sd_jwt: SdJwt
+    jws: UnverifiedJws
+    payload: dict[str, Any]
+
+    def read_issuer(self) -> UnverifiedIssuer:
+        """Return what names the issuer's key.
+
+        Raises:
+            CredentialClaimsError: ``iss`` or ``vct`` is missing or not a text.
+        """
+        header = self.jws.header
+        issuer, vct = _read_text(self.payload, "iss"), _read_text(self.payload, "vct")
+        return UnverifiedIssuer(issuer, header.get("kid"), vct, header.get("x5c"))
+
+    def read_status(self) -> StatusReference | None:
+        """Return where the status will be; it stands in plain, so disclosures change nothing.
+
+        Raises:
+            StatusReferenceError: Not a reference to a status list.
+        """
+        return _read_status(self.payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,22 +203,6 @@ def parse_sd_jwt(compact: str) -> SdJwt:
     return SdJwt(issuer_jwt, tuple(disclosures), kb_jwt)
 
 
-class UnverifiedIssuer(NamedTuple):
-    """What a credential says about its issuer; none of it is verified.
-
-    Attributes:
-        issuer: ``iss``.
-        kid: Of the header.
-        vct: Type of the credential.
-        x5c: Of the header, as it came; None if there is none.
-    """
-
-    issuer: str
-    kid: str | None
-    vct: str
-    x5c: Any
-
-
 def read_issuer(compact: str) -> UnverifiedIssuer:
     """Return what is needed to look the issuer's key up.
 
@@ -177,12 +210,18 @@ def read_issuer(compact: str) -> UnverifiedIssuer:
         SdJwtMalformedError: Not an SD-JWT.
         CredentialClaimsError: ``iss`` or ``vct`` is missing or not a text.
     """
-    jws = _parse_issuer_jwt(parse_sd_jwt(compact))
-    payload = _parse_payload(jws)
-    header = jws.header
-    return UnverifiedIssuer(
-        _read_text(payload, "iss"), header.get("kid"), _read_text(payload, "vct"), header.get("x5c")
-    )
+    return read_credential(compact).read_issuer()
+
+
+def read_credential(compact: str) -> UnverifiedCredential:
+    """Read a credential, with or without key binding, as far as that is possible without a key.
+
+    Raises:
+        SdJwtMalformedError: Not an SD-JWT.
+    """
+    sd_jwt = parse_sd_jwt(compact)
+    jws = _parse_issuer_jwt(sd_jwt)
+    return UnverifiedCredential(sd_jwt, jws, _parse_payload(jws))
 
 
 def read_holder_jwk(compact: str) -> Mapping[str, Any] | None:
@@ -215,13 +254,14 @@ def disclose(compact: str, names: Collection[str | ClaimsPath]) -> str:
 
 
 def verify_sd_jwt_vc(
-    compact: str,
+    compact: str | UnverifiedCredential,
     key: VerificationKey,
     *,
     now: datetime,
     leeway: timedelta = LEEWAY,
     require_exp: bool = True,
     expected_audience: str | None = None,
+    holder_bound: bool = False,
 ) -> VerifiedCredential:
     """Verify that an SD-JWT VC is authentic and within its times.
 
@@ -234,21 +274,23 @@ def verify_sd_jwt_vc(
     7. ``cnf`` and ``status``, if present, are ones that we can check against.
 
     Args:
-        compact: SD-JWT, with or without key binding.
+        compact: SD-JWT, with or without key binding, or what ``read_credential`` made of it.
         key: The key that policy allows for ``iss``; find it with ``read_issuer``.
         now: Time of the check, aware.
         leeway: How far clocks may differ.
         require_exp: Whether a credential without end is refused.
         expected_audience: Who we are, for the rare credential that names its audience.
+        holder_bound: What the result says of that; ``verify_presentation``, which checks it next, sets it.
 
     Raises:
         VerificationError: ``InvalidSignatureError`` or one of ``sd_jwt_errors``.
 
     Source: RFC 9901 section 7.1; SD-JWT VC sections 2.2 and 2.4.
     """
-    sd_jwt = parse_sd_jwt(compact)  # (1)
-    jws = _parse_issuer_jwt(sd_jwt)
-    revealed = reveal_claims(_verify_issuer_jwt(jws, key), sd_jwt.disclosures)  # (2), (3)
+    read = read_credential(compact) if isinstance(compact, str) else compact  # (1)
+    jws, sd_jwt = read.jws, read.sd_jwt
+    _verify_issuer_jwt(jws, key)  # (2)
+    revealed = reveal_claims(read.payload, sd_jwt.disclosures)  # (3)
     claims = revealed.claims
     not_before, issued_at, expires_at = _check_times(claims, now=now, leeway=leeway, require_exp=require_exp)  # (5)
     _check_audience(claims, expected_audience)  # (6)
@@ -265,6 +307,7 @@ def verify_sd_jwt_vc(
         disclosed=frozenset(str(location[0]) for location in revealed.locations.values()),
         digest=f"sha256:{sha256(sd_jwt.issuer_jwt.encode('ascii')).hexdigest()}",
         x5c=jws.header.get("x5c"),
+        holder_bound=holder_bound,
     )
 
 
@@ -285,11 +328,9 @@ def _parse_payload(jws: UnverifiedJws) -> dict[str, Any]:
     return payload
 
 
-def _verify_issuer_jwt(jws: UnverifiedJws, key: VerificationKey) -> dict[str, Any]:
+def _verify_issuer_jwt(jws: UnverifiedJws, key: VerificationKey) -> None:
     try:
-        return verify_jws(jws, key, expected_typ=INBOUND_TYP)
-    except MalformedJoseError as error:
-        raise SdJwtMalformedError(f"The payload cannot be read: {error.detail}") from error
+        verify_signature(jws, key, expected_typ=INBOUND_TYP)
     except InvalidClaimsError as error:
         raise SdJwtTypeError("The credential's typ is neither dc+sd-jwt nor vc+sd-jwt.") from error
 

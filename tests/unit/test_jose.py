@@ -24,6 +24,7 @@ from service.credentials.jose import (
     parse_jws,
     sign_jws,
     verify_jws,
+    write_der_signature,
 )
 from service.errors import ServiceError
 from tests.unit.jose_support import SIGNERS, Signer, new_signer
@@ -109,6 +110,13 @@ def test_der_signatures_and_other_lengths_are_refused(alg: str) -> None:
     for other in (encode_dss_signature(r, s), b"", raw[:-1], raw + b"\0", b"\0" + raw[:half] + b"\0" + raw[half:]):
         with pytest.raises(InvalidSignatureError):
             verify(f"{signing_input}.{b64url_encode(other)}", SIGNERS[alg])
+
+
+@given(st.sampled_from([32, 48]), st.data())
+def test_signatures_are_written_as_openssl_reads_them(size: int, data: st.DataObject) -> None:
+    numbers = st.binary(max_size=size).map(lambda short: short.rjust(size, b"\0"))
+    r, s = data.draw(numbers), data.draw(numbers)
+    assert write_der_signature(r + s) == encode_dss_signature(int.from_bytes(r), int.from_bytes(s))
 
 
 def test_a_signature_of_zeros_is_refused() -> None:

@@ -13,7 +13,7 @@ from sd_jwt.verifier import SDJWTVerifier
 
 from service.credentials.jose import sign_jws
 from service.credentials.presentation import hash_transaction_data, present_sd_jwt, verify_presentation
-from service.credentials.sd_jwt import VerifiedCredential, disclose, parse_sd_jwt
+from service.credentials.sd_jwt import UnverifiedCredential, VerifiedCredential, disclose, parse_sd_jwt, read_credential
 from service.errors import VerificationError
 from tests.unit.sd_jwt_support import (
     HOLDER_KEYS,
@@ -40,15 +40,22 @@ def present(compact: str | None = None, *, names: Sequence[str] = ("given_name",
     )
 
 
-def verify(presentation: str, **options: Any) -> VerifiedCredential:
+def verify(presentation: str | UnverifiedCredential, **options: Any) -> VerifiedCredential:
     expected = {"expected_audience": AUDIENCE, "expected_nonce": NONCE, "now": NOW, **options}
     return verify_presentation(presentation, ISSUER_KEYS.key, **expected)
 
 
-def refusal(presentation: str, **options: Any) -> tuple[str, str]:
+def refusal(presentation: str | UnverifiedCredential, **options: Any) -> tuple[str, str]:
     with pytest.raises(VerificationError) as caught:
         verify(presentation, **options)
     return caught.value.code, caught.value.check
+
+
+def test_what_was_read_before_verifies_alike() -> None:
+    presentation = present()
+    assert verify(read_credential(presentation)) == verify(presentation)
+    for wrong in (present(nonce="other"), issue(), bind(issue(exp=NOW_SECONDS - 999)), bind(issue(), aud="other")):
+        assert refusal(read_credential(wrong)) == refusal(wrong)
 
 
 def bind(sd_jwt: str, *, keys: KeyPair = HOLDER_KEYS, header: Mapping[str, Any] | None = None, **changes: Any) -> str:

@@ -21,10 +21,12 @@ from service.credentials.sd_jwt import (
     disclose,
     issue_sd_jwt,
     parse_sd_jwt,
+    read_credential,
     read_holder_jwk,
     read_issuer,
     verify_sd_jwt_vc,
 )
+from service.credentials.sd_jwt_errors import StatusReferenceError
 from service.errors import VerificationError
 from tests.unit.sd_jwt_support import (
     HOLDER_KEYS,
@@ -122,6 +124,13 @@ def test_issuer_and_holder_key_are_read_for_look_up() -> None:
     assert read_issuer(issue()) == (ISSUER, "key-1", VCT, None)
     assert read_holder_jwk(issue()) == HOLDER_KEYS.jwk
     assert read_holder_jwk(issue(cnf=None)) is None
+
+
+def test_where_the_status_will_be_is_read_for_look_up() -> None:
+    assert read_credential(issue()).read_status() == verify(issue()).status is not None
+    assert read_credential(issue(status=None)).read_status() is None
+    with pytest.raises(StatusReferenceError):
+        read_credential(issue(status={"other": {}})).read_status()
 
 
 @given(st.sets(st.sampled_from(["a", "b", "c", "d"])))
