@@ -13,4 +13,9 @@ def get_context(request: Request) -> Context:
     return context
 
 
-ContextDep = Annotated[Context, Depends(get_context)]
+async def _provide_context(request: Request) -> Context:
+    """Return it without a thread, in which FastAPI would call a plain function."""
+    return get_context(request)
+
+
+ContextDep = Annotated[Context, Depends(_provide_context)]
