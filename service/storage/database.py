@@ -13,9 +13,11 @@ from sqlalchemy import CursorResult, Engine, Executable, create_engine, event, t
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import UnavailableError
+from service.storage.reading_line import ReadingLine
 
 _T = TypeVar("_T")
 BUSY_TIMEOUT_MS = 10_000
@@ -24,6 +26,11 @@ POOL_SIZE = 16
 POOL_TIMEOUT_S = 2.0  # an exhausted pool answers 503 within this time
 STATEMENTS_KEPT = 1_000  # some tens of statements, most of them for several lengths of a list
 STATEMENT_TIMEOUT_S = 10.0  # a server that hangs is a 503 too; the longest waits are for a security's row
+_POSTGRES_ARGUMENTS = {
+    "timeout": POOL_TIMEOUT_S,
+    "command_timeout": STATEMENT_TIMEOUT_S,
+    "prepared_statement_cache_size": STATEMENTS_KEPT,
+}
 # PostgreSQL's classes of errors that say something of the server and nothing of the statement: no connection, read
 # only (a standby), password or database gone, deadlock, no resources, shutting down or starting up, disk.
 _OUTAGES = ("08", "25006", "28", "3D", "40", "53", "55", "57", "58")
@@ -92,14 +99,16 @@ def _create_engine(url: str) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_S,
         hide_parameters=True,
-        connect_args={
-            "timeout": POOL_TIMEOUT_S,
-            "command_timeout": STATEMENT_TIMEOUT_S,
-            "prepared_statement_cache_size": STATEMENTS_KEPT,
-        },
+        connect_args=_POSTGRES_ARGUMENTS,
     )
     _replace_closed_connections(engine.sync_engine)
     return engine
+
+
+def _create_line_engine(url: str) -> AsyncEngine:
+    return create_async_engine(
+        url, poolclass=NullPool, isolation_level="AUTOCOMMIT", hide_parameters=True, connect_args=_POSTGRES_ARGUMENTS
+    )
 
 
 def _create_thread_engine(url: str) -> Engine:
@@ -150,6 +159,7 @@ class Database:
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _create_engine(url)
         self._thread_engine = _create_thread_engine(url) if self.is_sqlite else None
+        self._line = None if self.is_sqlite else ReadingLine(_create_line_engine(url))
         self._reading_engine = self.engine.execution_options(reading=True)
         # SQLite has one writer; queueing in the process is fairer than its busy handler, which sleeps and retries.
         self._write_queue = asyncio.Lock() if self.is_sqlite else None
@@ -206,6 +216,19 @@ class Database:
         ):
             yield session
 
+    async def glance(self, work: Callable[[AsyncConnection], Coroutine[Any, Any, _T]]) -> _T:
+        """Do a piece of reading off the ORM and outside of any transaction: each statement sees a moment of its own.
+
+        Args:
+            work: Reads by ``fetch_all``, a few rows at a time: SQLite answers in the thread of the event loop, which
+                takes microseconds where changing threads takes a hundred; its readers wait for no writer.
+        """
+        if self._line is not None:
+            return await self._line.read(work)
+        assert self._thread_engine is not None
+        with self._thread_engine.connect() as connection:
+            return _finish(work(cast(AsyncConnection, _ThreadConnection(connection))))
+
     async def ping(self) -> None:
         """Raise if the database does not answer."""
         async with self._reading_engine.connect() as connection:
@@ -214,5 +237,7 @@ class Database:
     async def close(self) -> None:
         """Return every connection."""
         await self.engine.dispose()
+        if self._line is not None:
+            await self._line.close()
         if self._thread_engine is not None:
             self._thread_engine.dispose()

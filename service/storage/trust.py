@@ -31,6 +31,7 @@ class TrustedIssuerRow:
     attester_class: str | None
     valid_from: date | None
     valid_until: date | None
+    x509_anchors: list[str] | None
 
 
 TrustEntry = TrustedIssuer | TrustedIssuerRow

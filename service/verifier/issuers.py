@@ -5,7 +5,7 @@ presented credential must not make us call an address of its own choosing, nor t
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,8 +25,8 @@ from service.credentials.did import resolve_did_jwk, resolve_did_key
 from service.credentials.jose import load_key
 from service.credentials.sd_jwt import read_issuer
 from service.errors import MalformedError, VerificationError
-from service.storage.tables import CredentialCopy, Organization, SigningKey, TrustedIssuer
-from service.storage.trust import normalize_issuer
+from service.storage.tables import CredentialCopy, Organization, SigningKey
+from service.storage.trust import TrustEntry, normalize_issuer
 from service.verifier.foreign_keys import find_foreign_key, select_from_did
 from service.verifier.issuer_keys import (
     IssuerCertificateMissingError,
@@ -51,12 +51,14 @@ class KeyFinder:
         org_id: The platform that asks, owner of the copies.
         trusted: Its trusted issuers, the only ones that may be fetched.
         now: Decides whether a copy is fresh and which of our keys are published.
+        known: Keys that were looked up before, by issuer and ``kid`` as credentials name them.
     """
 
     context: Context
     org_id: str
-    trusted: Sequence[TrustedIssuer]
+    trusted: Sequence[TrustEntry]
     now: datetime
+    known: Mapping[tuple[str, str], IssuerKey] = field(default_factory=dict)
     _found: dict[tuple[str, str], IssuerKey] = field(default_factory=dict)
 
     async def find(self, issuer: str, kid: Any, x5c: Any = None) -> IssuerKey:
@@ -82,6 +84,8 @@ class KeyFinder:
         if anchors := self._list_anchors(issuer):
             return _find_certified_key(issuer, x5c, anchors, self.now)
         place = (issuer, kid or "")
+        if place in self.known:
+            return self.known[place]
         if place not in self._found:
             self._found[place] = await self._look_up(issuer, kid)
         return self._found[place]

@@ -14,7 +14,7 @@
 so that they are as of the moment of the verdict.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,11 +23,22 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.credentials.credential_types import UnknownCredentialTypeError, type_of
 from service.credentials.jose import VerificationKey, jwk_thumbprint
 from service.credentials.presentation import verify_presentation
-from service.credentials.sd_jwt import VerifiedCredential, read_issuer, verify_sd_jwt_vc
+from service.credentials.sd_jwt import (
+    UnverifiedCredential,
+    VerifiedCredential,
+    read_credential,
+    verify_sd_jwt_vc,
+)
 from service.errors import MalformedError, VerificationError
-from service.storage.statuses import StatusQuery, read_credential_statuses
-from service.storage.tables import TrustedIssuer
-from service.storage.trust import OUT_OF_SCOPE, attester_class_of, judge_issuer, jurisdiction_of, list_trusted_issuers
+from service.storage.statuses import StatusQuery, StatusReading, read_credential_statuses
+from service.storage.trust import (
+    OUT_OF_SCOPE,
+    TrustEntry,
+    attester_class_of,
+    judge_issuer,
+    jurisdiction_of,
+    list_trusted_issuers,
+)
 from service.verifier.checks import CREDENTIAL_CHECKS, PRESENTATION_CHECKS, Checklist
 from service.verifier.issuer_keys import IssuerNotFetchedError, IssuerUnavailableError
 from service.verifier.issuers import KeyFinder
@@ -98,19 +109,22 @@ def name_of_type(vct: str) -> str:
         return vct
 
 
-async def authenticate_credential(finder: KeyFinder, compact: str, expected: Expected | None) -> Examined:
+async def authenticate_credential(
+    finder: KeyFinder, compact: str | UnverifiedCredential, expected: Expected | None
+) -> Examined:
     """Take steps 1 to 6.
 
     Args:
         finder: Finds the issuer's key, and knows the time.
-        compact: What was presented; untrusted.
+        compact: What was presented, or what ``read_credential`` made of it; untrusted.
         expected: None for a bare credential.
     """
     examined = Examined(Checklist(CREDENTIAL_CHECKS if expected is None else PRESENTATION_CHECKS))
     try:
-        examined.issuer, kid, _, x5c = read_issuer(compact)  # (1)
+        read = read_credential(compact) if isinstance(compact, str) else compact
+        examined.issuer, kid, _, x5c = read.read_issuer()  # (1)
         found = await finder.find(examined.issuer, kid, x5c)  # (2)
-        credential = _verify(compact, found.key, expected, finder.now)  # (3) to (6)
+        credential = _verify(read, found.key, expected, finder.now)  # (3) to (6)
         found.check_signing_time(credential.issued_at)
         await finder.check_on_record(found, credential.digest)
     except IssuerUnavailableError as error:
@@ -129,10 +143,12 @@ async def authenticate_credential(finder: KeyFinder, compact: str, expected: Exp
     return examined
 
 
-def _verify(compact: str, key: VerificationKey, expected: Expected | None, now: datetime) -> VerifiedCredential:
+def _verify(
+    read: UnverifiedCredential, key: VerificationKey, expected: Expected | None, now: datetime
+) -> VerifiedCredential:
     if expected is not None:
         return verify_presentation(
-            compact,
+            read,
             key,
             expected_audience=expected.audience,
             expected_nonce=expected.nonce,
@@ -140,7 +156,7 @@ def _verify(compact: str, key: VerificationKey, expected: Expected | None, now: 
             expected_hash_algorithms=expected.hash_algorithms,
             now=now,
         )
-    return verify_sd_jwt_vc(compact, key, now=now)
+    return verify_sd_jwt_vc(read, key, now=now)
 
 
 def _record_failure(examined: Examined, error: VerificationError) -> None:
@@ -153,29 +169,51 @@ def _record_failure(examined: Examined, error: VerificationError) -> None:
 
 async def refresh_statuses_of(finder: KeyFinder, examined: Sequence[Examined]) -> None:
     """Fetch the lists of others that step 8 needs, before a transaction is opened."""
-    await refresh_status_lists(finder, [query for each in examined if (query := _status_query(each)) is not None])
+    await refresh_status_lists(finder, queries_of(examined))
 
 
 async def judge_credentials(
     session: AsyncSession, *, base_url: str, org_id: str, examined: Sequence[Examined], now: datetime
 ) -> None:
     """Take steps 7 and 8 for the credentials that are authentic; reads only."""
-    authentic = [each for each in examined if each.credential is not None]
-    if not authentic:
+    if all(each.credential is None for each in examined):
         return
     trusted = await list_trusted_issuers(session, org_id)
-    for each in authentic:
-        _judge_trust(each, trusted, now)  # (7)
-    queries = {id(each): query for each in authentic if (query := _status_query(each)) is not None}
     readings = await read_credential_statuses(
-        session, base_url=base_url, org_id=org_id, queries=set(queries.values()), now=now
+        session, base_url=base_url, org_id=org_id, queries=queries_of(examined), now=now
     )
-    for each in authentic:  # (8)
-        if id(each) in queries:
-            each.status = record_status(each.checklist, readings[queries[id(each)]])
+    judge_by(trusted, lambda query, _now: readings[query], examined, now)
+
+
+def judge_by(
+    trusted: Sequence[TrustEntry],
+    read_status: Callable[[StatusQuery, datetime], StatusReading],
+    examined: Sequence[Examined],
+    now: datetime,
+) -> None:
+    """Take steps 7 and 8 by what was read before.
+
+    Args:
+        trusted: The platform's list.
+        read_status: Knows ``queries_of(examined)``.
+        examined: Whatever is authentic of them is judged.
+        now: Time of the verdict.
+    """
+    for each in examined:
+        if each.credential is None:
+            continue
+        _judge_trust(each, trusted, now)  # (7)
+        query = _status_query(each)
+        if query is not None:
+            each.status = record_status(each.checklist, read_status(query, now))  # (8)
         else:
             each.status = "none"
             each.checklist.mark_passed("status", code="status_none", detail="The issuer keeps no status.")
+
+
+def queries_of(examined: Sequence[Examined]) -> set[StatusQuery]:
+    """Return the status entries that step 8 needs."""
+    return {query for each in examined if (query := _status_query(each)) is not None}
 
 
 def _status_query(examined: Examined) -> StatusQuery | None:
@@ -185,7 +223,7 @@ def _status_query(examined: Examined) -> StatusQuery | None:
     return StatusQuery(credential.issuer, credential.status.uri, credential.status.index)
 
 
-def _judge_trust(examined: Examined, trusted: Sequence[TrustedIssuer], now: datetime) -> None:
+def _judge_trust(examined: Examined, trusted: Sequence[TrustEntry], now: datetime) -> None:
     assert examined.credential is not None
     claims, name = examined.credential.claims, name_of_type(examined.credential.vct)
     verdict = judge_issuer(

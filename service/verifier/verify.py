@@ -3,17 +3,22 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from service.storage.trust import list_trusted_issuers
+from service.credentials.sd_jwt import UnverifiedCredential, read_credential
+from service.errors import MalformedError, VerificationError
 from service.verifier.checks import CREDENTIAL_CHECKS, PRESENTATION_CHECKS, Checklist
 from service.verifier.issuers import KeyFinder
+from service.verifier.known import Known, read_known
 from service.verifier.verification import (
     SD_JWT_VC,
     Examined,
     Expected,
     authenticate_credential,
+    judge_by,
     judge_credentials,
+    queries_of,
     refresh_statuses_of,
 )
 from service.web.context import Context
@@ -32,20 +37,41 @@ class Verification:
 async def verify_all(context: Context, org_id: str, verifications: Sequence[Verification]) -> list[dict[str, Any]]:
     """Verify documents by the platform's own list of trusted issuers; answers come in order."""
     now = context.clock()
-    async with context.database.reading() as session:
-        finder = KeyFinder(context, org_id, await list_trusted_issuers(session, org_id), now)
-        await finder.load_own(session, (item.document for item in verifications if isinstance(item.document, str)))
+    documents = [_read(item.document) for item in verifications]
+    readable = [each for each in documents if isinstance(each, UnverifiedCredential)]
+    known = await read_known(context, org_id, readable, now)
+    finder = KeyFinder(context, org_id, known.trusted, now, known.keys)
     examined = []
-    for item in verifications:
-        if isinstance(item.document, str) and "~" in item.document:
-            examined.append(await authenticate_credential(finder, item.document, item.expected))
-        else:
+    for document, item in zip(documents, verifications, strict=True):
+        if document is None:
             examined.append(_refuse_format(item))
-        await asyncio.sleep(0)  # a batch must not keep others waiting
+        else:
+            examined.append(await authenticate_credential(finder, document, item.expected))
+        if len(verifications) > 1:
+            await asyncio.sleep(0)  # a batch must not keep others waiting
+    await _judge(context, finder, known, examined)
+    return [_describe(item) for item in examined]
+
+
+def _read(document: str | dict[str, Any] | None) -> UnverifiedCredential | str | None:
+    """Read an SD-JWT VC; one that cannot be read stays as it is, None is no SD-JWT at all."""
+    if not isinstance(document, str) or "~" not in document:
+        return None
+    try:
+        return read_credential(document)
+    except (VerificationError, MalformedError):
+        return document
+
+
+async def _judge(context: Context, finder: KeyFinder, known: Known, examined: Sequence[Examined]) -> None:
+    if known.queries >= queries_of(examined):
+        judge_by(known.trusted, partial(known.statuses.read, finder.org_id), examined, finder.now)
+        return
     await refresh_statuses_of(finder, examined)
     async with context.database.reading() as session:
-        await judge_credentials(session, base_url=context.base_url, org_id=org_id, examined=examined, now=now)
-    return [_describe(item) for item in examined]
+        await judge_credentials(
+            session, base_url=context.base_url, org_id=finder.org_id, examined=examined, now=finder.now
+        )
 
 
 def _refuse_format(item: Verification) -> Examined:

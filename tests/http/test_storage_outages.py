@@ -34,6 +34,12 @@ async def _ask(deployment: Deployment, platform: Member) -> int:
     return answer.status_code
 
 
+async def _verify(deployment: Deployment, platform: Member) -> int:
+    access = await deployment.headers(platform, "verifier")
+    answer = await deployment.http.post("/v1/verify", json={"credential": "a.b.c~"}, headers=access)
+    return answer.status_code
+
+
 @pytest.mark.parametrize(
     ("broken", "mended"),
     [
@@ -51,6 +57,7 @@ async def test_a_postgres_that_refuses(
         postgres_server.execute(f'ALTER DATABASE "{name}" {broken}')
         postgres_server.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
         assert await _ask(on_postgres, platform) == 503
+        assert await _verify(on_postgres, platform) in (200, 503)  # it only reads
     finally:
         postgres_server.execute(f'ALTER DATABASE "{name}" {mended}')
     postgres_server.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
@@ -63,10 +70,12 @@ async def test_connections_that_the_server_closed_are_replaced(
 ) -> None:
     platform = await on_postgres.add_organization("platform", "platform")
     assert await asyncio.gather(*(_ask(on_postgres, platform) for _ in range(4))) == [201] * 4
+    assert await _verify(on_postgres, platform) == 200
     name = make_url(on_postgres.settings.database_url).database
     postgres_server.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
     await asyncio.sleep(0.1)  # the server's hanging up arrives as any other message does
     assert await asyncio.gather(*(_ask(on_postgres, platform) for _ in range(4))) == [201] * 4
+    assert await _verify(on_postgres, platform) == 200
 
 
 @contextmanager

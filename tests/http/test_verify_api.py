@@ -1,15 +1,16 @@
 """``/v1/verify``: each check by name, and that an unauthentic credential is an answer and not an error."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from service.credentials.presentation import present_sd_jwt
-from service.web.signing import ISSUER, rotate_signing_key
+from service.web.signing import ISSUER, get_active_key, rotate_signing_key
 from tests.deployment import Deployment
 from tests.unit.sd_jwt_support import new_key_pair
-from tests.verifying_support import Scene, build_scene, failed, seconds
+from tests.verifying_support import Platform, Scene, build_scene, failed, seconds
 
 EXPECTED = {"nonce": "n-0S6_WzA2Mj", "audience": "https://venue.example"}
 
@@ -115,6 +116,34 @@ async def test_status_is_named(scene: Scene) -> None:
     assert (await scene.platform.verify(credential=without))["status"] == "none"
     scene.deployment.clock.advance(days=40)
     assert (await scene.platform.verify(credential=held))["status"] == "expired"
+
+
+async def test_each_change_binds_whoever_asks_next(deployment: Deployment) -> None:
+    scene = await build_scene(deployment)
+    platform, held, context = scene.platform, scene.wallet.held[0], deployment.context
+    other = Platform(deployment, await deployment.add_organization("other-venue", "platform"))
+
+    async def ask() -> set[str]:
+        answers = await asyncio.gather(*(platform.verify(credential=held) for _ in range(6)))
+        strangers = await asyncio.gather(*(other.verify(credential=held) for _ in range(2)))
+        assert {each["outcome"] for each in strangers} == {"rejected"}  # what one platform trusts is nobody else's
+        return {each["outcome"] for each in answers}
+
+    assert await ask() == {"verified"}
+    for value, outcome in ((1, "rejected"), (0, "verified"), (2, "rejected"), (0, "verified")):
+        await scene.kyc.set_status(0, value)
+        assert await ask() == {outcome}
+    await platform.trust(scene.kyc.identifier, "aml-screening", entry_id="kyc")
+    assert await ask() == {"rejected"}
+    await platform.trust(scene.kyc.identifier, "kyc", entry_id="kyc")
+    assert await ask() == {"verified"}
+    assert (await platform.call("DELETE", "/v1/trusted-issuers/kyc")).status_code == 204
+    assert await ask() == {"rejected"}
+    await platform.trust(scene.kyc.identifier, "kyc", entry_id="kyc")
+    async with context.database.transaction() as session:
+        key = await get_active_key(session, scene.kyc.member.org_id, ISSUER)
+        key.published_until = deployment.clock()
+    assert await ask() == {"rejected"}
 
 
 async def test_an_attester_class_that_is_no_text_is_not_overlooked(scene: Scene) -> None:
