@@ -32,6 +32,7 @@ class TrustedIssuerRow:
     valid_from: date | None
     valid_until: date | None
     x509_anchors: list[str] | None
+    max_status_age: int | None
 
 
 TrustEntry = TrustedIssuer | TrustedIssuerRow
@@ -115,7 +116,7 @@ async def read_trusted_issuers(
     return lists
 
 
-def find_max_status_ages(rows: Iterable[TrustedIssuer]) -> dict[str, int]:
+def find_max_status_ages(rows: Iterable[TrustEntry]) -> dict[str, int]:
     """Return the strictest ``max_status_age`` of each issuer that has one, by the issuer's normal form."""
     ages: dict[str, int] = {}
     for row in rows:
