@@ -1,5 +1,5 @@
 // What the libraries ask their user to supply: hashes, randomness, signatures, and where keys are found.
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, randomBytes, X509Certificate } from 'node:crypto'
 import { clientAuthenticationAnonymous } from '@openid4vc/oauth2'
 import { setGlobalConfig } from '@openid4vc/utils'
 import { CompactEncrypt, base64url, compactDecrypt, compactVerify, importJWK, SignJWT } from 'jose'
@@ -34,7 +34,21 @@ async function resolveDidUrl(didUrl) {
   return method.publicKeyJwk
 }
 
-const jwkOf = (signer) => (signer.method === 'did' ? resolveDidUrl(signer.didUrl) : signer.publicJwk)
+/** The certification authority that this party trusts (PEM). */
+export const trusted = { anchor: '' }
+
+/** The key of a leaf certificate; its chain has to lead to the anchor, signature by signature. */
+function certifiedJwk(x5c) {
+  const chain = [...x5c.map((each) => Buffer.from(each, 'base64')), trusted.anchor].map((each) => new X509Certificate(each))
+  const holds = chain.every((each, place) => place + 1 === chain.length || each.verify(chain[place + 1].publicKey))
+  if (!holds) throw new Error('The chain is broken')
+  return chain[0].publicKey.export({ format: 'jwk' })
+}
+
+function jwkOf(signer) {
+  if (signer.method === 'x5c') return certifiedJwk(signer.x5c)
+  return signer.method === 'did' ? resolveDidUrl(signer.didUrl) : signer.publicJwk
+}
 
 /** Callbacks for one party; `privateKeys` are the JWKs that it signs or decrypts with. */
 export function callbacksFor(...privateKeys) {
@@ -47,6 +61,12 @@ export function callbacksFor(...privateKeys) {
     fetch,
     clientAuthentication: clientAuthenticationAnonymous(),
     generateRandom: (length) => randomBytes(length),
+    getX509CertificateMetadata(certificate) {
+      const { subjectAltName } = new X509Certificate(Buffer.from(certificate, 'base64'))
+      const names = (subjectAltName ?? '').split(', ').map((each) => each.split(/:(.*)/s))
+      const listOf = (kind) => names.filter(([found]) => found === kind).map(([, name]) => name)
+      return { sanDnsNames: listOf('DNS'), sanUriNames: listOf('URI') }
+    },
     hash: (data, algorithm) => createHash(algorithm.replace('-', '')).update(data).digest(),
     async signJwt(signer, { header, payload }) {
       const publicJwk = await jwkOf(signer)

@@ -9,8 +9,8 @@ import {
 import { Openid4vciClient } from '@openid4vc/openid4vci'
 import { Openid4vpClient } from '@openid4vc/openid4vp'
 import { DcqlQuery } from 'dcql'
-import { base64url, compactVerify, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose'
-import { callbacksFor, nowInSeconds, runCommand, withoutPrivatePart } from './platform.mjs'
+import { base64url, compactDecrypt, compactVerify, decodeJwt, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose'
+import { callbacksFor, nowInSeconds, runCommand, trusted, withoutPrivatePart } from './platform.mjs'
 import { presentCredential, readClaims, verifyCredential } from './sd_jwt.mjs'
 
 async function newKey(alg) {
@@ -172,17 +172,15 @@ const hashesFor = (id, entries = []) =>
     .filter(({ transactionData }) => transactionData.credential_ids.includes(id))
     .map(({ encoded }) => createHash('sha256').update(encoded).digest('base64url'))
 
-/** Answer a request; `nonce` and `audience` replace those of the request. */
-async function present({ link, credentials, key, nonce, audience }) {
-  const client = new Openid4vpClient({ callbacks: callbacksFor(key) })
-  const { params } = client.parseOpenid4vpAuthorizationRequest({ authorizationRequest: link })
-  const resolved = await client.resolveOpenId4vpAuthorizationRequest({ authorizationRequestPayload: params })
+/** Read a request and make the answer to it; `nonce` and `audience` replace those of the request. */
+async function prepare(client, { payload, origin, credentials, key, nonce, audience }) {
+  const resolved = await client.resolveOpenId4vpAuthorizationRequest({ authorizationRequestPayload: payload, origin })
   const request = resolved.authorizationRequestPayload
   const chosen = await choose(resolved.dcql.query, credentials)
   const binding = {
     key,
     alg: key.alg,
-    audience: audience ?? resolved.client.effective,
+    audience: audience ?? (origin ? `origin:${origin}` : resolved.client.effective),
     nonce: nonce ?? request.nonce,
     issuedAt: nowInSeconds(),
   }
@@ -191,7 +189,6 @@ async function present({ link, credentials, key, nonce, audience }) {
     const hashes = hashesFor(id, resolved.transactionData)
     vpToken[id] = [await presentCredential(credential, names, { ...binding, hashes })]
   }
-  const encrypted = request.response_mode === 'direct_post.jwt'
   const serverMetadata = {
     authorization_encryption_alg_values_supported: ['ECDH-ES'],
     authorization_encryption_enc_values_supported: ['A256GCM'],
@@ -199,8 +196,19 @@ async function present({ link, credentials, key, nonce, audience }) {
   const response = await client.createOpenid4vpAuthorizationResponse({
     authorizationRequestPayload: request,
     authorizationResponsePayload: { vp_token: vpToken },
-    jarm: encrypted ? { encryption: { nonce: binding.nonce }, serverMetadata } : undefined,
+    jarm: request.response_mode.endsWith('.jwt') ? { encryption: { nonce: binding.nonce }, serverMetadata } : undefined,
+    origin,
   })
+  const shown = Object.fromEntries(chosen.map(({ id, names }) => [id, names]))
+  return { resolved, request, response, shown }
+}
+
+/** Answer a request that came as a link. */
+async function present({ link, anchor = '', ...holder }) {
+  trusted.anchor = anchor
+  const client = new Openid4vpClient({ callbacks: callbacksFor(holder.key) })
+  const { params } = client.parseOpenid4vpAuthorizationRequest({ authorizationRequest: link })
+  const { resolved, request, response, shown } = await prepare(client, { payload: params, ...holder })
   const sent = await client.submitOpenid4vpAuthorizationResponse({
     authorizationRequestPayload: request,
     authorizationResponsePayload: response.authorizationResponsePayload,
@@ -210,10 +218,29 @@ async function present({ link, credentials, key, nonce, audience }) {
     prefix: resolved.client.prefix,
     name: resolved.client.clientMetadata.client_name,
     encrypted: response.jarm !== undefined,
-    shown: Object.fromEntries(chosen.map(({ id, names }) => [id, names])),
+    shown,
     status: sent.response.status,
     body: await sent.response.json(),
   }
 }
 
-await runCommand({ receive, makeProvider, readSignedMetadata, verify, present })
+/** Answer a request of the Digital Credentials API; returns what the page gets as `data`. */
+async function presentToPage({ data, origin, ...holder }) {
+  const client = new Openid4vpClient({ callbacks: callbacksFor(holder.key) })
+  const { resolved, response } = await prepare(client, { payload: data, origin, ...holder })
+  const { vp_token } = response.authorizationResponsePayload
+  return { prefix: resolved.client.prefix, data: response.jarm ? { response: response.jarm.responseJwt } : { vp_token } }
+}
+
+/** Post for a Request Object that only `jose` can open, for the libraries don't encrypt requests. */
+async function fetchEncrypted({ uri }) {
+  const { publicKey, privateKey } = await generateKeyPair('ECDH-ES', { extractable: true })
+  const jwk = { ...(await exportJWK(publicKey)), kid: 'wallet', use: 'enc', alg: 'ECDH-ES' }
+  const walletMetadata = { vp_formats_supported: { 'dc+sd-jwt': {} }, jwks: { keys: [jwk] } }
+  const body = new URLSearchParams({ wallet_metadata: JSON.stringify(walletMetadata), wallet_nonce: 'from-node' })
+  const answer = await fetch(uri, { method: 'POST', body, headers: { Accept: 'application/oauth-authz-req+jwt' } })
+  const { plaintext, protectedHeader } = await compactDecrypt(await answer.text(), privateKey)
+  return { type: answer.headers.get('content-type'), header: protectedHeader, claims: decodeJwt(new TextDecoder().decode(plaintext)) }
+}
+
+await runCommand({ receive, makeProvider, readSignedMetadata, verify, present, presentToPage, fetchEncrypted })
