@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -31,6 +32,7 @@ from service.web.dpop import UseDpopNonceError, challenge_dpop
 from service.web.request_id import HEADER, get_request_id, read_request_id
 
 MEDIA_TYPE = "application/problem+json"
+MAX_ERRORS = 100  # more than a caller can use; a body can hold thousands of members that nobody knows
 _STATUS_BY_FAMILY: Sequence[tuple[type[ServiceError], int]] = (
     (MalformedError, 400),
     (UnauthorizedError, 401),
@@ -83,7 +85,7 @@ def shape_problem(found: Iterable[Mapping[str, Any]], *, detail: str) -> dict[st
     """
     errors = [
         {"path": "/" + "/".join(map(str, each["loc"])), "detail": str(each["msg"]).removeprefix("Value error, ")}
-        for each in found
+        for each in islice(found, MAX_ERRORS)
     ]
     return problem_document(status=422, code="invalid_input", detail=detail, errors=errors)
 
