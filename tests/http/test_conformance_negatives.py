@@ -8,7 +8,9 @@ import pytest
 
 from service.credentials.encoding import b64url_decode, b64url_encode
 from service.credentials.sd_jwt import parse_sd_jwt
+from tests.authorization_support import Browser, read_parameters, start
 from tests.deployment import Deployment
+from tests.http.test_dpop import fetch_dpop_nonce
 from tests.http.test_wallet_clients import ask, trust_provider
 from tests.issuing_support import Wallet as IssuingWallet
 from tests.issuing_support import add_issuer, make_offer
@@ -96,6 +98,33 @@ async def test_issuer_fail_on_client_attestations(wallet: IssuingWallet) -> None
         assert_refused(answer, "invalid_client", 401)
     answer = await ask(wallet, OAuth_Client_Attestation=attestation, OAuth_Client_Attestation_PoP=pop)
     assert answer.status_code == 200, answer.text
+
+
+async def test_par_takes_post_alone(sqlite_deployment: Deployment) -> None:
+    wallet = await start(sqlite_deployment)
+    for method in ("GET", "PUT", "DELETE", "PATCH"):
+        answer = await sqlite_deployment.http.request(method, f"{wallet.path}/par", params=wallet.request_form())
+        assert answer.status_code == 405
+
+
+async def test_par_and_token_take_one_dpop_key(sqlite_deployment: Deployment) -> None:
+    wallet = await start(sqlite_deployment)
+    party, other = Party(sqlite_deployment), Party(sqlite_deployment)
+    nonce = await fetch_dpop_nonce(sqlite_deployment)
+
+    def prove(by: Party, endpoint: str) -> dict[str, str]:
+        return {"DPoP": by.dpop("POST", f"{wallet.path}/{endpoint}", nonce=nonce)}
+
+    wrong = await wallet.push(await wallet.offer(), prove(party, "par"), dpop_jkt=other.key.kid)
+    assert_refused(wrong, "invalid_request")
+    for pushed in (
+        await wallet.push(await wallet.offer(), prove(party, "par")),
+        await wallet.push(await wallet.offer(), dpop_jkt=party.key.kid),
+    ):
+        browser = Browser(sqlite_deployment)
+        await browser.open(wallet.page(pushed))
+        code = read_parameters(await browser.submit())["code"]
+        assert_refused(await wallet.redeem_code(code, prove(other, "token")), "invalid_grant")
 
 
 @pytest.fixture
