@@ -16,8 +16,8 @@ from tests.interop.support import Deployment, Node
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def offer_kyc(issuer: OrganizationClient, *, tx_code: bool = False) -> Any:
-    body = {"credential_configuration_id": "kyc", "claims": KYC, "subject_ref": "case-1", "tx_code": tx_code}
+async def offer_kyc(issuer: OrganizationClient, *, tx_code: bool = False, **more: Any) -> Any:
+    body = {"credential_configuration_id": "kyc", "claims": KYC, "subject_ref": "case-1", "tx_code": tx_code, **more}
     return await issuer.post("/v1/credential-offers", body)
 
 
@@ -78,6 +78,35 @@ async def test_an_attested_wallet_is_known(deployment: Deployment, node: Node) -
     offer = await offer_kyc(issuer)
     with pytest.raises(AssertionError, match="invalid_client"):
         await node.run("wallet.mjs", "receive", offer=offer["deep_link"], attestation=forged)
+
+
+PAGE = {"clientId": "pocket", "redirectUri": "https://wallet.example/cb"}
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [{}, {"details": True}, {"dpopAlg": "ES256"}, {"dpopAlg": "ES256", "page": PAGE | {"again": True}}],
+    ids=["by scope", "by authorization details", "DPoP", "DPoP and a refresh token"],
+)
+async def test_a_wallet_comes_by_the_page(deployment: Deployment, node: Node, choices: dict[str, Any]) -> None:
+    registration = {"name": "Pocket", "redirect_uris": [PAGE["redirectUri"]], "token_endpoint_auth_method": "none"}
+    await deployment.kyc.call("PUT", f"/v1/wallet-clients/{PAGE['clientId']}", registration)
+    offer = await offer_kyc(deployment.kyc, tx_code=True, grant="authorization_code")
+    sent = {"page": PAGE, **choices, "offer": offer["deep_link"], "txCode": offer["tx_code"]}
+    received = await node.run("wallet.mjs", "receive", **sent)
+    assert received["tokenType"] == ("DPoP" if "dpopAlg" in choices else "Bearer")
+    assert (len(received["credentials"]), received["notified"]) == (1, 204)
+
+
+async def test_an_attested_wallet_comes_by_the_page_without_registration(deployment: Deployment, node: Node) -> None:
+    issuer = await deployment.add_issuer("attested-by-page")
+    made = await node.run("wallet.mjs", "makeProvider")
+    attestation = {"provider": made["provider"], "clientId": PAGE["clientId"]}
+    body = {"name": "Maker", "client_ids": [PAGE["clientId"]], "jwks": made["jwks"]}
+    await issuer.call("PUT", "/v1/wallet-providers/maker", body)
+    offer = await offer_kyc(issuer, grant="authorization_code")
+    sent = {"offer": offer["deep_link"], "page": PAGE, "attestation": attestation, "dpopAlg": "ES256"}
+    assert len((await node.run("wallet.mjs", "receive", **sent))["credentials"]) == 1
 
 
 async def test_a_wallet_reads_signed_metadata(deployment: Deployment, node: Node) -> None:

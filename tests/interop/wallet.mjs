@@ -2,15 +2,17 @@
 import { createHash } from 'node:crypto'
 import {
   clientAuthenticationClientAttestationJwt,
+  clientAuthenticationNone,
   fetchAuthorizationServerMetadata,
   fetchJwks,
+  Oauth2Client,
   resourceRequest,
 } from '@openid4vc/oauth2'
 import { Openid4vciClient } from '@openid4vc/openid4vci'
 import { Openid4vpClient } from '@openid4vc/openid4vp'
 import { DcqlQuery } from 'dcql'
 import { base64url, compactDecrypt, compactVerify, decodeJwt, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose'
-import { callbacksFor, nowInSeconds, runCommand, trusted, withoutPrivatePart } from './platform.mjs'
+import { callbacksFor, newText, nowInSeconds, runCommand, trusted, withoutPrivatePart } from './platform.mjs'
 import { presentCredential, readClaims, verifyCredential } from './sd_jwt.mjs'
 
 async function newKey(alg) {
@@ -66,6 +68,57 @@ async function authenticateAttested(callbacks, { provider, clientId }, instance)
   return clientAuthenticationClientAttestationJwt({ clientAttestationJwt, callbacks })
 }
 
+/** Be the browser of a person who agrees on the issuer's page; returns the address that the page leads to. */
+async function agree(address, txCode) {
+  const shown = await fetch(address)
+  const text = await shown.text()
+  if (!shown.ok) throw new Error(`${shown.status}: ${text}`)
+  const [, action] = text.match(/<form method="post" action="([^"]+)"/)
+  const fields = [...text.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)">/g)].map(([, name, value]) => [name, value])
+  const answered = await fetch(action, {
+    method: 'POST',
+    redirect: 'manual',
+    headers: { Cookie: shown.headers.get('set-cookie').split(';')[0] },
+    body: new URLSearchParams([...fields, ['decision', 'allow'], ...(txCode ? [['tx_code', txCode]] : [])]),
+  })
+  if (answered.status !== 303) throw new Error(`${answered.status}: ${await answered.text()}`)
+  return answered.headers.get('location')
+}
+
+/** Push a request, have the person agree, redeem the code; with `again`, also use the refresh token. */
+async function retrieveTokenByPage(client, asked, { clientId, redirectUri, txCode, again, additionalRequestPayload }) {
+  const { credentialOffer, issuerMetadata } = asked
+  const [configurationId] = credentialOffer.credential_configuration_ids
+  const { scope } = issuerMetadata.credentialIssuer.credential_configurations_supported[configurationId]
+  const byDetails = 'authorization_details' in additionalRequestPayload
+  const request = await client.createAuthorizationRequestUrlFromOffer({
+    ...asked,
+    clientId,
+    redirectUri,
+    scope: byDetails ? undefined : scope,
+    additionalRequestPayload: { ...additionalRequestPayload, state: newText() },
+  })
+  const [authorizationServerMetadata] = issuerMetadata.authorizationServers
+  const url = await agree(request.authorizationRequestUrl, txCode)
+  if (!url.startsWith(redirectUri)) throw new Error(`The browser was sent to ${url}`)
+  const { code } = client.parseAndVerifyAuthorizationResponseRedirectUrl({ url, authorizationServerMetadata })
+  const token = await client.retrieveAuthorizationCodeAccessTokenFromOffer({
+    ...asked,
+    dpop: request.dpop,
+    authorizationCode: code,
+    pkceCodeVerifier: request.pkce.codeVerifier,
+    redirectUri,
+  })
+  if (!again) return token
+  const { refresh_token: refreshToken } = token.accessTokenResponse
+  const { callbacks } = client.options
+  return new Oauth2Client({ callbacks }).retrieveRefreshTokenAccessToken({
+    authorizationServerMetadata,
+    refreshToken,
+    dpop: token.dpop,
+  })
+}
+
 async function makeProvider() {
   const { alg, ...key } = await newKey('ES256')
   return { provider: key, jwks: { keys: [withoutPrivatePart(key)] } }
@@ -73,7 +126,7 @@ async function makeProvider() {
 
 /**
  * Redeem an offer with `keys` and `newKeys` fresh ones; with `details`, by credential identifier; with `dpopAlg`, by a
- * token bound to a key; with `attestation`, as an attested wallet.
+ * token bound to a key; with `attestation`, as an attested wallet; with `page`, by the issuer's page in a browser.
  */
 async function receive({
   offer,
@@ -85,23 +138,23 @@ async function receive({
   details = false,
   dpopAlg,
   attestation,
+  page,
 }) {
   const held = [...keys, ...(await Promise.all(Array.from({ length: newKeys }, () => newKey(alg))))]
   const [dpopKey, instance] = [await newKey(dpopAlg ?? 'ES256'), await newKey('ES256')]
   const callbacks = callbacksFor(...held, dpopKey, instance)
+  if (page) callbacks.clientAuthentication = clientAuthenticationNone(page)
   if (attestation) callbacks.clientAuthentication = await authenticateAttested(callbacks, attestation, instance)
   const client = new Openid4vciClient({ callbacks })
   const credentialOffer = await client.resolveCredentialOffer(offer)
   const issuerMetadata = await client.resolveIssuerMetadata(credentialOffer.credential_issuer)
   const [credentialConfigurationId] = credentialOffer.credential_configuration_ids
   const wanted = [{ type: 'openid_credential', credential_configuration_id: credentialConfigurationId }]
-  const { accessTokenResponse: token, dpop } = await client.retrievePreAuthorizedCodeAccessTokenFromOffer({
-    credentialOffer,
-    issuerMetadata,
-    txCode,
-    dpop: dpopAlg && { signer: signerFor(dpopKey, 'jwk') },
-    additionalRequestPayload: details ? { authorization_details: wanted } : {},
-  })
+  const asked = { credentialOffer, issuerMetadata, dpop: dpopAlg && { signer: signerFor(dpopKey, 'jwk') } }
+  const additionalRequestPayload = details ? { authorization_details: wanted } : {}
+  const { accessTokenResponse: token, dpop } = page
+    ? await retrieveTokenByPage(client, asked, { ...page, txCode, additionalRequestPayload })
+    : await client.retrievePreAuthorizedCodeAccessTokenFromOffer({ ...asked, txCode, additionalRequestPayload })
   const proofs = await proveKeys(client, held, binding, { issuerMetadata, credentialConfigurationId })
   const common = { issuerMetadata, accessToken: token.access_token, proofs, dpop }
   const answer = details
