@@ -45,6 +45,7 @@ class Received:
     headers: dict[str, str]
     form: dict[str, str]
     json: Any
+    body: bytes
 
 
 @dataclass
@@ -70,6 +71,7 @@ class Party:
             dict(request.headers),
             _read_form(await request.body()) if is_form else {},
             await request.json() if is_json else None,
+            await request.body(),
         )
         self.received.append(seen)
         answer = self.routes.get(request.url.path, Response(status_code=404))

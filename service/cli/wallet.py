@@ -5,7 +5,7 @@ import json
 import secrets
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -21,6 +21,7 @@ from service.settings import load_settings
 from service.wallet import display
 from service.wallet.authorization import Agreement, Visit, agree
 from service.wallet.callback import Callback, open_callback
+from service.wallet.collect import collect_all
 from service.wallet.errors import DeclinedError, NegativeAnswerError, UsageError
 from service.wallet.http import read_object
 from service.wallet.offers import TransactionCodePrompt
@@ -103,6 +104,7 @@ def accept_command(
         )
         for item in () if as_json else received:
             _show(display.render_card(item, now=_now()))
+        _tell_pending(wallet, as_json)
         return received
 
     async def use(wallet: Wallet, fetcher: Fetcher) -> None:
@@ -111,9 +113,34 @@ def accept_command(
         proposals = [await propose(offer, fetcher=fetcher) for offer in offers]
         received = [item for proposal in proposals for item in await accept_one(wallet, fetcher, proposal)]
         if as_json:
-            _print_json({"credentials": [_describe(item) for item in received]})
+            _print_json({"credentials": [_describe(item) for item in received], "pending": _describe_pending(wallet)})
 
     _run(home, use, create=True)
+
+
+@app.command("collect")
+def collect_command(
+    wait: Annotated[
+        int, typer.Option(min=0, max=86_400, help="Seconds to go on asking, as often as issuers want.")
+    ] = 0,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Come back for credentials that their issuers decide on later; exit code 1 while some are still pending."""
+
+    async def use(wallet: Wallet, fetcher: Fetcher) -> None:
+        received, refusals = await collect_all(wallet, fetcher=fetcher, clock=_now, patience=timedelta(seconds=wait))
+        if as_json:
+            _print_json({"credentials": [_describe(item) for item in received], "pending": _describe_pending(wallet)})
+        for item in () if as_json else received:
+            _show(display.render_card(item, now=_now()))
+        _tell_pending(wallet, as_json)
+        if refusals:
+            raise refusals[0]
+        if wallet.list_pending():
+            raise typer.Exit(NEGATIVE_ANSWER)
+
+    _run(home, use)
 
 
 @app.command("list")
@@ -276,6 +303,19 @@ def _fail(error: ServiceError, code: int) -> NoReturn:
     for finding in error.errors:
         typer.echo(f"  {clean_text(finding.get('detail'))}", err=True)
     raise typer.Exit(code)
+
+
+def _describe_pending(wallet: Wallet) -> list[dict[str, Any]]:
+    return [
+        {"id": item.id, "name": item.name, "issuer": item.issuer, "next_at": item.next_at.isoformat(timespec="seconds")}
+        for item in wallet.list_pending()
+    ]
+
+
+def _tell_pending(wallet: Wallet, as_json: bool) -> None:
+    for item in () if as_json else wallet.list_pending():
+        name, issuer = clean_text(item.name, limit=80), clean_text(item.issuer)
+        typer.echo(f"{issuer} decides later about: {name}. Ask again with wallet collect.")
 
 
 def _now() -> datetime:

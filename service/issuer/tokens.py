@@ -30,6 +30,7 @@ from service.issuer.offers import (
     digest_tx_code,
     offer_state,
 )
+from service.issuer.retention import DEFERRED_LIFETIME
 from service.keys import Signer
 from service.storage.audit import append_audit_entry
 from service.storage.database import Database
@@ -189,7 +190,7 @@ def issue_token(session: AsyncSession, offer: CredentialOffer, holder: TokenHold
     """Make an access token for one offer and return the token response."""
     token = secrets.token_urlsafe(32)
     identifier = secrets.token_urlsafe(12) if holder.by_details else None
-    lifetime = TOKEN_LIFETIME if holder.dpop_jkt is None else BOUND_TOKEN_LIFETIME
+    lifetime = _choose_lifetime(offer, holder)
     session.add(
         IssuanceToken(
             org_id=offer.org_id,
@@ -216,6 +217,13 @@ def issue_token(session: AsyncSession, offer: CredentialOffer, holder: TokenHold
             }
         ]
     return answer
+
+
+def _choose_lifetime(offer: CredentialOffer, holder: TokenHolder) -> timedelta:
+    if holder.dpop_jkt is None:
+        return TOKEN_LIFETIME
+    # Whoever waits for a credential comes back with this token; only its holder can use it.
+    return BOUND_TOKEN_LIFETIME if offer.deferral is None else DEFERRED_LIFETIME
 
 
 def digest_token(token: str) -> str:

@@ -11,8 +11,9 @@ from service.fetch import Fetched, Fetcher, FetchError
 from service.keys import PublicKey
 from service.wallet.dpop import DpopSender
 from service.wallet.errors import UnsupportedError
-from service.wallet.http import post_json, read_error, read_object, refused, text_member
+from service.wallet.http import MAX_ANSWER_BYTES, post_json, read_error, read_object, refused, text_member
 from service.wallet.issuer_metadata import IssuerMetadata
+from service.wallet.message_encryption import JWT, open_answer, seal_request
 from service.wallet.store import Wallet
 
 
@@ -38,6 +39,28 @@ class IssuerSession:
             return await self.dpop.post(url, access_token=self.token, json=dict(body))
         return await post_json(self.fetcher, url, body, token=self.token)
 
+    async def exchange(self, url: str, body: Mapping[str, Any]) -> Fetched:
+        """Send a request, encrypted if the issuer takes that; the answer is in plain and may have any status.
+
+        Raises:
+            RejectedError: The answer should have been encrypted to us and wasn't.
+            FetchError: There is none.
+
+        Source: OpenID4VCI 1.0, section 10.
+        """
+        terms = self.issuer.encryption
+        if terms is None:
+            return await self.post(url, body)
+        sealed = seal_request(self.wallet, terms, body)
+        return open_answer(self.wallet, await self._post_jwt(url, sealed.token), sealed.sealed_key)
+
+    async def _post_jwt(self, url: str, token: str) -> Fetched:
+        content = token.encode()
+        if self.dpop is not None:
+            return await self.dpop.post(url, access_token=self.token, content=content, media_type=JWT)
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": JWT}
+        return await self.fetcher.post(url, content=content, headers=headers, max_bytes=MAX_ANSWER_BYTES)
+
 
 async def request_credential(session: IssuerSession, named: Mapping[str, str], keys: Sequence[PublicKey]) -> Fetched:
     """Ask for one credential in as many copies as there are keys; once more if the nonce was stale.
@@ -49,7 +72,7 @@ async def request_credential(session: IssuerSession, named: Mapping[str, str], k
 
     Raises:
         RefusedError: The issuer refused.
-        UnsupportedError: It gives no nonce, or issues later.
+        UnsupportedError: It gives no nonce.
         RejectedError, FetchError: The nonce or the answer can't be had.
 
     Source: OpenID4VCI 1.0, sections 7, 8.2, 8.3 and appendix F.1.
@@ -57,9 +80,7 @@ async def request_credential(session: IssuerSession, named: Mapping[str, str], k
     answer = await _send(session, named, keys)
     if answer.status == 400 and read_error(answer)[0] == "invalid_nonce":
         answer = await _send(session, named, keys)
-    if answer.status == 202:
-        raise UnsupportedError("The issuer will issue this credential later; ask it for a new offer then.")
-    if answer.status != 200:
+    if answer.status not in (200, 202):
         raise refused(answer, "The credential request")
     return answer
 
@@ -93,7 +114,7 @@ async def _send(session: IssuerSession, named: Mapping[str, str], keys: Sequence
         for key in keys
     ]
     body = {**named, "proofs": {"jwt": proofs}}
-    return await session.post(session.issuer.credential_endpoint, body)
+    return await session.exchange(session.issuer.credential_endpoint, body)
 
 
 async def _fetch_nonce(session: IssuerSession) -> str:

@@ -43,7 +43,7 @@ class DpopSender:
         Args:
             url: Where to.
             access_token: Bound to the key; None while asking for one.
-            content: ``form`` or ``json``.
+            content: ``form`` or ``json``; or ``content``, bytes of ``media_type``.
 
         Raises:
             FetchError: No answer, or too large.
@@ -63,6 +63,8 @@ class DpopSender:
 
     async def _send(self, url: str, access_token: str | None, content: Mapping[str, Any]) -> Fetched:
         headers = {} if access_token is None else {"Authorization": f"DPoP {access_token}"}
+        if "media_type" in content:
+            headers["Content-Type"] = content["media_type"]
         headers["DPoP"] = build_dpop_proof(
             self.key.jwk,
             method="POST",
@@ -73,19 +75,21 @@ class DpopSender:
             nonce=self.nonces.get(_server(url)),
             access_token=access_token,
         )
-        answer = await self.fetcher.post(url, headers=headers, max_bytes=MAX_ANSWER_BYTES, **content)
+        body = {name: value for name, value in content.items() if name != "media_type"}
+        answer = await self.fetcher.post(url, headers=headers, max_bytes=MAX_ANSWER_BYTES, **body)
         self.keep_nonce(url, answer)
         return answer
 
 
 @contextmanager
 def dpop_sender(wallet: Wallet, fetcher: Fetcher, now: datetime) -> Iterator[DpopSender]:
-    """Make a sender with a key of its own, which is destroyed at the end."""
+    """Make a sender with a key of its own, destroyed at the end unless a pending credential needs it."""
     key = wallet.create_key()
     try:
         yield DpopSender(wallet, key, fetcher, now)
     finally:
-        wallet.delete_key(key.kid)
+        if all(each.dpop_key != key for each in wallet.list_pending()):
+            wallet.delete_key(key.kid)
 
 
 def _asks_for_nonce(answer: Fetched) -> bool:

@@ -9,6 +9,7 @@ from service.fetch import Fetcher
 from service.schema_files import load_type_metadata
 from service.wallet.errors import RejectedError
 from service.wallet.http import get_json, insert_well_known, optional_text, text_member
+from service.wallet.message_encryption import EncryptionTerms, read_encryption_terms
 from service.wallet.offers import CredentialOffer
 
 SUPPORTED_FORMAT = "dc+sd-jwt"
@@ -41,6 +42,8 @@ class IssuerMetadata:
         batch_size: How many copies one request may ask for.
         configurations: Those that this wallet can receive, by id.
         authorization_servers: Issuer identifiers of authorization servers, at least one.
+        deferred_endpoint: Where to come back for a credential; ``None`` if none is issued later.
+        encryption: How requests are encrypted; ``None`` if they aren't.
     """
 
     identifier: str
@@ -51,6 +54,8 @@ class IssuerMetadata:
     batch_size: int
     configurations: Mapping[str, CredentialConfiguration]
     authorization_servers: Sequence[str]
+    deferred_endpoint: str | None = None
+    encryption: EncryptionTerms | None = None
 
 
 async def fetch_issuer_metadata(identifier: str, *, fetcher: Fetcher) -> IssuerMetadata:
@@ -74,6 +79,8 @@ async def fetch_issuer_metadata(identifier: str, *, fetcher: Fetcher) -> IssuerM
         batch_size=_read_batch_size(raw),
         configurations=_read_configurations(raw),
         authorization_servers=_read_servers(raw, identifier),
+        deferred_endpoint=optional_text(raw, "deferred_credential_endpoint", _SUBJECT),
+        encryption=read_encryption_terms(raw),
     )
 
 

@@ -6,29 +6,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from service.fetch import Fetched, Fetcher, FetchError
+from service.fetch import Fetcher
 from service.keys import PublicKey
 from service.wallet.authorization import Agreement
-from service.wallet.credential_request import IssuerSession, notify, request_credential
+from service.wallet.collect import remember
+from service.wallet.credential_request import IssuerSession, request_credential
 from service.wallet.dpop import DpopSender, dpop_sender
-from service.wallet.errors import NegativeAnswerError, RejectedError, UnsupportedError, UsageError
+from service.wallet.errors import RejectedError, UnsupportedError, UsageError
 from service.wallet.http import MAX_ANSWER_BYTES, read_object, refused, text_member
 from service.wallet.issuer_metadata import (
-    SUPPORTED_FORMAT,
     CredentialConfiguration,
     IssuerMetadata,
     fetch_issuer_metadata,
     find_authorization_server,
 )
+from service.wallet.keeping import keep_credential
 from service.wallet.offers import PRE_AUTHORIZED_GRANT, CredentialOffer, fetch_offer
-from service.wallet.received import verify_received
-from service.wallet.records import CredentialCopy, StoredCredential
+from service.wallet.records import PendingCredential, StoredCredential
 from service.wallet.store import Wallet
 
 NamedRequest = tuple[CredentialConfiguration, Mapping[str, str]]
 """A credential, and how a Credential Request names it."""
-
-ACCEPTED, FAILED = "credential_accepted", "credential_failure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ async def accept(
     new_key: bool = False,
     agreement: Agreement | None = None,
 ) -> list[StoredCredential]:
-    """Redeem an offer, verify what comes and store it.
+    """Redeem an offer, verify what comes and store it; what the issuer decides on later is pending in the wallet.
 
     Args:
         wallet: Where it is kept; copy number i is bound to its shared key number i.
@@ -111,7 +109,10 @@ async def accept(
         for configuration, named in redeemed.requests:
             keys = [wallet.create_key() if new_key else wallet.shared_key(index) for index in range(count)]
             answer = await request_credential(session, named, keys)
-            stored.append(await _keep(session, configuration, keys, answer))
+            if answer.status == 202:
+                remember(session, _begin_waiting(session, configuration, keys), answer)
+            else:
+                stored.append(await keep_credential(session, configuration, keys, answer))
     return stored
 
 
@@ -172,43 +173,17 @@ def _name_requests(configurations: Sequence[CredentialConfiguration], details: A
     return requests
 
 
-async def _keep(
-    session: IssuerSession, configuration: CredentialConfiguration, keys: Sequence[PublicKey], answer: Fetched
-) -> StoredCredential:
-    body = read_object(answer.body, "The credential response")
-    try:
-        copies, verified_issuer = await verify_received(
-            body, configuration, keys, fetcher=session.fetcher, now=session.now
-        )
-        record = _new_record(session, configuration, copies, verified_issuer)
-        stored = session.wallet.add_credential(record, stem=_stem(configuration))
-    except (NegativeAnswerError, FetchError, OSError):
-        await notify(session, body, FAILED)
-        raise
-    await notify(session, body, ACCEPTED)
-    return stored
-
-
-def _new_record(
-    session: IssuerSession,
-    configuration: CredentialConfiguration,
-    copies: Sequence[CredentialCopy],
-    verified_issuer: str,
-) -> StoredCredential:
-    return StoredCredential(
+def _begin_waiting(
+    session: IssuerSession, configuration: CredentialConfiguration, keys: Sequence[PublicKey]
+) -> PendingCredential:
+    return PendingCredential(
         id="",
-        issuer=verified_issuer,
-        issuer_name=session.issuer.name,
-        vct=configuration.vct,
-        format=SUPPORTED_FORMAT,
+        issuer=session.issuer.identifier,
+        configuration_id=configuration.id,
         name=configuration.name,
-        description=configuration.description,
-        labels=dict(configuration.labels),
-        received_at=session.now,
-        copies=tuple(copies),
+        token=session.token,
+        dpop_key=None if session.dpop is None else session.dpop.key,
+        keys=tuple(keys),
+        transaction_id="",
+        next_at=session.now,
     )
-
-
-def _stem(configuration: CredentialConfiguration) -> str:
-    letters = "".join(c if c.isascii() and c.isalnum() else "-" for c in configuration.id.lower()).strip("-")
-    return letters[:40].strip("-") or "credential"

@@ -8,6 +8,7 @@ from typing import Any
 from service.credentials.disclosures import reveal_claims
 from service.credentials.jose import parse_json, parse_jws, read_numeric_date
 from service.credentials.sd_jwt import StatusReference, parse_sd_jwt
+from service.keys import PublicKey
 
 PLAIN_CLAIMS = frozenset({"iss", "vct", "vct#integrity", "cnf", "status", "iat", "nbf", "exp"})
 """Claims about the credential itself; they are shown as such and not among what it says of its holder."""
@@ -92,6 +93,45 @@ class StoredCredential:
         """Read what ``to_json`` wrote."""
         copies = tuple(CredentialCopy(**copy) for copy in raw["copies"])
         return cls(**{**raw, "copies": copies, "received_at": datetime.fromisoformat(raw["received_at"])})
+
+
+@dataclass(frozen=True, slots=True)
+class PendingCredential:
+    """A credential that its issuer decides on later.
+
+    Attributes:
+        id: Short name in this wallet.
+        issuer: Credential Issuer Identifier.
+        configuration_id: What was asked for there.
+        name: Title of the type for people.
+        token: Access token to come back with.
+        dpop_key: The key that it is bound to; ``None`` for a bearer token.
+        keys: The holder keys that were proved.
+        transaction_id: As the issuer calls it.
+        next_at: Aware UTC; not to be asked for before.
+    """
+
+    id: str
+    issuer: str
+    configuration_id: str
+    name: str
+    token: str
+    dpop_key: PublicKey | None
+    keys: tuple[PublicKey, ...]
+    transaction_id: str
+    next_at: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record for storage."""
+        return asdict(self) | {"next_at": self.next_at.isoformat()}
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> "PendingCredential":
+        """Read what ``to_json`` wrote."""
+        keys = tuple(PublicKey(**key) for key in raw["keys"])
+        dpop_key = None if raw["dpop_key"] is None else PublicKey(**raw["dpop_key"])
+        next_at = datetime.fromisoformat(raw["next_at"])
+        return cls(**{**raw, "keys": keys, "dpop_key": dpop_key, "next_at": next_at})
 
 
 @dataclass(frozen=True, slots=True)

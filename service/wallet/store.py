@@ -13,7 +13,7 @@ from service.errors import NotFoundError
 from service.keys import FileKeystore, PublicKey
 from service.keys.files import create_private_file, read_or_create_passphrase, replace_private_file
 from service.wallet.errors import NoWalletError, UsageError
-from service.wallet.records import HistoryEntry, StoredCredential
+from service.wallet.records import HistoryEntry, PendingCredential, StoredCredential
 from service.wallet.trust import VerifierTrust
 
 DEFAULT_HOME = Path("~/.goodstanding/wallet")
@@ -61,7 +61,7 @@ class Wallet:
     def __init__(self, home: Path, keystore: FileKeystore) -> None:
         self._home = home
         self._keystore = keystore
-        for folder in ("holder", "credentials", "history"):
+        for folder in ("holder", "credentials", "history", "pending"):
             (home / folder).mkdir(exist_ok=True, mode=0o700)
 
     def create_key(self) -> PublicKey:
@@ -114,6 +114,32 @@ class Wallet:
         kept |= {raw["kid"] for raw in self._read_all("holder")}
         for kid in {copy.kid for copy in credential.copies} - kept:
             self._keystore.delete_key(kid)
+
+    def create_decryption_key(self) -> tuple[dict[str, Any], bytes]:
+        """Make a key for one encrypted answer; its public JWK and its private half, sealed."""
+        return self._keystore.create_decryption_key()
+
+    def decrypt(self, token: str, sealed_key: bytes, *, max_bytes: int) -> bytes:
+        """Open an encrypted answer; raises DecryptionError."""
+        return self._keystore.decrypt_jwe(token, sealed_key, max_bytes=max_bytes)
+
+    def write_pending(self, pending: PendingCredential) -> PendingCredential:
+        """Store a credential to come back for, under an id if it has none yet; returns it with that id."""
+        named = pending if pending.id else replace(pending, id=f"pending-{secrets.token_hex(4)}")
+        path = self._home / "pending" / f"{named.id}.sealed"
+        replace_private_file(path, self._seal(path, named.to_json()))
+        return named
+
+    def list_pending(self) -> list[PendingCredential]:
+        """Return the credentials to come back for, the most urgent first."""
+        found = [PendingCredential.from_json(raw) for raw in self._read_all("pending")]
+        return sorted(found, key=lambda item: (item.next_at, item.id))
+
+    def delete_pending(self, pending: PendingCredential) -> None:
+        """Stop waiting for a credential, and destroy the key of its access token."""
+        (self._home / "pending" / f"{pending.id}.sealed").unlink(missing_ok=True)
+        if pending.dpop_key is not None:
+            self._keystore.delete_key(pending.dpop_key.kid)
 
     def write_history(self, entry: HistoryEntry) -> None:
         """Store a history entry, or replace the one of its id."""

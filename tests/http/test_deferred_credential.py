@@ -12,10 +12,12 @@ from sqlmodel import select
 
 from service.credentials.jose import parse_json, parse_jws
 from service.credentials.sd_jwt import parse_sd_jwt
+from service.issuer.offers import PRE_AUTHORIZED_CODE_GRANT
 from service.storage.tables import Credential, CredentialOffer, SigningKey
 from service.web.signing import ENCRYPTION
 from tests.deployment import Deployment, Member
 from tests.issuing_support import Wallet, add_issuer, assert_error, make_offer
+from tests.oauth_support import Party
 
 REGISTRY = jwe.JWERegistry(algorithms=["ECDH-ES", "A128GCM"])
 
@@ -137,6 +139,33 @@ async def test_a_new_request_takes_the_place_of_the_one_before(wallet: Wallet) -
     await decide(wallet, made, "release")
     issued = await come_back(wallet, token, second.json()["transaction_id"])
     assert holder_keys(issued) == [wallet.keys[-1].jwk]
+
+
+async def test_a_bound_token_lasts_as_long_as_the_wait(wallet: Wallet) -> None:
+    party, http = Party(wallet.deployment), wallet.deployment.http
+    made = await make_offer(wallet.deployment, wallet.member, deferred=True)
+
+    async def prove(path: str, **more: str) -> str:
+        nonce = (await http.post("/issuers/kyc/nonce")).headers["DPoP-Nonce"]
+        return party.dpop("POST", path, nonce=nonce, **more)
+
+    code = await wallet.read_code(made)
+    form = {"grant_type": PRE_AUTHORIZED_CODE_GRANT, "pre-authorized_code": code}
+    granted = (await wallet.post_token(form, DPoP=await prove("/issuers/kyc/token"))).json()
+    assert granted.items() >= {"token_type": "DPoP", "expires_in": 30 * 86_400}.items()
+    token = granted["access_token"]
+
+    async def send(endpoint: str, body: dict[str, Any]) -> httpx2.Response:
+        path = f"/issuers/kyc/{endpoint}"
+        headers = {"Authorization": f"DPoP {token}", "DPoP": await prove(path, access_token=token)}
+        return await http.post(path, json=body, headers=headers)
+
+    proofs = {"jwt": [wallet.prove(await wallet.fetch_nonce())]}
+    first = await send("credential", {"credential_configuration_id": "kyc", "proofs": proofs})
+    assert first.status_code == 202
+    wallet.deployment.clock.advance(days=20)
+    await decide(wallet, made, "release")
+    assert (await send("deferred_credential", {"transaction_id": first.json()["transaction_id"]})).status_code == 200
 
 
 async def test_keys_are_proved_at_the_first_request(wallet: Wallet) -> None:

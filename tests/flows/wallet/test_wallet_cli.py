@@ -57,8 +57,11 @@ class Service:
         found: dict[str, Any] = self.clients[slug].get(path).json()
         return found
 
-    def offer(self, name: str, claims: dict[str, Any], *, tx_code: bool = False) -> dict[str, Any]:
-        body = {"credential_configuration_id": name, "claims": claims, "subject_ref": "ada", "tx_code": tx_code}
+    def offer(
+        self, name: str, claims: dict[str, Any], *, tx_code: bool = False, deferred: bool = False
+    ) -> dict[str, Any]:
+        body: dict[str, Any] = {"credential_configuration_id": name, "claims": claims, "subject_ref": "ada"}
+        body |= {"tx_code": tx_code, "deferred": deferred}
         return self.post("kyc", "/v1/credential-offers", body)
 
     def ask(self, **body: Any) -> dict[str, Any]:
@@ -142,6 +145,20 @@ def test_several_offers_are_accepted_in_one_call(service: Service, home: Path) -
     received = run_json(home, "accept", *links, "--yes")["credentials"]
     assert [item["claims"].keys() & {"country", "result"} for item in received] == [{"country"}, {"result"}]
     assert run_json(home, "list")["credentials"] == received[::-1]
+
+
+def test_a_credential_that_comes_later_is_collected(service: Service, home: Path) -> None:
+    made, other = (service.offer("kyc", KYC, deferred=True) for _ in range(2))
+    answer = run_json(home, "accept", made["deep_link"], "--yes", "--copies", "2")
+    assert (answer["credentials"], len(answer["pending"])) == ([], 1)
+    assert "decides later" in run(home, "accept", other["deep_link"], "--yes").stdout
+    assert "decides later" in run(home, "collect", expect=1).stdout
+    service.post("kyc", f"/v1/credential-offers/{made['id']}/release", {})
+    service.post("kyc", f"/v1/credential-offers/{other['id']}/deny", {})
+    assert "credential_request_denied" in run(home, "collect", expect=1).output
+    (kept,) = run_json(home, "list")["credentials"]
+    assert kept["copies"] == 2
+    assert run_json(home, "collect") == {"credentials": [], "pending": []}
 
 
 def test_credential_is_accepted_shown_and_revoked(service: Service, home: Path) -> None:

@@ -245,10 +245,13 @@ async def test_what_the_wallet_cannot_receive_is_not_redeemed(
     assert issuer.requests_to("/issuers/kyc/token") == []
 
 
-async def test_a_later_credential_is_not_waited_for(wallet: Wallet, issuer: FakeIssuer, fetcher: Fetcher) -> None:
+async def test_a_later_credential_needs_an_address_to_come_back_to(
+    wallet: Wallet, issuer: FakeIssuer, fetcher: Fetcher
+) -> None:
     later = JSONResponse({"transaction_id": "t", "interval": 60}, status_code=202)
     issuer.routes["/issuers/kyc/credential"] = later
     assert isinstance(await refusal_of(wallet, issuer, fetcher), UnsupportedError)
+    assert wallet.list_pending() == []
 
 
 async def test_plain_http_beyond_this_machine_is_never_called(fetcher: Fetcher) -> None:
