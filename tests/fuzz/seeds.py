@@ -49,6 +49,7 @@ _REQUEST = {
     "dcql_query": {"credentials": [{"id": "a", "format": "dc+sd-jwt", "meta": {"vct_values": ["urn:x"]}}]},
     "client_metadata": {"client_name": "V", "jwks": {"keys": [{**RECIPIENT.jwk, "kid": "1", "alg": "ECDH-ES"}]}},
 }
+_ENCRYPTION = {"jwk": {**RECIPIENT.jwk, "alg": "ECDH-ES", "use": "enc", "kid": "1"}, "enc": "A128GCM"}
 _OFFER = {
     "credential_issuer": "https://issuer.example/i",
     "credential_configuration_ids": ["kyc"],
@@ -74,6 +75,7 @@ def _lines(*parts: Any) -> bytes:
 SEEDS: Mapping[str, list[bytes]] = {
     "compact_sd_jwt": [CREDENTIAL.encode(), b"e30.e30.AA~~", b"~", b""],
     "credential_request": [
+        b" " + _json({"credential_configuration_id": "kyc", "credential_response_encryption": _ENCRYPTION}),
         _json({"credential_configuration_id": "kyc", "proofs": {"jwt": ["a.b.c"]}}),
         _json({"credential_identifier": "kyc", "proofs": {"jwt": ["a.b.c", "d.e.f"]}}),
         _json(

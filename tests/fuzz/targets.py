@@ -151,7 +151,7 @@ def read_jwe(data: bytes) -> None:
 
 
 def read_credential_requests(data: bytes) -> None:
-    read_credential_request(data)
+    read_credential_request(data, is_encrypted=data.startswith(b" "))
 
 
 TARGETS: Mapping[str, Callable[[bytes], None]] = {

@@ -15,6 +15,7 @@ from service.fetch import Fetcher
 from service.storage.tables.organizations import SYSTEM_ORG_ID
 from service.wallet.client_identity import verify_request_object
 from service.wallet.errors import NegativeAnswerError
+from service.wallet.trust import VerifierTrust
 from service.web.signing import ACCESS, get_active_key
 from tests.deployment import START, Deployment, running_deployment
 from tests.foreign_issuer import LIST_PATH, ForeignIssuer, running_foreign_issuer
@@ -116,7 +117,12 @@ async def test_request_objects_at_our_wallet() -> None:
     async def read(token: str, signer: PrivateKey = key) -> Any:
         client_id = f"decentralized_identifier:{did_jwk_from_jwk(signer.jwk)}"
         return await verify_request_object(
-            token, expected_client_id=client_id, expected_wallet_nonce=None, fetcher=fetcher, now=START
+            token,
+            expected_client_id=client_id,
+            expected_wallet_nonce=None,
+            trust=VerifierTrust(),
+            fetcher=fetcher,
+            now=START,
         )
 
     did = did_jwk_from_jwk(key.jwk)
