@@ -73,6 +73,12 @@ def _lines(*parts: Any) -> bytes:
 
 
 SEEDS: Mapping[str, list[bytes]] = {
+    "client_assertion": [
+        _lines(
+            {"alg": "ES256", "typ": "client-authentication+jwt"},
+            {"iss": "w", "sub": "w", "aud": AUDIENCE, "jti": "j", "iat": _SECONDS, "exp": _SECONDS + 60},
+        ),
+    ],
     "compact_sd_jwt": [CREDENTIAL.encode(), b"e30.e30.AA~~", b"~", b""],
     "credential_request": [
         b" " + _json({"credential_configuration_id": "kyc", "credential_response_encryption": _ENCRYPTION}),
@@ -99,6 +105,12 @@ SEEDS: Mapping[str, list[bytes]] = {
             {"a": [{"...": "#0"}, 2], "_sd": ["#1"]}, ["salt", {"b": 1}], ["salt", "c", {"_sd": ["#2"]}], ["s", "d", []]
         ),
         _lines({"_sd": ["#0", "#0"]}, ["salt", "a", 1]),
+    ],
+    "dpop": [
+        _lines(
+            b'{"typ":"dpop+jwt","alg":"ES256","jwk":#k}',
+            {"jti": "j", "htm": "POST", "htu": "https://issuer.example/token", "iat": _SECONDS, "nonce": "n"},
+        ),
     ],
     "jwe": [
         seal(_json({"alg": "ECDH-ES", "enc": "A128GCM"}), b"{}").encode(),
@@ -159,5 +171,11 @@ SEEDS: Mapping[str, list[bytes]] = {
         ),
         b"\x02\n" + zlib.compress(bytes(1000)),
         b"\x01\n" + b64url_encode(b"x").encode(),
+    ],
+    "wallet_attestation": [
+        _lines(
+            b'{"sub":"w","iat":%d,"exp":%d,"cnf":{"jwk":#k}}' % (_SECONDS, _SECONDS + 60),
+            {"aud": AUDIENCE, "iat": _SECONDS, "jti": "j"},
+        ),
     ],
 }

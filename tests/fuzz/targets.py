@@ -8,17 +8,20 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from service.credentials.client_assertion import read_asserted_client, verify_client_assertion
 from service.credentials.dcql import HeldCredential, check_response, match_query
 from service.credentials.dcql_query import parse_dcql_query
 from service.credentials.did import resolve_did_jwk, resolve_did_key, select_verification_key
 from service.credentials.did_web import did_web_url
 from service.credentials.disclosures import reveal_claims
+from service.credentials.dpop import verify_dpop_proof
 from service.credentials.encoding import b64url_encode, parse_json
 from service.credentials.jose import check_times, jwk_thumbprint, load_key, sign_jws, verify_jws
 from service.credentials.key_proof import verify_key_proof
 from service.credentials.presentation import verify_presentation
 from service.credentials.sd_jwt import parse_sd_jwt, read_holder_jwk, read_issuer, verify_sd_jwt_vc
 from service.credentials.status_list import decode_status_list, verify_status_list_token
+from service.credentials.wallet_attestation import read_attestation, verify_attestation, verify_attestation_pop
 from service.errors import MalformedError, ServiceError
 from service.issuer.credential_request import read_credential_request
 from service.keys.jwe import decrypt
@@ -113,6 +116,36 @@ def read_key_proof(data: bytes) -> None:
     verify_key_proof(_sign(named, payload, HOLDER.sign), audience="https://issuer.example", nonce=None, now=NOW)
 
 
+def read_dpop(data: bytes) -> None:
+    """Lines: header, payload; ``#k`` stands for the wallet's key."""
+    header, _, payload = data.partition(b"\n")
+    verify_dpop_proof(
+        _sign(header.replace(b"#k", HOLDER.json), payload, HOLDER.sign),
+        expected_method="POST",
+        expected_url="https://issuer.example/token",
+        access_token=None,
+        now=NOW,
+    )
+
+
+def read_client_assertion(data: bytes) -> None:
+    """Lines: header, payload."""
+    header, _, payload = data.partition(b"\n")
+    assertion = _sign(header, payload, HOLDER.sign)
+    client_id = read_asserted_client(assertion)
+    verify_client_assertion(assertion, [HOLDER.key], client_id=client_id, expected_audience=AUDIENCE, now=NOW)
+
+
+def read_wallet_attestation(data: bytes) -> None:
+    """Lines: payload of the attestation, payload of its proof; ``#k`` stands for the instance's key."""
+    payload, _, proof = data.partition(b"\n")
+    header = b'{"alg":"ES256","typ":"oauth-client-attestation+jwt"}'
+    claimed = read_attestation(_sign(header, payload.replace(b"#k", HOLDER.json), ISSUER.sign))
+    wallet = verify_attestation(claimed, ISSUER.key, now=NOW)
+    header = b'{"alg":"ES256","typ":"oauth-client-attestation-pop+jwt"}'
+    verify_attestation_pop(_sign(header, proof, HOLDER.sign), wallet, expected_audience=AUDIENCE, now=NOW)
+
+
 def read_request_object(data: bytes) -> None:
     """Parameters of a presentation request, as our wallet reads them."""
     claims = _object(data)
@@ -155,11 +188,13 @@ def read_credential_requests(data: bytes) -> None:
 
 
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
+    "client_assertion": read_client_assertion,
     "compact_sd_jwt": read_compact_sd_jwt,
     "credential_request": read_credential_requests,
     "dcql": read_dcql,
     "did": read_did,
     "disclosures": read_disclosures,
+    "dpop": read_dpop,
     "jwe": read_jwe,
     "jwk": read_jwk,
     "jws": read_jws,
@@ -169,6 +204,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "request_object": read_request_object,
     "sd_jwt": read_sd_jwt,
     "status_list": read_status_list,
+    "wallet_attestation": read_wallet_attestation,
 }
 
 
