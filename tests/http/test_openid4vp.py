@@ -284,3 +284,16 @@ async def test_the_calls_need_the_verifier_scope(scene: Scene) -> None:
     for method, path in (("POST", "presentation-requests"), ("GET", "purposes"), ("GET", "trusted-issuers")):
         assert (await scene.deployment.http.request(method, f"/v1/{path}", json={})).status_code == 401
         assert (await scene.deployment.http.request(method, f"/v1/{path}", json={}, headers=issuer)).status_code == 403
+
+
+async def test_the_state_may_stand_beside_an_encrypted_answer_but_not_differ(scene: Scene) -> None:
+    for inner, outer, status in ((True, None, 200), (False, "same", 200), (True, "other", 400), (False, None, 400)):
+        made = await scene.platform.ask(purpose="us.506c", response_mode="direct_post.jwt")
+        request = await scene.wallet.open(made)
+        parameters = {"vp_token": scene.wallet.present(request)} | ({"state": request["state"]} if inner else {})
+        [jwk] = request["client_metadata"]["jwks"]["keys"]
+        form = {"response": encrypt(json.dumps(parameters).encode(), jwk, method="A256GCM")}
+        form |= {} if outer is None else {"state": request["state"] if outer == "same" else outer}
+        answer = await scene.deployment.http.post(request["response_uri"], data=form)
+        assert answer.status_code == status, (inner, outer)
+        assert (await scene.platform.read(made["id"]))["state"] == ("verified" if status == 200 else "pending")

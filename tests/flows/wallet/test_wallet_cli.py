@@ -22,6 +22,7 @@ from service.organizations.clients import create_client
 from service.organizations.organizations import NewOrganization, allowed_scopes, create_organization
 from service.organizations.setup import create_system_keys
 from service.settings import Settings
+from tests.certificate_support import new_root
 from tests.loopback import serving
 from tests.wallet_parties import FakeIssuer
 
@@ -283,3 +284,18 @@ def test_another_passphrase_opens_nothing(home: Path, monkeypatch: pytest.Monkey
     run(home, "init")
     monkeypatch.setenv("GOODSTANDING_WALLET_PASSPHRASE", "other")
     assert "passphrase" in run(home, "list", expect=2).output
+
+
+def test_the_holder_says_who_vouches_for_verifiers(home: Path, tmp_path: Path) -> None:
+    root, keys = tmp_path / "root.pem", tmp_path / "keys.json"
+    root.write_text(new_root(datetime.now(UTC), "Venue Root").pem)
+    keys.write_text('{"keys": [{"kty": "EC"}]}')
+    run(home, "init")
+    assert "Nobody" in run(home, "trust").output
+    run(home, "trust", "--attester", "https://attester.example", expect=2)
+    run(home, "trust", "--anchors", str(keys), expect=1)
+    listed = run_json(
+        home, "trust", "--anchors", str(root), "--attester", "https://attester.example", "--keys", str(keys)
+    )
+    assert listed == {"anchors": ["CN=Venue Root"], "attesters": ["https://attester.example"]}
+    assert run_json(home, "trust") == listed
