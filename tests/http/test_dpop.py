@@ -34,7 +34,8 @@ async def fetch_dpop_nonce(deployment: Deployment) -> str:
 
 
 async def read_token_form(wallet: Wallet) -> dict[str, str]:
-    code = await wallet.read_code(await make_offer(wallet.deployment, wallet.member))
+    made = await make_offer(wallet.deployment, wallet.member, expires_in=600)
+    code = await wallet.read_code(made)
     return {"grant_type": PRE_AUTHORIZED_CODE_GRANT, "pre-authorized_code": code}
 
 

@@ -201,7 +201,7 @@ async def test_metadata_say_which_ways_are_open(wallet: Wallet) -> None:
     before = (await wallet.deployment.http.get(METADATA)).json()
     assert before["token_endpoint_auth_methods_supported"] == ["none", "private_key_jwt"]
     assert "ES256" in before["token_endpoint_auth_signing_alg_values_supported"]
-    assert not {name for name in before if "attestation" in name or "challenge" in name}
+    assert not {name for name in before if "attestation" in name or name == "challenge_endpoint"}
     await trust_provider(wallet, "w")
     after = (await wallet.deployment.http.get(METADATA)).json()
     assert after["token_endpoint_auth_methods_supported"][2] == "attest_jwt_client_auth"
