@@ -7,9 +7,10 @@ the copies fresh.
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from operator import attrgetter
 from typing import Literal, NamedTuple
 
 from sqlalchemy import Integer, LargeBinary, String, TextualSelect, text
@@ -60,6 +61,7 @@ class StatusReading:
     code: str | None = None
 
 
+_ORDER = attrgetter("issuer", "uri", "index")
 UNAVAILABLE = StatusReading(None, False, None, "unavailable", "status_unavailable")
 
 
@@ -139,7 +141,7 @@ async def open_statuses(
         if not query.uri.startswith(own_prefix)
     }
     return StatusSource(
-        own=await _read_own_entries(connection, own_prefix, sorted(own, key=astuple)) if own else {},
+        own=await _read_own_entries(connection, own_prefix, sorted(own, key=_ORDER)) if own else {},
         base_url=base_url,
         cached=await _read_copies(connection, foreign) if foreign else {},
     )
