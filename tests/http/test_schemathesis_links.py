@@ -1,0 +1,74 @@
+"""Calls in the order in which answers lead to them: what one call made is named in the next, whatever the rest says."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.core.transport import Response
+
+from tests.http.test_schemathesis import BASE_URL, CHECKS, DOCUMENT, Api, api
+
+__all__ = ["api"]  # a fixture
+
+# Where an id in an answer leads: the path that answers 201, and the path and parameter that take it.
+_LINKS = [
+    ("/v1/credential-offers", "/v1/credential-offers/{offer_id}", "offer_id"),
+    ("/v1/presentation-requests", "/v1/presentation-requests/{request_id}", "request_id"),
+    ("/v1/cases", "/v1/cases/{case_id}", "case_id"),
+    ("/v1/cases", "/v1/cases/{case_id}/review", "case_id"),
+    ("/v1/cases", "/v1/cases/{case_id}/approve", "case_id"),
+    ("/v1/cases", "/v1/cases/{case_id}/decline", "case_id"),
+    ("/v1/organizations", "/v1/organizations/{org_id}", "org_id"),
+]
+
+
+def _link(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of the document that the links join, with the links in it."""
+    paths = {path: document["paths"][path] for source, target, _ in _LINKS for path in (source, target)}
+    for source, target, parameter in _LINKS:
+        answer = paths[source]["post"]["responses"]["201"]
+        for method in paths[target]:
+            named = {
+                "operationId": paths[target][method]["operationId"],
+                "parameters": {parameter: "$response.body#/id"},
+            }
+            answer.setdefault("links", {})[f"{method} {target}"] = named
+    return document | {"paths": paths}
+
+
+schema = schemathesis.openapi.from_dict(_link(json.loads(json.dumps(DOCUMENT))))
+EXAMPLES = {"max_examples": 15, "stateful_step_count": 6}
+
+
+def test_what_one_call_made_is_taken_by_the_next(api: Api) -> None:
+    followed: Counter[str] = Counter()
+
+    class Calls(schema.as_state_machine()):
+        def get_call_kwargs(self, case: schemathesis.Case[Any]) -> dict[str, Any]:
+            return {}
+
+        def call(self, case: schemathesis.Case[Any], **kwargs: Any) -> Response:
+            request = case.as_transport_kwargs(base_url=BASE_URL, headers=api.headers_for(case.path))
+            request.pop("cookies", None)
+            if isinstance(request.get("data"), bytes | str):
+                request["content"] = request.pop("data")
+            answer = Response.from_httpx2(api.send(**request), verify=False)
+            if "{" in case.path and answer.status_code < 300:
+                followed[f"{case.method} {case.path}"] += 1
+            return answer
+
+        def validate_response(self, response: Response, case: schemathesis.Case[Any], **kwargs: Any) -> None:
+            case.validate_response(response, checks=CHECKS)
+
+    Calls.run(
+        settings=settings(
+            **EXAMPLES,
+            deadline=None,
+            derandomize=True,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+    )
+    assert followed.total() >= 5, followed
