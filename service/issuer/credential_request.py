@@ -6,7 +6,7 @@ Source: OpenID4VCI 1.0, sections 8.2 and 8.3.1.2, appendix F.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from service.credentials.credential_types import CREDENTIAL_TYPES
@@ -160,7 +160,7 @@ def _verify_jwt_proofs(
     @cache  # the proofs of a batch come with the same attestation
     def verify_attestation(token: str) -> KeyAttestation:
         return verify_key_attestation(
-            token, find_key=policy.find_key, now=now, algorithms=PROOF_ALGORITHMS, require_exp=True
+            token, find_key=partial(policy.find_key, now=now), now=now, algorithms=PROOF_ALGORITHMS, require_exp=True
         )
 
     keys = tuple(
@@ -185,7 +185,9 @@ def _verify_attestation_proof(proofs: Proofs, policy: AttestationPolicy, now: da
         raise InvalidProofError("One attestation is taken, and only where the metadata name that proof type.")
     [token] = proofs.tokens
     return [
-        verify_key_attestation(token, find_key=policy.find_key, now=now, algorithms=PROOF_ALGORITHMS, require_exp=False)
+        verify_key_attestation(
+            token, find_key=partial(policy.find_key, now=now), now=now, algorithms=PROOF_ALGORITHMS, require_exp=False
+        )
     ]
 
 

@@ -8,8 +8,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from cryptography.x509 import Certificate
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.credentials.certificates import (
+    CertificateInvalidError,
+    is_authority,
+    load_leaf_key,
+    read_pem_certificates,
+    read_x5c,
+    verify_chain,
+)
 from service.credentials.credential_types import CREDENTIAL_TYPES
 from service.credentials.jose import MalformedJoseError, VerificationKey, load_key
 from service.credentials.key_attestation import InvalidKeyAttestationError, KeyAttestation
@@ -46,22 +55,28 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class AttestationPolicy:
-    """Trusted attesters' keys by ``kid``, and requirements by credential configuration."""
+    """Trusted attesters' keys by ``kid``, CAs that certify theirs, and requirements by credential configuration."""
 
     keys: Mapping[str, VerificationKey] = field(default_factory=dict)
+    anchors: tuple[Certificate, ...] = ()
     required: Mapping[str, Requirement] = field(default_factory=dict)
 
     @property
     def counts(self) -> bool:
         """Whether anybody's attestations mean anything here."""
-        return bool(self.keys)
+        return bool(self.keys or self.anchors)
 
-    def find_key(self, header: Mapping[str, Any]) -> VerificationKey:
-        """Return the attester's key that a header names.
+    def find_key(self, header: Mapping[str, Any], *, now: datetime) -> VerificationKey:
+        """Return the attester's key that a header names, or brings with certificates below one of our anchors.
 
         Raises:
             InvalidKeyAttestationError: There is none.
+            CertificateInvalidError, CertificateUntrustedError: What comes with it proves nothing.
         """
+        if self.anchors and "x5c" in header:
+            chain = read_x5c(header["x5c"])
+            verify_chain(chain, self.anchors, now=now)
+            return load_leaf_key(chain)
         kid: str = header.get("kid", "")
         if kid not in self.keys:
             raise InvalidKeyAttestationError("The key attestation is signed by no attester that we trust.")
@@ -111,16 +126,30 @@ async def put_policy(
 
 def _load(attesters: Sequence[Mapping[str, Any]], required: Mapping[str, Mapping[str, Any]]) -> AttestationPolicy:
     keys: dict[str, VerificationKey] = {}
+    anchors: list[Certificate] = []
     for attester in attesters:
-        for key in _load_keys(attester["jwks"]):
+        anchors += _load_anchors(attester.get("x509_anchors", ()))
+        for key in _load_keys(attester["jwks"]) if "jwks" in attester else ():
             if key.kid is None or key.kid in keys:
                 raise KeyAttestationPolicyInvalidError("attesters: every key needs a kid that no other has.")
             keys[key.kid] = key
-    return AttestationPolicy(keys, {name: _load_requirement(wanted) for name, wanted in required.items()})
+    return AttestationPolicy(
+        keys, tuple(anchors), {name: _load_requirement(wanted) for name, wanted in required.items()}
+    )
 
 
 def _load_requirement(wanted: Mapping[str, Any]) -> Requirement:
     return Requirement(frozenset(wanted.get("key_storage", ())), frozenset(wanted.get("user_authentication", ())))
+
+
+def _load_anchors(texts: Sequence[str]) -> list[Certificate]:
+    try:
+        found = [certificate for text in texts for certificate in read_pem_certificates(text)]
+        if not all(map(is_authority, found)):
+            raise KeyAttestationPolicyInvalidError("attesters: each of x509_anchors is the certificate of a CA.")
+    except CertificateInvalidError as error:
+        raise KeyAttestationPolicyInvalidError(f"attesters: {error.detail}") from error
+    return found
 
 
 def _load_keys(jwks: Mapping[str, Any]) -> list[VerificationKey]:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import Depends
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from service.issuer.key_attestations import describe_policy, put_policy
 from service.web.auth import Caller, require_scope
@@ -18,10 +18,23 @@ router = v1_router("issuer")
 
 
 class AttesterBody(StrictModel):
-    """A wallet provider or a maker of key storage; each key in ``jwks`` has a ``kid``."""
+    """A wallet provider or a maker of key storage.
+
+    Each key in ``jwks`` has a ``kid``; ``x509_anchors`` are PEM certificates of CAs that certify its keys alone.
+    """
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    jwks: dict[str, Any]
+    jwks: dict[str, Any] | None = None
+    x509_anchors: (
+        Annotated[list[Annotated[str, Field(max_length=20_000)]], Field(min_length=1, max_length=5)] | None
+    ) = None
+
+    @model_validator(mode="after")
+    def check_keys(self) -> "AttesterBody":
+        """Refuse an attester without any way to know its signature."""
+        if self.jwks is None and self.x509_anchors is None:
+            raise ValueError("one of jwks and x509_anchors is needed")
+        return self
 
 
 class RequirementBody(StrictModel):

@@ -6,10 +6,13 @@ from typing import Any
 
 import httpx2
 import pytest
+from cryptography.x509 import Certificate
 
+from service.credentials.certificates import write_x5c
 from service.credentials.jose import jwk_thumbprint, parse_json, parse_jws, sign_jws
 from service.credentials.sd_jwt import parse_sd_jwt
 from service.keys import PublicKey
+from tests.certificate_support import load_public_key, new_root, to_pem
 from tests.deployment import Deployment
 from tests.issuing_support import Wallet, add_issuer, assert_error, get_token, make_offer
 
@@ -176,6 +179,26 @@ async def test_the_nonce_of_an_attestation_is_spent(wallet: Wallet, attester: At
     assert_error(await ask(wallet, "jwt", again), "invalid_nonce")
 
 
+async def test_an_attestation_may_bring_its_certificates(wallet: Wallet, attester: Attester) -> None:
+    root, stranger = (new_root(wallet.deployment.clock()) for _ in range(2))
+    answer = await put_policy(wallet, {"attesters": [{"name": "Maker", "x509_anchors": [root.pem]}], "required": {}})
+    assert answer.json() == {"attesters": [{"name": "Maker", "x509_anchors": [root.pem]}], "required": {}}
+    token, key, public = await get_token(wallet), wallet.new_key(), load_public_key(attester.key.jwk)
+    nonce, sign = await wallet.fetch_nonce(), wallet.deployment.context.signer.signing_function(attester.key.kid)
+    issued_at = int(wallet.deployment.clock().timestamp())
+    claims = {"iat": issued_at, "exp": issued_at + 60, "nonce": nonce, "attested_keys": [key.jwk]}
+
+    async def send(*chain: Certificate) -> httpx2.Response:
+        header = {"alg": "ES256", "typ": "key-attestation+jwt", "x5c": write_x5c(chain)}
+        return await ask(wallet, "attestation", sign_jws(header, claims, sign), bearer=token)
+
+    assert_error(await send(stranger.certify(public)), "invalid_proof")
+    assert_error(await send(root.certify(public), root.certificate), "invalid_proof")
+    assert_error(await send(root.certify(load_public_key(key.jwk))), "invalid_proof")
+    assert_error(await send(), "invalid_proof")
+    assert bound_to(await send(root.certify(public))) == [key.kid]
+
+
 async def test_policies_that_cannot_hold(wallet: Wallet, attester: Attester) -> None:
     key = {**attester.key.jwk, "kid": "a"}
     for attesters, required in (
@@ -191,6 +214,13 @@ async def test_policies_that_cannot_hold(wallet: Wallet, attester: Attester) -> 
         body = {"attesters": [{"name": "P", "jwks": {"keys": keys}} for keys in attesters], "required": required}
         answer = await put_policy(wallet, body)
         assert (answer.status_code, answer.json()["code"]) == (422, "key_attestation_policy_invalid")
-    answer = await put_policy(wallet, {"attesters": [], "required": {"kyc": {"key_storage": []}}})
-    assert answer.json()["code"] == "invalid_input"
+    leaf = new_root(wallet.deployment.clock()).certify(load_public_key(attester.key.jwk))
+    for anchor in ("x", to_pem(leaf)):
+        answer = await put_policy(wallet, {"attesters": [{"name": "P", "x509_anchors": [anchor]}], "required": {}})
+        assert answer.json()["code"] == "key_attestation_policy_invalid"
+    for body in (
+        {"attesters": [], "required": {"kyc": {"key_storage": []}}},
+        {"attesters": [{"name": "P"}], "required": {}},
+    ):
+        assert (await put_policy(wallet, body)).json()["code"] == "invalid_input"
     assert (await wallet.deployment.http.get(POLICY)).status_code == 401
