@@ -10,7 +10,16 @@ from sqlmodel import col, select
 from service.log.records import check_records
 from service.log.sequencer import advance_log
 from service.privacy.retention import run_retention
-from service.storage.tables import Credential, CredentialCopy, CredentialOffer, SubjectKey
+from service.storage.tables import (
+    AuthorizationRequest,
+    Credential,
+    CredentialCopy,
+    CredentialOffer,
+    RefreshToken,
+    SubjectKey,
+    WalletGrant,
+)
+from tests.authorization_support import start
 from tests.case_support import CLAIMS, Desk, open_desks
 from tests.deployment import Deployment
 from tests.issuing_support import Wallet, make_offer
@@ -103,6 +112,26 @@ async def test_a_valid_credential_a_hold_and_a_rule_stand_in_the_way(deployment:
         [key] = (await session.exec(select(SubjectKey).where(col(SubjectKey.org_id) == desk.member.org_id))).all()
     assert row.subject_ref == key.subject == tombstone
     assert (key.wrapped_key, key.destroyed_at is None) == (b"", False)
+
+
+async def test_grants_of_wallets_go_with_the_person(sqlite_deployment: Deployment) -> None:
+    wallet = await start(sqlite_deployment)
+    desk, kept = Desk(sqlite_deployment, wallet.member), []
+    for ref in (REF, "somebody-else"):
+        made = await wallet.offer(subject_ref=ref)
+        body = (await wallet.redeem_code(await wallet.get_code(made))).json()
+        assert (await wallet.get_credential(body["access_token"])).status_code == 200
+        kept.append(made["id"])
+    [granted, _] = (await desk.call("GET", "credentials")).json()["data"]
+    await desk.call("POST", f"credentials/{granted['id']}/status", json={"status": "revoked", "reason": "left"})
+    sqlite_deployment.clock.advance(**SIX_YEARS)
+    assert (await call(desk, "POST", "erasure")).status_code == 200
+    async with sqlite_deployment.context.database.reading() as session:
+        grants = (await session.exec(select(WalletGrant))).all()
+        requests = (await session.exec(select(AuthorizationRequest))).all()
+        tokens = (await session.exec(select(RefreshToken))).all()
+    assert [grant.offer_id for grant in grants] == [request.offer_id for request in requests] == kept[1:]
+    assert [token.grant_id for token in tokens] == [grants[0].id]
 
 
 @pytest.mark.parametrize("is_reviewed", [True, False])
