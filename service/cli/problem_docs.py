@@ -70,6 +70,7 @@ PROTOCOL_ERRORS = {
     ),
     "use_dpop_nonce": ("400, 401", "token, /oauth/token; credential, notification", "RFC 9449, sections 8 and 9"),
     "request_not_supported": ("400", "PAR", "OpenID Connect Core 1.0, section 3.1.2.6"),
+    "vp_formats_not_supported": ("400", "Request Object", "OpenID4VP 1.0, section 8.5"),
     "unsupported_response_type": ("400", "PAR", "RFC 6749, section 4.1.2.1"),
 }
 _INTRODUCTION = """# Problem codes

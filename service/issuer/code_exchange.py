@@ -43,11 +43,12 @@ def read_code_request(form: Mapping[str, str]) -> CodeRequest:
     """Read the form of an authenticated client.
 
     Raises:
-        ProtocolError: ``invalid_request`` or ``invalid_authorization_details``.
+        ProtocolError: ``invalid_request``, ``invalid_grant`` or ``invalid_authorization_details``.
     """
     for name in ("code", "redirect_uri", "code_verifier"):
         if not form.get(name):
-            raise ProtocolError("invalid_request", f"The parameter {name} is missing.")
+            error = "invalid_grant" if name == "code_verifier" else "invalid_request"  # RFC 7636, section 4.6
+            raise ProtocolError(error, f"The parameter {name} is missing.")
     details = form.get("authorization_details")
     return CodeRequest(
         code=form["code"],

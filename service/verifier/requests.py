@@ -22,6 +22,7 @@ from service.verifier.client_identity import (
     ClientIdPrefixUnsupportedError,
     choose_identity,
 )
+from service.verifier.held_answers import forget_held_answers
 from service.verifier.request_objects import (
     build_client_metadata,
     build_response_uri,
@@ -57,7 +58,7 @@ class RequestUriMethodInvalidError(InvalidInputError):
 async def create_presentation_request(
     session: AsyncSession, context: Context, org_id: str, new: NewRequest, now: datetime
 ) -> PresentationRequest:
-    """Build, sign and keep a request.
+    """Build, sign and keep a request; forget what waited for browsers that never came back.
 
     Raises:
         InvalidInputError: What is asked for is not possible; see ``request_terms`` and ``client_identity``.
@@ -65,6 +66,7 @@ async def create_presentation_request(
 
     Source: OpenID4VP 1.0, sections 5.1, 5.9, 5.10, 8.2 and appendix A; RFC 9101.
     """
+    await forget_held_answers(session, org_id, now)
     mode = check_response_mode(new.response_mode)
     query = read_query(new)
     organization = await session.get_one(Organization, org_id)

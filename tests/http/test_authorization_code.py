@@ -339,7 +339,7 @@ async def test_an_offer_that_was_withdrawn_meanwhile(wallet: CodeWallet) -> None
 CODE_ERRORS = [
     ({"code": ""}, "invalid_request", 400),
     ({"redirect_uri": ""}, "invalid_request", 400),
-    ({"code_verifier": ""}, "invalid_request", 400),
+    ({"code_verifier": ""}, "invalid_grant", 400),
     ({"client_id": ""}, "invalid_client", 401),
     ({"client_id": "stranger"}, "invalid_client", 401),
     ({"client_id": "second"}, "invalid_grant", 400),

@@ -4,7 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlmodel import col, select
 
+from service.storage.tables import PresentationRequest
 from tests.deployment import Deployment
 from tests.verifying_support import Scene, build_scene, failed
 
@@ -62,6 +64,24 @@ async def test_a_relayed_request_gives_the_sender_nothing(scene: Scene) -> None:
     late = await scene.platform.read(made["id"])
     assert (late["state"], late["credentials"], late["awaits_return"]) == ("expired", [], False)
     assert (await come_back(scene, made, "x")).json()["code"] == "presentation_closed"
+
+
+async def test_what_no_browser_came_back_for_is_forgotten(scene: Scene) -> None:
+    made = await scene.platform.ask(**TERMS)
+    await scene.wallet.answer(made)
+    other = await scene.platform.ask(**TERMS)
+    assert await held(scene) == {made["id"]}
+    scene.deployment.clock.advance(minutes=10)
+    await scene.platform.ask(**TERMS)
+    assert await held(scene) == set()
+    assert (await scene.platform.read(other["id"]))["state"] == "expired"
+
+
+async def held(scene: Scene) -> set[str]:
+    """Name the requests whose answers are kept."""
+    async with scene.deployment.context.database.reading() as session:
+        query = select(PresentationRequest.id).where(col(PresentationRequest.sealed_held_answer).is_not(None))
+        return set((await session.exec(query)).all())
 
 
 async def test_browsers_come_back_at_once_and_one_counts(scene: Scene) -> None:

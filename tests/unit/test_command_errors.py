@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from service.cli.keys import KeyPurposeUnknownError, rotate
+from service.cli.keys import CertificateFileError, KeyPurposeUnknownError, import_certificate, rotate
 from service.cli.serve import AddressUnavailableError, serve
 from service.cli.support import DatabaseUnavailableError, DataDirectoryError, open_context
 from service.demo.processes import DemoError, Finished
@@ -61,6 +61,11 @@ def test_a_port_that_is_taken(monkeypatch: pytest.MonkeyPatch, sqlite_url: str, 
 def test_a_key_for_no_purpose() -> None:
     with pytest.raises(KeyPurposeUnknownError):
         rotate(org="system", purpose="other")
+
+
+def test_certificates_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CertificateFileError, match=r"chain\.pem cannot be read"):
+        import_certificate(tmp_path / "chain.pem", org="system", purpose="issuer")
 
 
 def test_output_that_is_not_the_expected_json() -> None:

@@ -112,7 +112,7 @@ def test_the_hash_is_that_of_rfc_9449() -> None:
         {"header": {"jwk": SIGNER.jwk | {"alg": "ES384"}}},
         {"header": {"crit": ["x"], "x": 1}},
     ],
-    ids=str,
+    ids="-".join,
 )
 def test_a_proof_that_is_off_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidDpopProofError):

@@ -77,7 +77,7 @@ def test_the_instance_may_prove_itself_with_every_kind_of_key() -> None:
         {"signer": OTHER},
         {"signer": OTHER, "header": {"jwk": OTHER.jwk}},
     ],
-    ids=str,
+    ids="-".join,
 )
 def test_an_attestation_that_is_off_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidAttestationError) as caught:
@@ -123,7 +123,7 @@ def test_a_proof_says_what_is_to_be_spent_and_compared() -> None:
         {"signer": PROVIDER},
         {"signer": OTHER, "header": {"jwk": OTHER.jwk}},
     ],
-    ids=str,
+    ids="-".join,
 )
 def test_a_proof_that_is_off_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidAttestationError):

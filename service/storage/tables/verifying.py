@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field, SQLModel
 
 from service.storage.types import Instant, JsonColumn
@@ -33,6 +33,9 @@ class TrustedIssuer(SQLModel, table=True):
     updated_at: datetime = Field(sa_type=Instant)
 
 
+_HELD = text("sealed_held_answer IS NOT NULL")
+
+
 class PresentationRequest(SQLModel, table=True):
     """One OpenID4VP request. Leaving ``pending`` happens once, in the transaction that keeps the verdict.
 
@@ -43,6 +46,13 @@ class PresentationRequest(SQLModel, table=True):
     __tablename__ = "presentation_request"
     __table_args__ = (
         CheckConstraint("state IN ('pending','verified','rejected')", name="ck_presentation_request_state"),
+        Index(
+            "ix_presentation_request_held",
+            "org_id",
+            "expires_at",
+            sqlite_where=_HELD,
+            postgresql_where=_HELD,
+        ),
     )
 
     org_id: str = Field(primary_key=True)
