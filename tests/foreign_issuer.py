@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,7 +23,8 @@ LIST_PATH = "/lists/1"
 class ForeignIssuer:
     """What it serves is in ``pages`` (path to status and body); what was asked for is in ``asked``.
 
-    With ``x5c`` set, credentials and lists carry it. What ``raw`` has for a path is sent as it stands.
+    With ``x5c`` set, credentials and lists carry it. What ``raw`` has for a path is sent as it stands. What
+    ``meanwhile`` has for a path is done once, while the caller waits for the answer.
     """
 
     port: int = 0
@@ -32,6 +33,7 @@ class ForeignIssuer:
     pages: dict[str, tuple[int, str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     raw: dict[str, bytes] = field(default_factory=dict)
+    meanwhile: dict[str, Callable[[], Awaitable[object]]] = field(default_factory=dict)
 
     @property
     def origin(self) -> str:
@@ -98,6 +100,8 @@ class ForeignIssuer:
         head = await reader.readuntil(b"\r\n\r\n")
         path = head.split(b" ", 2)[1].decode()
         self.asked.append(path)
+        if (act := self.meanwhile.pop(path, None)) is not None:
+            await act()
         status, body = self.pages.get(path, (404, "{}"))
         data = body.encode()
         answer = f"HTTP/1.1 {status} X\r\nContent-Length: {len(data)}\r\nConnection: close\r\n\r\n".encode() + data

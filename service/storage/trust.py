@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -12,7 +12,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.storage.core import read_rows
-from service.storage.tables import TrustedIssuer
+from service.storage.tables import Organization, TrustedIssuer
 
 UNTRUSTED, OUT_OF_SCOPE = "issuer_untrusted", "issuer_out_of_scope"
 UNKNOWN_JURISDICTION = "?"
@@ -124,6 +124,20 @@ def find_max_status_ages(rows: Iterable[TrustEntry]) -> dict[str, int]:
             name = normalize_issuer(row.issuer)
             ages[name] = min(row.max_status_age, ages.get(name, row.max_status_age))
     return ages
+
+
+async def hold_max_status_age(session: AsyncSession, org_id: str, issuer: str) -> timedelta | None:
+    """Return the platform's ``max_status_age`` for an issuer as it is now; its list stays so until the end.
+
+    Args:
+        session: A transaction.
+        org_id: Whose list.
+        issuer: As a credential names it.
+    """
+    # Every change of the list writes this row first.
+    await session.exec(select(Organization.id).where(Organization.id == org_id).with_for_update(read=True))
+    seconds = find_max_status_ages(await list_trusted_issuers(session, org_id)).get(normalize_issuer(issuer))
+    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def is_trusted(

@@ -34,11 +34,10 @@ async def refresh_all_status_lists(context: Context) -> None:
     now = context.clock()
     async with context.database.reading() as session:
         wanted = await _list_wanted(session, now)
-        finders = {
-            org_id: KeyFinder(context, org_id, await list_trusted_issuers(session, org_id), now) for org_id in wanted
-        }
-    for org_id, finder in finders.items():
-        await refresh_status_lists(finder, wanted[org_id], ahead=REFRESH_EVERY)
+    for org_id, queries in wanted.items():
+        async with context.database.reading() as session:  # when its turn comes: the others' lists may take long
+            finder = KeyFinder(context, org_id, await list_trusted_issuers(session, org_id), now)
+        await refresh_status_lists(finder, queries, ahead=REFRESH_EVERY)
         await _follow_aggregations(finder)
 
 

@@ -10,7 +10,7 @@ from service.credentials.status_list import MAX_TOKEN_BYTES, StatusList, verify_
 from service.errors import ServiceError, UnavailableError
 from service.storage.history import record_status_list
 from service.storage.statuses import StatusQuery, StatusReading, find_due_lists, keep_status_list
-from service.storage.trust import find_max_status_ages, normalize_issuer
+from service.storage.trust import hold_max_status_age, normalize_issuer
 from service.verifier.checks import Checklist
 from service.verifier.issuers import KeyFinder
 
@@ -77,9 +77,9 @@ async def refresh_status_lists(
 
 async def _refresh_list(finder: KeyFinder, issuer: str, uri: str) -> None:
     status_list = await _fetch_list(finder, issuer, uri)
-    seconds = find_max_status_ages(finder.trusted).get(normalize_issuer(issuer))
-    max_age = None if seconds is None else timedelta(seconds=seconds)
     async with finder.context.database.transaction() as session:
+        # Read here, not before the fetch: a change of policy has passed over the copies that were held by then.
+        max_age = await hold_max_status_age(session, finder.org_id, issuer)
         kept = await keep_status_list(
             session,
             org_id=finder.org_id,

@@ -1,5 +1,6 @@
 """Issuers outside the deployment: whom we ask, what we believe, and what holds when they fall silent."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from sqlmodel import select
 
 from service.credentials.did import did_jwk_from_jwk, did_key_from_jwk
 from service.storage.tables import CachedDocument
+from service.storage.trust import hold_max_status_age
 from service.verifier.status_schedule import refresh_all_status_lists
 from tests.deployment import Deployment, running_deployment
 from tests.foreign_issuer import LIST_PATH, METADATA_PATH, ForeignIssuer, running_foreign_issuer
@@ -41,6 +43,16 @@ async def platform(deployment: Deployment, abroad: ForeignIssuer) -> Platform:
 
 async def verify(platform: Platform, abroad: ForeignIssuer, **changes: Any) -> dict[str, Any]:
     return await platform.verify(credential=abroad.issue(HOLDER, platform.deployment.clock(), **changes))
+
+
+async def test_a_list_of_trusted_issuers_stays_while_a_copy_is_kept_by_it(
+    platform: Platform, abroad: ForeignIssuer
+) -> None:
+    async with platform.deployment.context.database.transaction() as session:
+        assert await hold_max_status_age(session, platform.member.org_id, abroad.identifier) is None
+        change = asyncio.create_task(platform.trust(abroad.identifier, "kyc", max_status_age=60))
+        assert not (await asyncio.wait({change}, timeout=0.3))[0]
+    assert (await change).status_code == 200
 
 
 async def test_keys_come_from_the_inserted_well_known_path_and_are_kept_a_while(

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,20 @@ async def test_the_platform_bounds_how_old_a_list_may_be(platform: Platform, abr
     assert failed((await verify(platform, abroad))["checks"]) == UNAVAILABLE
     await platform.call("DELETE", "/v1/trusted-issuers/stricter")
     assert (await verify(platform, abroad))["outcome"] == "verified"
+
+
+async def test_a_bound_that_comes_during_a_refresh_counts(platform: Platform, abroad: ForeignIssuer) -> None:
+    clock = platform.deployment.clock
+    abroad.serve_list(clock())
+    assert (await verify(platform, abroad))["outcome"] == "verified"
+    clock.advance(minutes=11)
+    abroad.serve_list(clock())
+    abroad.meanwhile[LIST_PATH] = partial(platform.trust, abroad.identifier, "kyc", max_status_age=60)
+    await refresh_all_status_lists(platform.deployment.context)
+    assert abroad.meanwhile == {}
+    assert (await verify(platform, abroad))["outcome"] == "verified"
+    clock.advance(minutes=2)
+    assert failed((await verify(platform, abroad))["checks"]) == UNAVAILABLE
 
 
 @pytest.mark.parametrize("age", [59, 86_401, 0, -1, 1.5, "600", True])
