@@ -48,6 +48,7 @@ from service.issuer.offers import HELD, PENDING, REDEEMED, close_offer, offer_st
 from service.issuer.status_indices import allocate_indices
 from service.issuer.subjects import get_subject
 from service.issuer.tokens import PresentedToken, find_token
+from service.issuer.wallet_grants import is_withdrawn
 from service.keys import Signer
 from service.storage.audit import append_audit_entry
 from service.storage.database import Database
@@ -57,6 +58,7 @@ from service.storage.tables import (
     CredentialCopy,
     CredentialOffer,
     IssuanceNotification,
+    IssuanceToken,
     SigningKey,
 )
 from service.web.signing import ISSUER, build_header, get_active_key
@@ -111,6 +113,7 @@ async def issue_credential(
         await _spend_nonces(session, issuer, proved)
         offer = await _lock_offer(session, issuer.org_id, access.offer_id)
         _check_pending(offer, now)
+        await _check_renewal(session, offer, access)
         if offer.deferral == HELD:
             return defer_credentials(begin_transaction(session, offer, proved.jwks, now=now), request.encryption)
         intent = await _record_intent(session, signer, issuer, offer, proved.jwks, now)
@@ -133,6 +136,7 @@ async def issue_deferred(
         offer = await _lock_offer(session, issuer.org_id, access.offer_id)
         check_transaction(offer, request.transaction_id)
         _check_pending(offer, now, is_deferred=True)
+        await _check_renewal(session, offer, access)
         if offer.deferral == HELD:
             return defer_credentials(describe_wait(offer, request.transaction_id, now), request.encryption)
         intent = await _record_intent(session, signer, issuer, offer, offer.holder_jwks or [], now, is_deferred=True)
@@ -237,6 +241,11 @@ def _check_pending(offer: CredentialOffer, now: datetime, *, is_deferred: bool =
         raise invalid_transaction()
     if offer_state(offer, now) != PENDING or not offer.sealed_claims:
         raise ProtocolError("credential_request_denied", "The offer was redeemed or withdrawn.")
+
+
+async def _check_renewal(session: AsyncSession, offer: CredentialOffer, access: IssuanceToken) -> None:
+    if await is_withdrawn(session, offer, access.grant_id):
+        raise ProtocolError("credential_request_denied", "The credential that this one renews was revoked.")
 
 
 async def _get_or_add_grant(

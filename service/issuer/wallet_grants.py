@@ -23,6 +23,7 @@ from service.errors import ProtocolError
 from service.issuer.identity import Issuer
 from service.issuer.offers import CANCELLED, PENDING, close_offer, offer_state
 from service.issuer.requesters import Requester
+from service.issuer.status import REVOKED
 from service.issuer.tokens import TokenHolder, issue_token, redeem_offer
 from service.storage.audit import append_audit_entry
 from service.storage.database import Database
@@ -167,12 +168,14 @@ async def _choose_offer(
 
     None once the credential was revoked: then nothing is renewed without asking the person again.
     """
-    query = select(Credential).where(Credential.org_id == grant.org_id, Credential.offer_id == grant.offer_id)
-    held = (await session.exec(query)).first()
     own = await _lock_offer(session, grant.org_id, grant.offer_id)
+    query = select(Credential).where(Credential.org_id == grant.org_id, Credential.offer_id == own.id)
+    held = (await session.exec(query)).first()
     if held is None:
-        return (own if own.state == PENDING else None), False
-    if held.status == "revoked":
+        if offer_state(own, now) == PENDING and not await is_withdrawn(session, own, grant.id):
+            return own, False
+        held = await _load_renewed(session, own)  # a renewal that was never fetched leaves the credential before it
+    if held is None or held.status == REVOKED:
         return None, False
     renewals = select(CredentialOffer).where(CredentialOffer.org_id == grant.org_id, CredentialOffer.renews == held.id)
     newest_first = renewals.order_by(col(CredentialOffer.id).desc()).with_for_update()
@@ -180,6 +183,20 @@ async def _choose_offer(
         if offer.code_redeemed_at is None and offer_state(offer, now) == PENDING:
             return offer, True
     return own, False
+
+
+async def is_withdrawn(session: AsyncSession, offer: CredentialOffer, grant_id: str | None) -> bool:
+    """Tell whether the offer renews a revoked credential and the grant's person was never asked about it."""
+    if offer.renews is None or grant_id is None:
+        return False
+    asked = await session.get(AuthorizationRequest, (offer.org_id, grant_id))
+    held = await _load_renewed(session, offer)
+    is_revoked = held is not None and held.status == REVOKED
+    return is_revoked and (asked is None or asked.offer_id != offer.id)
+
+
+async def _load_renewed(session: AsyncSession, offer: CredentialOffer) -> Credential | None:
+    return None if offer.renews is None else await session.get(Credential, (offer.org_id, offer.renews))
 
 
 def _rotate(session: AsyncSession, grant: WalletGrant, *, used: str) -> str:

@@ -128,6 +128,48 @@ async def test_a_revoked_credential_is_not_renewed(wallet: CodeWallet) -> None:
     assert_error(await wallet.refresh(token), "invalid_grant")
 
 
+@pytest.mark.parametrize("end", ["expired", "cancelled"])
+async def test_a_renewal_that_was_never_fetched_leaves_room_for_the_next(wallet: CodeWallet, end: str) -> None:
+    held, token = await begin_and_fetch(wallet)
+    missed = await wallet.offer(renews=held)
+    token = (await wallet.refresh(token)).json()["refresh_token"]
+    if end == "expired":
+        wallet.deployment.clock.advance(hours=3)
+    else:
+        headers = await wallet.deployment.headers(wallet.member, "issuer")
+        answer = await wallet.deployment.http.delete(f"/v1/credential-offers/{missed['id']}", headers=headers)
+        assert answer.status_code == 200, answer.text
+    body = (await wallet.refresh(token)).json()
+    assert_error(await wallet.get_credential(body["access_token"]), "credential_request_denied")
+    await wallet.offer(renews=held)
+    body = (await wallet.refresh(body["refresh_token"])).json()
+    assert (await wallet.get_credential(body["access_token"])).status_code == 200
+
+
+async def test_revoking_stops_a_renewal_that_was_taken_up(wallet: CodeWallet) -> None:
+    held, token = await begin_and_fetch(wallet)
+    await wallet.offer(renews=held)
+    body = (await wallet.refresh(token)).json()
+    await set_status(wallet, held, "revoked")
+    assert_error(await wallet.get_credential(body["access_token"]), "credential_request_denied")
+    assert_error(await wallet.refresh(body["refresh_token"]), "invalid_grant")
+
+
+async def test_whoever_was_asked_gets_what_replaces_a_revoked_credential(wallet: CodeWallet) -> None:
+    held, _ = await begin_and_fetch(wallet)
+    await set_status(wallet, held, "revoked")
+    made = await wallet.offer(renews=held)
+    body = (await wallet.redeem_code(await wallet.get_code(made))).json()
+    body = (await wallet.refresh(body["refresh_token"])).json()
+    assert (await wallet.get_credential(body["access_token"])).status_code == 200
+
+
+async def test_an_offer_that_expired_ends_the_grant(wallet: CodeWallet) -> None:
+    body = await begin(wallet)
+    wallet.deployment.clock.advance(hours=3)
+    assert_error(await wallet.refresh(body["refresh_token"]), "invalid_grant")
+
+
 async def test_a_withdrawn_offer_ends_the_grant(wallet: CodeWallet) -> None:
     made = await wallet.offer()
     body = (await wallet.redeem_code(await wallet.get_code(made))).json()
