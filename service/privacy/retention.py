@@ -3,6 +3,7 @@
 - An investor of whom nothing was heard for six years, once no hold, holding or rule keeps the records.
 - A person whom an issuer met six years ago or earlier, once no hold, credential or rule keeps the records.
 - The answer to a presentation request that names no investor, after thirty days.
+- An answer whose browser did not come back in time.
 - The first answer to an idempotency key, after thirty days; callers may repeat a request for seven.
 
 Source: gate.md section 5.
@@ -26,6 +27,7 @@ from service.privacy.residue import sweep
 from service.privacy.trail import empty_entries, leave_tombstone
 from service.rules.dates import add_months
 from service.storage.audit import PRESENTATIONS_ERASED
+from service.storage.held_answers import forget_held_answers
 from service.storage.subject_keys import name_person, name_presentation
 from service.storage.tables import IdempotencyRecord, Investor, PresentationRequest, StandingCredential, SubjectKey
 from service.web.context import Context
@@ -63,6 +65,7 @@ async def run_retention(context: Context, *, dry_run: bool = False) -> Retention
     await _erase_presentations(context, report, now, dry_run=dry_run)
     await _forget_answers(context, report, now, dry_run=dry_run)
     if not dry_run:
+        await _forget_held_answers(context, now)
         await sweep(context.database)
     return report
 
@@ -191,6 +194,13 @@ async def _erase_page(session: AsyncSession, org_id: str, ids: Sequence[str], no
     emptied = await empty_entries(session, org_id, ids, _ABOUT_REQUEST, tombstone=tombstone)
     more = {"cause": "retention", "bundles": []}
     leave_tombstone(session, org_id, PRESENTATIONS_ERASED, tombstone=tombstone, emptied=emptied, more=more, now=now)
+
+
+async def _forget_held_answers(context: Context, now: datetime) -> None:
+    more = True
+    while more:
+        async with context.database.transaction() as session:
+            more = await forget_held_answers(session, None, now)
 
 
 async def _forget_answers(context: Context, report: RetentionReport, now: datetime, *, dry_run: bool) -> None:

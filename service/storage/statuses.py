@@ -30,7 +30,7 @@ MAX_STATUS_AGE = timedelta(hours=24)
 _LARGEST_INDEX = 2**27  # what SQL is asked for stays small, whatever a credential claims
 DEFAULT_TTL = timedelta(hours=1)  # of a list that names none
 # Whatever a list asks for: not so often that fetches tell of single looks, and well before a copy is too old.
-SHORTEST_TTL, LONGEST_TTL = timedelta(minutes=1), MAX_STATUS_AGE / 2
+SHORTEST_TTL, LONGEST_TTL = timedelta(seconds=5), MAX_STATUS_AGE / 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,9 +101,8 @@ async def take_return(context: Context, org_id: str, request_id: str, *, respons
     vp_token = await _open_held(context, row, now)
     if row.response_code is None or not compare_digest(response_code.encode(), row.response_code.encode()):
         raise ResponseCodeMismatchError("The response code is not that of the answer.")
-    assert row.held_at is not None
     answer = WalletAnswer(vp_token)
-    examined = await examine(context, row, answer, audience=row.client_id, now=row.held_at)
+    examined = await examine(context, row, answer, audience=row.client_id, now=now)
     async with context.database.transaction() as session:
         row = await session.get_one(PresentationRequest, (org_id, request_id), with_for_update=True)
         if row.sealed_held_answer is None:

@@ -10,15 +10,12 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.keys import Signer
 from service.storage.subject_keys import ensure_subject_key, read_subject_keys
 from service.storage.tables import PresentationRequest
 from service.verifier.verdicts import name_subject
-
-_AT_ONCE = 200
 
 
 async def hold_answer(
@@ -54,29 +51,6 @@ async def open_held_answer(
         return None
     vp_token: dict[str, list[str]] = json.loads(keys[subject].unseal(row.sealed_held_answer, context=_context(row)))
     return vp_token
-
-
-async def forget_held_answers(session: AsyncSession, org_id: str, now: datetime) -> None:
-    """Empty what waited for browsers that did not come back in time, for one organisation.
-
-    Effects: rows that another transaction holds are left to it.
-    """
-    expired = (
-        select(PresentationRequest.id)
-        .where(
-            PresentationRequest.org_id == org_id,
-            PresentationRequest.expires_at <= now,
-            col(PresentationRequest.sealed_held_answer).is_not(None),
-        )
-        .limit(_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    ids = (await session.exec(expired)).all()
-    if ids:
-        own = col(PresentationRequest.org_id) == org_id, col(PresentationRequest.id).in_(ids)
-        await session.exec(
-            update(PresentationRequest).where(*own).values(sealed_held_answer=None, sealed_decryption_key=None)
-        )
 
 
 def _context(row: PresentationRequest) -> str:

@@ -165,7 +165,7 @@ def check_redirect_uri(new: NewRequest) -> str | None:
         raise RedirectUriInvalidError("Over the Digital Credentials API the browser stays where it is.")
     try:
         parts = urlsplit(uri)
-        is_allowed = _may_be_opened(parts) and bool(_ADDRESS.fullmatch(uri)) and parts.port != 0
+        is_allowed = _may_be_opened(parts) and bool(_ADDRESS.fullmatch(uri)) and parts.port != 0 and "#" not in uri
     except ValueError:  # brackets without an IPv6 address, or a port that is none
         is_allowed = False
     if not is_allowed:
@@ -177,7 +177,7 @@ def _may_be_opened(parts: SplitResult) -> bool:
     host = parts.hostname or ""
     is_local = host == "localhost" or host.endswith(".localhost")
     is_encrypted = parts.scheme == "https" or (parts.scheme == "http" and is_local)
-    return is_encrypted and bool(host) and not parts.fragment and parts.username is None
+    return is_encrypted and bool(host) and parts.username is None
 
 
 def check_origins(origins: Sequence[str] | None, response_mode: str) -> list[str] | None:

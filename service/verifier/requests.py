@@ -12,6 +12,7 @@ from service.credentials.encoding import write_json
 from service.credentials.transaction_data import read_transaction_data
 from service.errors import InvalidInputError, NotFoundError
 from service.storage.audit import append_audit_entry
+from service.storage.held_answers import forget_held_answers
 from service.storage.ids import new_id
 from service.storage.personal_data import PresentedContent
 from service.storage.tables import Organization, PresentationRequest
@@ -22,7 +23,6 @@ from service.verifier.client_identity import (
     ClientIdPrefixUnsupportedError,
     choose_identity,
 )
-from service.verifier.held_answers import forget_held_answers
 from service.verifier.request_objects import (
     build_client_metadata,
     build_response_uri,

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from hmac import compare_digest
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from service.credentials.dcql_query import parse_dcql_query
 from service.credentials.jose import parse_json
+from service.credentials.presentation import MAX_AGE
 from service.credentials.transaction_data import choose_hash_algorithms, read_transaction_data
 from service.errors import MalformedError, NotFoundError, ProtocolError
 from service.keys import Signer
@@ -109,26 +110,29 @@ async def examine(
     async with context.database.reading() as session:
         finder = KeyFinder(context, row.org_id, await list_trusted_issuers(session, row.org_id), now)
         await finder.load_own(session, (compact for group in answer.vp_token.values() for compact in group))
-    examined = ExaminedAnswer(parse_dcql_query(row.dcql_query))
+    transactions = [data.credential_ids for data in map(read_transaction_data, row.transaction_data or [])]
+    examined = ExaminedAnswer(parse_dcql_query(row.dcql_query), transactions)
     for query_id in examined.groups.keys() & answer.vp_token.keys():
-        expected = _expect(row, query_id, audience)
+        expected = _expect(row, query_id, audience, now)
         for compact in answer.vp_token[query_id]:
             examined.groups[query_id].append(await authenticate_credential(finder, compact, expected))
     await refresh_statuses_of(finder, examined.flatten())
     return examined
 
 
-def _expect(row: PresentationRequest, query_id: str, audience: str) -> Expected:
+def _expect(row: PresentationRequest, query_id: str, audience: str, now: datetime) -> Expected:
     entries = [
         data for data in map(read_transaction_data, row.transaction_data or []) if query_id in data.credential_ids
     ]
     allowed, named = choose_hash_algorithms(entries)
-    return Expected(row.nonce, audience, [data.encoded for data in entries], allowed if named else None)
+    # An answer that waited for its browser was fresh when it came; all else is judged as of now.
+    max_age = MAX_AGE if row.held_at is None else MAX_AGE + (now - row.held_at)
+    return Expected(row.nonce, audience, [data.encoded for data in entries], allowed if named else None, max_age)
 
 
 def check_open(row: PresentationRequest, now: datetime) -> None:
     """Check that nobody has answered yet, and that it is not too late; raises ProtocolError."""
-    if row.state != "pending" or row.sealed_held_answer is not None:
+    if row.state != "pending" or row.held_at is not None:
         raise ProtocolError("invalid_request", "The request has been answered.")
     if now >= row.expires_at:
         raise ProtocolError("invalid_request", "The request has expired.")
@@ -215,5 +219,5 @@ def _answer_wallet(row: PresentationRequest, *, refused: bool) -> dict[str, Any]
         raise ProtocolError("invalid_request", "The presentation was not accepted.")
     if row.redirect_uri is None or row.response_code is None:
         return {}
-    separator = "&" if urlsplit(row.redirect_uri).query else "?"
+    separator = "&" if "?" in row.redirect_uri else "?"
     return {"redirect_uri": f"{row.redirect_uri}{separator}{urlencode({'response_code': row.response_code})}"}

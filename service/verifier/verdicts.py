@@ -1,7 +1,7 @@
 """The verdict on an answered request, and what is kept of it."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.credentials.dcql import QueryUnsatisfiedError, check_response
 from service.credentials.dcql_query import DcqlQuery
 from service.credentials.presentation import hash_transaction_data
+from service.credentials.sd_jwt_errors import TransactionDataMismatchError
 from service.keys import Signer
 from service.storage.audit import append_audit_entry
 from service.storage.personal_data import PresentedContent, seal_presented
@@ -31,10 +32,15 @@ class WalletAnswer:
 
 
 class ExaminedAnswer:
-    """The presentations of an answer by query id, each on its way through the checks."""
+    """The presentations of an answer by query id, each on its way through the checks.
 
-    def __init__(self, query: DcqlQuery) -> None:
+    Args:
+        transactions: For each entry of transaction data, the ids of those of whom one must have agreed to it.
+    """
+
+    def __init__(self, query: DcqlQuery, transactions: Sequence[Collection[str]] = ()) -> None:
         self.query = query
+        self.transactions = transactions
         self.groups: dict[str, list[Examined]] = {item.id: [] for item in query.credentials}
 
     def flatten(self) -> list[Examined]:
@@ -121,7 +127,12 @@ def _check_whole(answer: WalletAnswer, examined: ExaminedAnswer) -> list[Check]:
         check_response(examined.query, credentials)
     except QueryUnsatisfiedError as error:
         return [Check("query", "fail", error.code, error.detail)]
+    if not credentials:
+        return [Check("query", "fail", QueryUnsatisfiedError.code, "Nothing was presented.")]
     query = Check("query", "pass")
+    if not all(any(query_id in credentials for query_id in each) for each in examined.transactions):
+        code = TransactionDataMismatchError.code
+        return [query, Check("transaction_data", "fail", code, "The credential that was to agree was left out.")]
     if len({each.holder for each in examined.flatten()}) > 1:
         return [query, Check("holder", "fail", HOLDER_MISMATCH, "The credentials have different holders.")]
     return [query, Check("holder", "pass")]

@@ -16,13 +16,13 @@ so that they are as of the moment of the verdict.
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.credentials.credential_types import UnknownCredentialTypeError, type_of
 from service.credentials.jose import VerificationKey, jwk_thumbprint
-from service.credentials.presentation import verify_presentation
+from service.credentials.presentation import MAX_AGE, verify_presentation
 from service.credentials.sd_jwt import (
     UnverifiedCredential,
     VerifiedCredential,
@@ -69,6 +69,7 @@ class Expected:
     audience: str
     transaction_data: Sequence[str] = ()
     hash_algorithms: Collection[str] | None = None
+    max_age: timedelta = MAX_AGE
 
 
 @dataclass(slots=True)
@@ -154,6 +155,7 @@ def _verify(
             expected_nonce=expected.nonce,
             expected_transaction_data=expected.transaction_data,
             expected_hash_algorithms=expected.hash_algorithms,
+            max_age=expected.max_age,
             now=now,
         )
     return verify_sd_jwt_vc(read, key, now=now)

@@ -25,17 +25,17 @@ class Defence:
 
 
 _RUN_AND_COMMIT = """
-            return await run_batch(connection, self._context, self.cache, asks)
+            return await run_batch(connection, context, self.cache, asks)
 
-        return await self._context.database.write(work)
+        return await context.database.write(work)
 """
 _ANSWER_WHATEVER_COMES_OF_THE_COMMIT = """
-            early.extend(await run_batch(connection, self._context, self.cache, asks))
+            early.extend(await run_batch(connection, context, self.cache, asks))
             return early
 
         early: list[Result] = []
         try:
-            return await self._context.database.write(work)
+            return await context.database.write(work)
         except Exception:
             if early:
                 return early

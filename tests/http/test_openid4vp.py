@@ -197,6 +197,7 @@ IMPOSSIBLE: list[tuple[dict[str, Any], str]] = [
     ({"purpose": "us.506c", "redirect_uri": "http://venue.example/"}, "redirect_uri_invalid"),
     ({"purpose": "us.506c", "redirect_uri": "javascript:alert(1)"}, "redirect_uri_invalid"),
     ({"purpose": "us.506c", "redirect_uri": "https://venue.example/#top"}, "redirect_uri_invalid"),
+    ({"purpose": "us.506c", "redirect_uri": "https://venue.example/#"}, "redirect_uri_invalid"),
     ({"purpose": "us.506c", "redirect_uri": "https://[venue.example/"}, "redirect_uri_invalid"),
     ({"purpose": "us.506c", "redirect_uri": "https://venue.example:99999/"}, "redirect_uri_invalid"),
     ({"purpose": "us.506c", "redirect_uri": "https://venue.example\\.evil.example/"}, "redirect_uri_invalid"),

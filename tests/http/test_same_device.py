@@ -1,6 +1,7 @@
 """An answer of one device counts only once its browser came back to the session that asked."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -98,6 +99,24 @@ async def test_what_does_not_verify_is_rejected_at_once(scene: Scene) -> None:
     found = await scene.platform.read(made["id"])
     assert (found["state"], found["awaits_return"]) == ("rejected", False)
     assert ("nonce", "nonce_mismatch") in failed(found["checks"])
+
+
+async def test_what_expired_meanwhile_does_not_count(scene: Scene) -> None:
+    made = await scene.platform.ask(**TERMS)
+    ends = scene.deployment.clock() + timedelta(minutes=5)
+    wallet = await scene.new_wallet(exp=int(ends.timestamp()))
+    code = code_of(await wallet.answer(made))
+    scene.deployment.clock.advance(minutes=9)
+    found = (await come_back(scene, made, code)).json()
+    assert found["state"] == "rejected"
+    assert "credential_expired" in {code for _, code in failed(found["checks"])}
+
+
+async def test_a_slow_browser_is_no_replay(scene: Scene) -> None:
+    made = await scene.platform.ask(**TERMS)
+    code = code_of(await scene.wallet.answer(made))
+    scene.deployment.clock.advance(minutes=9)
+    assert (await come_back(scene, made, code)).json()["state"] == "verified"
 
 
 async def test_what_was_revoked_meanwhile_does_not_count(scene: Scene) -> None:

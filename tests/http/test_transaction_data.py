@@ -64,6 +64,27 @@ async def test_the_holder_uses_and_names_an_offered_hash(scene: Scene) -> None:
         assert [each["agreed"] for each in found["transaction_data"]] == [verified]
 
 
+async def test_whoever_was_to_agree_cannot_be_left_out(scene: Scene) -> None:
+    aml = {"id": "aml", "format": "dc+sd-jwt", "meta": {"vct_values": ["urn:goodstanding:vct:aml-screening:1"]}}
+    either = {"credentials": [*QUERY["credentials"], aml], "credential_sets": [{"options": [["aml"], ["kyc"]]}]}
+    made = await scene.platform.ask(dcql_query=either, transaction_data=[TRADE_DATA])
+    request = await scene.wallet.open(made)
+    token = scene.wallet.present(request, transaction_data_hashes=None)
+    assert token.keys() == {"aml"}
+    assert (await scene.wallet.send(request, token)).status_code == 400
+    found = await scene.platform.read(made["id"])
+    assert (found["state"], found["transaction_data"][0]["agreed"]) == ("rejected", False)
+    assert ("transaction_data", "transaction_data_mismatch") in failed(found["checks"])
+
+
+async def test_an_answer_without_a_credential_proves_nothing(scene: Scene) -> None:
+    optional = QUERY | {"credential_sets": [{"options": [["kyc"]], "required": False}]}
+    made = await scene.platform.ask(dcql_query=optional)
+    assert (await scene.wallet.send(await scene.wallet.open(made), {})).status_code == 400
+    found = await scene.platform.read(made["id"])
+    assert (found["state"], failed(found["checks"])) == ("rejected", {("query", "query_unsatisfied")})
+
+
 async def test_a_trade_that_was_not_agreed_to_is_not_verified(scene: Scene) -> None:
     made = await scene.platform.ask(dcql_query=QUERY, transaction_data=[TRADE_DATA])
     request = await scene.wallet.open(made)
