@@ -27,6 +27,7 @@ from service.storage.tables import (
     CredentialOffer,
     IdempotencyRecord,
     IssuanceNotification,
+    IssuanceToken,
     LegalHold,
     RefreshToken,
     ReviewCase,
@@ -123,15 +124,13 @@ async def _list_records(session: AsyncSession, org_id: str, ref: str) -> list[st
 
 
 async def _part_grants(session: AsyncSession, org_id: str, ref: str, tombstone: str) -> None:
+    offers = await _close_offers(session, org_id, ref, tombstone)
     grants = select(Credential.id).where(Credential.org_id == org_id, Credential.subject_ref == ref)
-    offers = select(CredentialOffer.id).where(CredentialOffer.org_id == org_id, CredentialOffer.subject_ref == ref)
     wallets = select(WalletGrant.id).where(WalletGrant.org_id == org_id, col(WalletGrant.offer_id).in_(offers))
+    tables = (IssuanceToken, WalletGrant, AuthorizationRequest)
     changes: tuple[Any, ...] = (
         delete(RefreshToken).where(col(RefreshToken.org_id) == org_id, col(RefreshToken.grant_id).in_(wallets)),
-        delete(WalletGrant).where(col(WalletGrant.org_id) == org_id, col(WalletGrant.offer_id).in_(offers)),
-        delete(AuthorizationRequest).where(
-            col(AuthorizationRequest.org_id) == org_id, col(AuthorizationRequest.offer_id).in_(offers)
-        ),
+        *(delete(table).where(col(table.org_id) == org_id, col(table.offer_id).in_(offers)) for table in tables),
         update(CredentialCopy)
         .where(col(CredentialCopy.org_id) == org_id, col(CredentialCopy.credential_id).in_(grants))
         .values(holder_thumbprint="", digest=None),
@@ -141,6 +140,21 @@ async def _part_grants(session: AsyncSession, org_id: str, ref: str, tombstone: 
         update(Credential)
         .where(col(Credential.org_id) == org_id, col(Credential.subject_ref) == ref)
         .values(subject_ref=tombstone, status_reason=None),
+    )
+    await _run(session, changes)
+
+
+async def _close_offers(session: AsyncSession, org_id: str, ref: str, tombstone: str) -> Sequence[str]:
+    """Take a person's name and secrets off the offers, and return their ids.
+
+    From here on no wallet gets anything of them, so what is deleted next stays deleted. The locks are taken in the
+    order that the token endpoint takes them.
+    """
+    query = select(CredentialOffer.id).where(CredentialOffer.org_id == org_id, CredentialOffer.subject_ref == ref)
+    for table in (AuthorizationRequest, WalletGrant):
+        rows = select(table.id).where(table.org_id == org_id, col(table.offer_id).in_(query))
+        await session.exec(rows.order_by(col(table.id)).with_for_update())
+    closed = (
         update(CredentialOffer)
         .where(col(CredentialOffer.org_id) == org_id, col(CredentialOffer.subject_ref) == ref)
         .values(
@@ -149,9 +163,10 @@ async def _part_grants(session: AsyncSession, org_id: str, ref: str, tombstone: 
             sealed_code=b"",
             holder_jwks=null(),
             state=case((col(CredentialOffer.state) == "pending", "cancelled"), else_=col(CredentialOffer.state)),
-        ),
+        )
+        .returning(col(CredentialOffer.id))
     )
-    await _run(session, changes)
+    return (await (await session.connection()).execute(closed)).scalars().all()
 
 
 async def _delete_rows(session: AsyncSession, org_id: str, ref: str) -> None:

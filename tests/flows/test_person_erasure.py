@@ -1,27 +1,31 @@
 """Erasing a person at an issuer: figures, claims and trace go; what was signed stays revocable and the log whole."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import text
 from sqlmodel import col, select
 
 from service.log.records import check_records
 from service.log.sequencer import advance_log
 from service.privacy.retention import run_retention
+from service.storage.database import Database
 from service.storage.tables import (
     AuthorizationRequest,
     Credential,
     CredentialCopy,
     CredentialOffer,
+    IssuanceToken,
     RefreshToken,
     SubjectKey,
     WalletGrant,
 )
 from tests.authorization_support import start
 from tests.case_support import CLAIMS, Desk, open_desks
-from tests.deployment import Deployment
+from tests.deployment import Deployment, running_deployment
 from tests.issuing_support import Wallet, make_offer
 from tests.log_support import verify_stored
 from tests.privacy_support import SIX_YEARS, dump_files, dump_rows
@@ -130,8 +134,37 @@ async def test_grants_of_wallets_go_with_the_person(sqlite_deployment: Deploymen
         grants = (await session.exec(select(WalletGrant))).all()
         requests = (await session.exec(select(AuthorizationRequest))).all()
         tokens = (await session.exec(select(RefreshToken))).all()
+        accesses = (await session.exec(select(IssuanceToken))).all()
+    assert [access.offer_id for access in accesses] == kept[1:]
     assert [grant.offer_id for grant in grants] == [request.offer_id for request in requests] == kept[1:]
     assert [token.grant_id for token in tokens] == [grants[0].id]
+
+
+async def test_a_code_that_is_exchanged_meanwhile_leaves_no_grant(postgres_url: str, tmp_path: Path) -> None:
+    async with running_deployment(postgres_url, tmp_path) as deployment:
+        wallet = await start(deployment)
+        desk, database = Desk(deployment, wallet.member), deployment.context.database
+        made = await wallet.offer(subject_ref=REF)
+        code = await wallet.get_code(made)
+        async with database.transaction() as session:
+            offer = select(CredentialOffer).where(CredentialOffer.id == made["id"])
+            await session.exec(offer.with_for_update())
+            exchange = asyncio.create_task(wallet.redeem_code(code))
+            await _wait_for_blocked(database, 1)
+            erasure = asyncio.create_task(call(desk, "POST", "erasure"))
+            await _wait_for_blocked(database, 2)
+        assert ((await exchange).status_code, (await erasure).status_code) == (200, 200)
+        async with database.reading() as session:
+            for table in (WalletGrant, RefreshToken, IssuanceToken, AuthorizationRequest):
+                assert (await session.exec(select(table))).all() == []
+
+
+async def _wait_for_blocked(database: Database, count: int) -> None:
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    async with asyncio.timeout(10), database.engine.connect() as connection:
+        while (await connection.execute(waiting)).scalar_one() < count:
+            await connection.rollback()
+            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("is_reviewed", [True, False])
