@@ -8,7 +8,6 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
 
 from service.credentials.credential_types import CREDENTIAL_TYPES
 from service.credentials.jose import b64url_encode
@@ -18,7 +17,11 @@ from service.issuer.tokens import read_requested_ids
 MAX_STATE_CHARACTERS = 2048
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # base64url of a SHA-256
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")  # RFC 7636, section 4.1
-_LOOPBACK = ("127.0.0.1", "::1")
+# A loopback address in visible ASCII, without a fragment
+_LOOPBACK = re.compile(
+    r"(?P<host>http://(?:127\.0\.0\.1|\[::1\]))(?::(?P<port>[1-9][0-9]{0,4}))?(?P<rest>(?:[/?][!\x22$-~]*)?)"
+)
+_MAX_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,8 @@ def matches_redirect_uri(given: str, registered: str) -> bool:
     """
     if given == registered:
         return True
-    ours, theirs = _split_loopback(registered), _split_loopback(given)
-    return ours is not None and theirs is not None and _without_port(ours) == _without_port(theirs)
+    ours = _strip_loopback_port(registered)
+    return ours is not None and ours == _strip_loopback_port(given)
 
 
 def verify_code_verifier(verifier: str, *, challenge: str) -> bool:
@@ -145,15 +148,8 @@ def _read_wanted(sent: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, .
     return scope_ids, tuple(detail_ids)
 
 
-def _split_loopback(uri: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(uri)
-        usable = parts.scheme == "http" and parts.hostname in _LOOPBACK and parts.username is None
-        has_port = parts.port is None or parts.port > 0
-    except ValueError:
+def _strip_loopback_port(uri: str) -> str | None:
+    found = _LOOPBACK.fullmatch(uri)
+    if found is None or int(found["port"] or 0) > _MAX_PORT:
         return None
-    return parts if usable and has_port and not parts.fragment else None
-
-
-def _without_port(parts: SplitResult) -> tuple[str | None, str, str]:
-    return parts.hostname, parts.path, parts.query
+    return found["host"] + found["rest"]
