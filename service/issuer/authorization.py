@@ -174,6 +174,8 @@ async def answer_request(
     if offer is None or not answer.allowed:
         return _deny(session, issuer, row, "The person declined." if offer else "No offer waits here.", now)
     if not matches_tx_code(signer, offer, answer.tx_code):
+        if answer.tx_code is None:  # nothing was guessed
+            return OpenedRequest(row, offer, browser, wrong_code=True)
         count_wrong_guess(session, offer, now)
         if offer_state(offer, now) != PENDING:
             return _deny(session, issuer, row, "The code of the offer was guessed too often.", now)

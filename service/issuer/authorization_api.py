@@ -16,7 +16,7 @@ from service.issuer.authorization import (
     push_request,
 )
 from service.issuer.authorization_parameters import read_pushed_request
-from service.issuer.consent_page import consent_headers, render_consent, render_refusal
+from service.issuer.consent_page import CONSENT_HEADERS, render_consent, render_refusal
 from service.issuer.identity import Issuer, find_issuer
 from service.issuer.offer_page import PAGE_HEADERS
 from service.issuer.requesters import list_redirect_uris, name_wallet, require_known
@@ -68,6 +68,8 @@ async def show_authorization_request(slug: str, request: Request, context: Conte
     """Ask the person whether the wallet may have what waits for them."""
     issuer = await _find_issuer(context, slug)
     sent = request.query_params
+    if request.scope.get("sent_method") == "HEAD":  # whoever looks ahead is not the browser that the request is for
+        return HTMLResponse(headers=PAGE_HEADERS)
     try:
         if len(sent) != len(sent.multi_items()) or not sent.get("request_uri") or not sent.get("client_id"):
             raise ProtocolError("invalid_request", "A wallet has to push its request first (RFC 9126).")
@@ -132,7 +134,7 @@ async def _ask(context: Context, issuer: Issuer, opened: OpenedRequest) -> HTMLR
     async with context.database.reading() as session:
         name = await name_wallet(session, issuer.org_id, opened.row.client_id)
     page = render_consent(context.signer, issuer, opened, wallet_name=name)
-    response = HTMLResponse(page, headers=consent_headers(opened.row.redirect_uri))
+    response = HTMLResponse(page, headers=CONSENT_HEADERS)
     response.set_cookie(
         cookie_name(opened.row.id),
         opened.browser,

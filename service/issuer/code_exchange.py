@@ -91,7 +91,8 @@ async def _try_exchange(
     if problem is not None or offer.code_redeemed_at is not None or offer_state(offer, now) != PENDING:
         return ProtocolError("invalid_grant", problem or _REFUSED)
     offered_id = offer.credential_configuration_id
-    if request.requested_ids is not None and set(request.requested_ids) != {offered_id}:
+    # Whoever asks for more is granted what there is (RFC 9396, section 7).
+    if request.requested_ids is not None and offered_id not in request.requested_ids:
         return ProtocolError("invalid_authorization_details", "The code is for another credential configuration.")
     by_details = offered_id in row.detail_ids or request.requested_ids is not None
     refresh_token = add_grant(session, row, offer.id, requester, by_details=by_details, now=now)

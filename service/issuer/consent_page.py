@@ -8,9 +8,13 @@ from markupsafe import Markup
 
 from service.issuer.authorization import OpenedRequest, make_form_seal
 from service.issuer.identity import Issuer
-from service.issuer.offer_page import CSS, PAGE_HEADERS, TEMPLATES, content_security_policy
+from service.issuer.offer_page import CSS, PAGE_HEADERS, PAGE_POLICY, TEMPLATES
 from service.keys import Signer
 from service.schema_files import load_type_metadata
+
+# Without form-action: browsers apply it to every redirect that follows the form, and where the wallet's address leads
+# on to is the wallet's affair. No script runs here, and only this form has the seal.
+CONSENT_HEADERS = PAGE_HEADERS | {"Content-Security-Policy": PAGE_POLICY, "X-Frame-Options": "DENY"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +59,6 @@ def render_refusal(explanation: str) -> str:
         consent=None,
         explanation=explanation,
     )
-
-
-def consent_headers(redirect_uri: str) -> dict[str, str]:
-    """Return the headers of the question. The form goes to us, and on from there to the wallet, and nowhere else."""
-    parts = urlsplit(redirect_uri)
-    # Browsers apply form-action to the redirect that follows a form, too.
-    target = f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("https", "http") else f"{parts.scheme}:"
-    policy = content_security_policy(form_action=f"'self' {target}")
-    return PAGE_HEADERS | {"Content-Security-Policy": policy, "X-Frame-Options": "DENY"}
 
 
 def _describe_destination(redirect_uri: str) -> str:

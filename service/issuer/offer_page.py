@@ -21,17 +21,11 @@ CSS = (_FOLDER / "offer.css").read_text(encoding="utf-8")
 _CSS_HASH = base64.b64encode(hashlib.sha256(CSS.encode()).digest()).decode()
 
 
-def content_security_policy(*, form_action: str) -> str:
-    """Return the policy of our pages: their own style sheet, no script, no frame, forms only to ``form_action``."""
-    return (
-        f"default-src 'none'; style-src 'sha256-{_CSS_HASH}'; "
-        f"base-uri 'none'; form-action {form_action}; frame-ancestors 'none'"
-    )
-
-
+# The policy of our pages: their own style sheet, no script, no frame.
+PAGE_POLICY = f"default-src 'none'; style-src 'sha256-{_CSS_HASH}'; base-uri 'none'; frame-ancestors 'none'"
 PAGE_HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": content_security_policy(form_action="'none'"),
+    "Content-Security-Policy": f"{PAGE_POLICY}; form-action 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }

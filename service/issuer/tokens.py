@@ -17,7 +17,7 @@ from typing import Any
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.credentials.jose import MalformedJoseError, parse_json
+from service.credentials.jose import MalformedJoseError, b64url_encode, parse_json
 from service.errors import ProtocolError
 from service.issuer.identity import Issuer
 from service.issuer.offers import (
@@ -141,7 +141,8 @@ async def _try_exchange(
     if not matches_tx_code(signer, offer, request.tx_code):
         count_wrong_guess(session, offer, now)
         return ProtocolError("invalid_grant", "The transaction code is wrong.")
-    if request.requested_ids is not None and set(request.requested_ids) != {offer.credential_configuration_id}:
+    # Whoever asks for more is granted what there is (RFC 9396, section 7).
+    if request.requested_ids is not None and offer.credential_configuration_id not in request.requested_ids:
         return ProtocolError("invalid_authorization_details", "The offer is for another credential configuration.")
     holder = TokenHolder(request.client_id, request.dpop_jkt, by_details=request.requested_ids is not None)
     return redeem_offer(session, offer, holder, now=now)
@@ -189,7 +190,7 @@ def redeem_offer(
 def issue_token(session: AsyncSession, offer: CredentialOffer, holder: TokenHolder, *, now: datetime) -> dict[str, Any]:
     """Make an access token for one offer and return the token response."""
     token = secrets.token_urlsafe(32)
-    identifier = secrets.token_urlsafe(12) if holder.by_details else None
+    identifier = _name_dataset(offer) if holder.by_details else None
     lifetime = _choose_lifetime(offer, holder)
     session.add(
         IssuanceToken(
@@ -217,6 +218,12 @@ def issue_token(session: AsyncSession, offer: CredentialOffer, holder: TokenHold
             }
         ]
     return answer
+
+
+def _name_dataset(offer: CredentialOffer) -> str:
+    """Return the ``credential_identifier``: the same with every token, and without the offer's code nobody's guess."""
+    digest = hashlib.sha256(f"credential-identifier\x00{offer.code_sha256}".encode()).digest()
+    return b64url_encode(digest[:12])
 
 
 def _choose_lifetime(offer: CredentialOffer, holder: TokenHolder) -> timedelta:
