@@ -190,7 +190,8 @@ def check_names(chain: Chain, anchor: x509.Certificate, *, expected_names: Colle
     constrained = any(_find_extension(each, x509.NameConstraints) for each in (*chain[1:], anchor))
     if not constrained and not names.uris.isdisjoint(expected_names):
         return
-    if names.dns.isdisjoint(map(host_of, expected_names)):
+    hosts = set(map(host_of, expected_names)) - {""}  # DIDs have none, which an empty DNS name would equal
+    if names.dns.isdisjoint(hosts):
         raise CertificateNameError("The certificate stands for another issuer.")
 
 

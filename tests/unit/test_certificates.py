@@ -215,6 +215,12 @@ def test_no_wildcard_and_no_common_name_stands_for_a_host() -> None:
             check_names((leaf(**changes),), ROOT.certificate, expected_names=[ISSUER])
 
 
+def test_an_empty_dns_name_stands_for_nobody() -> None:
+    for identifier in ("did:web:issuer.example", "https://[", ""):
+        with pytest.raises(CertificateNameError):
+            check_names((leaf(dns=[""]),), ROOT.certificate, expected_names=[identifier])
+
+
 def test_a_uri_stands_for_the_whole_identifier() -> None:
     certificate = leaf(dns=[], uris=[ISSUER, "did:web:issuer.example"])
     check_names((certificate,), ROOT.certificate, expected_names=[ISSUER])
