@@ -16,6 +16,7 @@ from service.storage.tables import Organization, TrustedIssuer
 
 UNTRUSTED, OUT_OF_SCOPE = "issuer_untrusted", "issuer_out_of_scope"
 UNKNOWN_JURISDICTION = "?"
+_LONGEST = 2_048  # characters
 _SAME_JURISDICTION = {"GB": "UK"}  # ISO 3166-1 says GB, the rules say UK
 
 
@@ -56,9 +57,16 @@ class TrustVerdict:
     attester_class: str | None = None
 
 
-@lru_cache(maxsize=4096)
 def normalize_issuer(identifier: str) -> str:
-    """Return the one form in which an https issuer identifier and its did:web alias are equal: the URL."""
+    """Return the one form in which an https issuer identifier and its did:web alias are equal: the URL.
+
+    A name that is too long for a list of trusted issuers stays as it is.
+    """
+    return _normalize(identifier) if len(identifier) <= _LONGEST else identifier  # attackers' texts must not be kept
+
+
+@lru_cache(maxsize=4096)
+def _normalize(identifier: str) -> str:
     if identifier.startswith("did:web:"):
         host, *path = identifier.removeprefix("did:web:").split(":")
         netloc = unquote(host).lower()
@@ -159,7 +167,7 @@ def is_trusted(
         attester_class: What the credential says its issuer is; None if it says nothing.
         on: The day of the question.
     """
-    if normalize_issuer(row.issuer) != normalize_issuer(issuer) or not _covers_day(row, on):
+    if normalize_issuer(row.issuer) != normalize_issuer(issuer) or not covers_day(row, on):
         return TrustVerdict(False, UNTRUSTED)
     in_scope = (
         credential_type in row.credential_types
@@ -198,7 +206,8 @@ def judge_issuer(
     return best
 
 
-def _covers_day(row: TrustEntry, on: date) -> bool:
+def covers_day(row: TrustEntry, on: date) -> bool:
+    """Tell whether a list entry counts on a day."""
     return (row.valid_from is None or row.valid_from <= on) and (row.valid_until is None or on <= row.valid_until)
 
 
