@@ -74,6 +74,7 @@ class ForeignIssuer:
         self.serve(path, sign_jws(header, claims | changes, keys.sign))
 
     def issue(self, holder: KeyPair, now: datetime, *, kid: str | None = "k1", **changes: Any) -> str:
+        """Sign a credential; ``changes`` replace claims of the payload, and ``status=None`` leaves that one out."""
         payload = {
             "iss": self.identifier,
             "vct": CREDENTIAL_TYPES["kyc"].vct,
@@ -84,6 +85,8 @@ class ForeignIssuer:
             **CLAIMS["kyc"],
             **changes,
         }
+        if payload["status"] is None:
+            del payload["status"]
         return issue_sd_jwt(
             payload,
             disclosable=CREDENTIAL_TYPES["kyc"].disclosable,

@@ -67,15 +67,15 @@ async def _find_published_key(
             session,
             org_id=org_id,
             issuer=issuer,
-            thumbprints=_list_thumbprints(document),
+            thumbprints=_list_thumbprints(document, issuer),
             absent_at=None if held is None else held.fetched_at,
             seen_at=now,
         )
     return _select_key(document, issuer, kid, now)
 
 
-def _list_thumbprints(document: dict[str, Any]) -> set[str]:
-    if "keys" not in document:
+def _list_thumbprints(document: dict[str, Any], issuer: str) -> set[str]:
+    if issuer.startswith("did:"):
         return {jwk_thumbprint(key.jwk) for key in list_document_keys(document)}
     found = set()
     for jwk in document["keys"]:
@@ -133,7 +133,7 @@ async def _fetch_object(context: Context, url: str) -> dict[str, Any]:
 
 
 def _select_key(document: dict[str, Any], issuer: str, kid: str | None, now: datetime) -> VerificationKey:
-    if "keys" not in document:
+    if issuer.startswith("did:"):
         return select_from_did(document, issuer, kid, now)
     found = [key for key in document["keys"] if isinstance(key, dict) and key.get("kid") == kid]
     if kid is None or len(found) != 1:

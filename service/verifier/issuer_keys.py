@@ -60,12 +60,14 @@ class IssuerKey:
         retired_at: Set for one of ours that signs no more.
         known_from: Before this it is known not to have been the issuer's; None if nothing is known.
         org_id: Its owner, for one of ours.
+        certified: Whether a certificate below an anchor of the platform's vouches for it.
     """
 
     key: VerificationKey
     retired_at: datetime | None = None
     known_from: datetime | None = None
     org_id: str | None = None
+    certified: bool = False
 
     def check_signing_time(self, issued_at: datetime | None) -> None:
         """Refuse a signature that claims to be younger than the key's retirement, or older than the key.

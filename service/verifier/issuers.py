@@ -26,7 +26,7 @@ from service.credentials.jose import load_key
 from service.credentials.sd_jwt import read_issuer
 from service.errors import MalformedError, VerificationError
 from service.storage.tables import CredentialCopy, Organization, SigningKey
-from service.storage.trust import TrustEntry, normalize_issuer
+from service.storage.trust import TrustEntry, covers_day, normalize_issuer
 from service.verifier.foreign_keys import find_foreign_key, select_from_did
 from service.verifier.issuer_keys import (
     IssuerCertificateMissingError,
@@ -52,6 +52,7 @@ class KeyFinder:
         trusted: Its trusted issuers, the only ones that may be fetched.
         now: Decides whether a copy is fresh and which of our keys are published.
         known: Keys that were looked up before, by issuer and ``kid`` as credentials name them.
+        went_abroad: Whether a key of an issuer elsewhere was asked for, which takes as long as that one likes.
     """
 
     context: Context
@@ -59,18 +60,21 @@ class KeyFinder:
     trusted: Sequence[TrustEntry]
     now: datetime
     known: Mapping[tuple[str, str], IssuerKey] = field(default_factory=dict)
+    went_abroad: bool = field(default=False, init=False)
     _found: dict[tuple[str, str], IssuerKey] = field(default_factory=dict)
 
-    async def find(self, issuer: str, kid: Any, x5c: Any = None) -> IssuerKey:
+    async def find(self, issuer: str, kid: Any, x5c: Any = None, credential_type: str | None = None) -> IssuerKey:
         """Return the issuer's key called ``kid``; the name is compared exactly and never interpreted.
 
         Where the platform's list has trust anchors for the issuer, the key is the one that ``x5c`` certifies, and
-        ``kid`` means nothing. Elsewhere ``x5c`` means nothing.
+        ``kid`` means nothing. Elsewhere ``x5c`` means nothing. Anchors of entries that do not count today certify
+        nothing, but still keep the issuer from signing without a certificate.
 
         Args:
             issuer: ``iss`` as the credential says, not verified.
             kid: ``kid`` as the header says, not verified; None if it has none.
             x5c: ``x5c`` as the header says, not verified; None if it has none.
+            credential_type: Where an entry for this type has anchors, those of other entries do not count for it.
 
         Raises:
             IssuerKeyUnknownError, IssuerNotFetchedError, IssuerCertificateMissingError: See there.
@@ -81,8 +85,8 @@ class KeyFinder:
         """
         if kid is not None and not isinstance(kid, str):
             raise IssuerKeyUnknownError("The kid is not a text.")
-        if anchors := self._list_anchors(issuer):
-            return _find_certified_key(issuer, x5c, anchors, self.now)
+        if entries := self._list_anchored(issuer):
+            return _find_certified_key(issuer, x5c, self._choose_anchors(entries, credential_type), self.now)
         place = (issuer, kid or "")
         if place in self.known:
             return self.known[place]
@@ -112,12 +116,17 @@ class KeyFinder:
         if signed_at is None or signed_at > found.retired_at + ROTATION_GRACE:
             raise IssuerKeyRetiredError("The issuer has no record that the retired key signed this in its time.")
 
-    def _list_anchors(self, issuer: str) -> list[Certificate]:
+    def _list_anchored(self, issuer: str) -> list[TrustEntry]:
         url = normalize_issuer(issuer)
         if url.startswith(f"{self.context.base_url}/issuers/"):
             return []
-        rows = [row for row in self.trusted if row.x509_anchors and normalize_issuer(row.issuer) == url]
-        return [each for row in rows for pem in row.x509_anchors or () for each in read_pem_certificates(pem)]
+        return [row for row in self.trusted if row.x509_anchors and normalize_issuer(row.issuer) == url]
+
+    def _choose_anchors(self, entries: Sequence[TrustEntry], credential_type: str | None) -> list[Certificate]:
+        counting = [row for row in entries if covers_day(row, self.now.date())]
+        of_type = [row for row in counting if credential_type in row.credential_types]
+        pems = [pem for row in of_type or counting for pem in row.x509_anchors or ()]
+        return [each for pem in pems for each in read_pem_certificates(pem)]
 
     async def load_own(self, session: AsyncSession, documents: Iterable[str]) -> None:
         """Look up, in one query, the keys of those issuers of credentials that are in this deployment.
@@ -154,6 +163,7 @@ class KeyFinder:
             return IssuerKey(select_from_did(_resolve_locally(issuer), issuer, kid, self.now))
         if not any(normalize_issuer(row.issuer) == url for row in self.trusted):
             raise IssuerNotFetchedError("The issuer is not on the list of trusted issuers.")
+        self.went_abroad = True
         return await find_foreign_key(self.context, self.org_id, issuer, kid, self.now)
 
 
@@ -163,7 +173,7 @@ def _find_certified_key(issuer: str, x5c: Any, anchors: Sequence[Certificate], n
     chain = read_x5c(x5c)
     anchor = verify_chain(chain, anchors, now=now)
     check_names(chain, anchor, expected_names=(issuer, normalize_issuer(issuer)))
-    return IssuerKey(load_leaf_key(chain), known_from=chain[0].not_valid_before_utc)
+    return IssuerKey(load_leaf_key(chain), known_from=chain[0].not_valid_before_utc, certified=True)
 
 
 def _peek_issuer(document: str) -> str | None:

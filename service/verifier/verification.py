@@ -15,7 +15,7 @@ so that they are as of the moment of the verdict.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -79,7 +79,7 @@ class Examined:
     Attributes:
         checklist: What was found so far.
         issuer: ``iss`` as claimed; None if it cannot be read.
-        credential: Set once steps 1 to 6 passed.
+        credential: Set once steps 1 to 6 passed; its ``x5c`` only if that certifies the key by the platform's anchors.
         status: ``valid``, ``suspended``, ``revoked``, ``expired``, ``unknown`` or ``none`` (its issuer keeps none).
         trusted_issuer_id: The list entry that vouches for the issuer.
     """
@@ -123,8 +123,8 @@ async def authenticate_credential(
     examined = Examined(Checklist(CREDENTIAL_CHECKS if expected is None else PRESENTATION_CHECKS))
     try:
         read = read_credential(compact) if isinstance(compact, str) else compact
-        examined.issuer, kid, _, x5c = read.read_issuer()  # (1)
-        found = await finder.find(examined.issuer, kid, x5c)  # (2)
+        examined.issuer, kid, vct, x5c = read.read_issuer()  # (1)
+        found = await finder.find(examined.issuer, kid, x5c, name_of_type(vct))  # (2)
         credential = _verify(read, found.key, expected, finder.now)  # (3) to (6)
         found.check_signing_time(credential.issued_at)
         await finder.check_on_record(found, credential.digest)
@@ -139,7 +139,7 @@ async def authenticate_credential(
     except MalformedError as error:
         examined.checklist.mark_failed("format", error.code, error.detail)
     else:
-        examined.credential = credential
+        examined.credential = credential if found.certified else replace(credential, x5c=None)
         examined.checklist.mark_passed(*(name for name in PRESENTATION_CHECKS if name not in CREDENTIAL_CHECKS[5:]))
     return examined
 

@@ -64,7 +64,8 @@ def _read(document: str | dict[str, Any] | None) -> UnverifiedCredential | str |
 
 
 async def _judge(context: Context, finder: KeyFinder, known: Known, examined: Sequence[Examined]) -> None:
-    if known.queries >= queries_of(examined):
+    # What was read before others were asked may be older than a change that was answered since.
+    if not finder.went_abroad and known.queries >= queries_of(examined):
         judge_by(known.trusted, partial(known.statuses.read, finder.org_id), examined, finder.now)
         return
     await refresh_statuses_of(finder, examined)

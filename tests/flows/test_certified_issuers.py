@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.x509 import AuthorityKeyIdentifier
 
 from service.credentials.certificates import write_x5c
+from service.credentials.credential_types import CREDENTIAL_TYPES
+from service.credentials.encoding import b64url_encode
+from service.credentials.presentation import present_sd_jwt
 from tests.certificate_support import SIGN_USAGE, Authority, new_root, to_pem
 from tests.deployment import START, running_deployment
 from tests.foreign_issuer import LIST_PATH, METADATA_PATH, ForeignIssuer, running_foreign_issuer
 from tests.unit.sd_jwt_support import new_key_pair
-from tests.verifying_support import Platform, failed
+from tests.verifying_support import Platform, Wallet, failed
 
 HOLDER = new_key_pair()
 ROOT = new_root(START)
@@ -111,6 +115,51 @@ async def test_an_embedded_chain_without_anchors_proves_nothing(platform: Platfo
     certify(abroad)
     assert (await verify(platform, abroad))["outcome"] == "verified"
     assert METADATA_PATH in abroad.asked
+
+
+async def test_anchors_count_on_the_days_of_their_entry(platform: Platform, abroad: ForeignIssuer) -> None:
+    yesterday = (platform.deployment.clock() - timedelta(days=1)).date().isoformat()
+    await platform.trust(abroad.identifier, "kyc", valid_until=yesterday, x509_anchors=[ROOT.pem])
+    await platform.trust(abroad.identifier, "kyc", entry_id="two", x509_anchors=[new_root(START).pem])
+    assert failed((await verify(platform, abroad))["checks"]) == {("issuer", "certificate_untrusted")}
+    await platform.trust(abroad.identifier, "kyc", entry_id="two")
+    assert failed((await verify(platform, abroad))["checks"]) == {("issuer", "certificate_untrusted")}
+    abroad.x5c = None
+    assert failed((await verify(platform, abroad))["checks"]) == {("issuer", "issuer_certificate_missing")}
+
+
+async def test_a_types_own_anchors_are_the_only_ones_for_it(platform: Platform, abroad: ForeignIssuer) -> None:
+    await platform.trust(abroad.identifier, "aml-screening", entry_id="two", x509_anchors=[new_root(START).pem])
+    assert (await verify(platform, abroad))["outcome"] == "verified"
+    verdict = await verify(platform, abroad, vct=CREDENTIAL_TYPES["aml-screening"].vct)
+    assert failed(verdict["checks"]) == {("issuer", "certificate_untrusted")}
+
+
+async def test_authorities_are_those_of_verified_certificates(platform: Platform, abroad: ForeignIssuer) -> None:
+    asked = AuthorityKeyIdentifier(b"0123456789", None, None)
+    certify(abroad, ROOT, extensions=((asked, False),))
+    abroad.serve_list(platform.deployment.clock())
+    query = {"id": "kyc", "format": "dc+sd-jwt", "meta": {"vct_values": [CREDENTIAL_TYPES["kyc"].vct]}}
+    authority = {"type": "aki", "values": [b64url_encode(b"0123456789")]}
+    body = {"dcql_query": {"credentials": [query | {"trusted_authorities": [authority]}]}}
+    found = []
+    for anchors in ([ROOT.pem], None):
+        await platform.trust(abroad.identifier, "kyc", x509_anchors=anchors)
+        made, wallet = await platform.ask(**body), Wallet(platform.deployment, HOLDER)
+        request = await wallet.open(made)
+        credential = abroad.issue(HOLDER, platform.deployment.clock())
+        shown = present_sd_jwt(
+            credential,
+            names=[],
+            audience=request["client_id"],
+            nonce=request["nonce"],
+            issued_at=platform.deployment.clock(),
+            sign=HOLDER.sign,
+        )
+        await wallet.send(request, {"kyc": [shown]})
+        answered = await platform.read(made["id"])
+        found.append((answered["state"], failed(answered["checks"])))
+    assert found == [("verified", set()), ("rejected", {("query", "query_unsatisfied")})]
 
 
 async def test_a_credential_older_than_its_certificate_is_backdated(platform: Platform, abroad: ForeignIssuer) -> None:

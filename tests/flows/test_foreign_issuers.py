@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,29 @@ async def test_did_web_documents_must_be_about_the_issuer(platform: Platform, ab
     abroad.serve("/issuers/abroad/did.json", document)
     abroad.serve_list(platform.deployment.clock(), kid=f"{did}#k1")
     assert (await verify(platform, abroad, iss=did, kid=f"{did}#k1"))["outcome"] == "verified"
+
+
+@pytest.mark.parametrize("keys", [5, [], {}, [{"kid": "k1"}], None])
+async def test_a_did_document_is_not_taken_for_a_key_set(platform: Platform, abroad: ForeignIssuer, keys: Any) -> None:
+    did = f"did:web:localhost%3A{abroad.port}:issuers:abroad"
+    abroad.serve("/issuers/abroad/did.json", {"id": did, "keys": keys})
+    for _ in range(2):  # as fetched, and as kept
+        verdict = await verify(platform, abroad, iss=did)
+        assert failed(verdict["checks"]) == {("issuer", "issuer_key_unknown")}
+
+
+async def test_a_did_documents_own_keys_do_not_verify(platform: Platform, abroad: ForeignIssuer) -> None:
+    did = f"did:web:localhost%3A{abroad.port}:issuers:abroad"
+    abroad.serve("/issuers/abroad/did.json", {"id": did, "keys": [{**abroad.keys.jwk, "kid": "k1"}]})
+    assert failed((await verify(platform, abroad, iss=did))["checks"]) == {("issuer", "issuer_key_unknown")}
+
+
+async def test_trust_withdrawn_while_keys_are_fetched_is_withdrawn(platform: Platform, abroad: ForeignIssuer) -> None:
+    credential = abroad.issue(HOLDER, platform.deployment.clock(), status=None)
+    abroad.meanwhile[METADATA_PATH] = partial(platform.call, "DELETE", "/v1/trusted-issuers/one")
+    verdict = await platform.verify(credential=credential)
+    assert abroad.meanwhile == {}
+    assert failed(verdict["checks"]) == {("issuer_trusted", "issuer_untrusted")}
 
 
 @pytest.mark.parametrize(
