@@ -60,6 +60,12 @@ class ConflictError(ServiceError):
     code = "conflict"
 
 
+class ChangedMeanwhileError(ConflictError):
+    """Two requests created the same thing at the same time."""
+
+    code = "changed_meanwhile"
+
+
 class RateLimitedError(ServiceError):
     """Too many failures in too short a time.
 

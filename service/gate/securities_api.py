@@ -4,10 +4,8 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request, Response
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import IntegrityError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.errors import ConflictError
 from service.gate import cap_table, offerees, opening, securities
 from service.gate.answer_models import (
     GrantAnswer,
@@ -37,28 +35,15 @@ Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 router = v1_router("gate")
 
 
-class ChangedMeanwhileError(ConflictError):
-    """Two requests created the same thing at the same time."""
-
-    code = "changed_meanwhile"
-
-
 def _answer(saved: Saved) -> JSONResponse:
     return JSONResponse(saved.body, status_code=201 if saved.created else 200)
-
-
-def _changed_meanwhile() -> ChangedMeanwhileError:
-    return ChangedMeanwhileError("Another request changed this at the same time; try again.")
 
 
 @router.put("/securities/{security_id}", responses=answers(SecurityAnswer, 200, 201))
 async def put_security(security_id: Id, body: SecurityTerms, context: ContextDep, caller: GateCaller) -> Response:
     """Create a security, or give it a new version."""
-    try:
-        async with context.database.transaction() as session:
-            saved = await securities.put_security(session, caller.org_id, security_id, body, now=context.clock())
-    except IntegrityError:
-        raise _changed_meanwhile() from None
+    async with context.database.transaction() as session:
+        saved = await securities.put_security(session, caller.org_id, security_id, body, now=context.clock())
     return _answer(saved)
 
 

@@ -34,6 +34,7 @@ _POSTGRES_ARGUMENTS = {
 # PostgreSQL's classes of errors that say something of the server and nothing of the statement: no connection, read
 # only (a standby), password or database gone, deadlock, no resources, shutting down or starting up, disk.
 _OUTAGES = ("08", "25006", "28", "3D", "40", "53", "55", "57", "58")
+_SQLITE_DUPLICATES = ("SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE")
 
 
 def is_outage(error: DBAPIError) -> bool:
@@ -42,6 +43,15 @@ def is_outage(error: DBAPIError) -> bool:
     Source: PostgreSQL, appendix A, "Error codes".
     """
     return str(getattr(error.orig, "sqlstate", None) or "").startswith(_OUTAGES)
+
+
+def is_duplicate(error: DBAPIError) -> bool:
+    """Tell whether a row with the same key was there already.
+
+    Source: PostgreSQL, appendix A, "Error codes"; SQLite, "Result and Error Codes".
+    """
+    name = getattr(error.orig, "sqlite_errorname", None)
+    return getattr(error.orig, "sqlstate", None) == "23505" or name in _SQLITE_DUPLICATES
 
 
 class StorageBusyError(UnavailableError):

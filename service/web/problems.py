@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from service.credentials.dpop import InvalidDpopProofError
 from service.errors import (
+    ChangedMeanwhileError,
     ConflictError,
     ForbiddenError,
     InvalidInputError,
@@ -27,7 +28,7 @@ from service.errors import (
     UnavailableError,
     VerificationError,
 )
-from service.storage.database import is_outage
+from service.storage.database import is_duplicate, is_outage
 from service.web.dpop import UseDpopNonceError, challenge_dpop
 from service.web.request_id import HEADER, get_request_id, read_request_id
 
@@ -44,6 +45,7 @@ _STATUS_BY_FAMILY: Sequence[tuple[type[ServiceError], int]] = (
     (RateLimitedError, 429),
     (UnavailableError, 503),
 )
+_CHANGED = "Another request changed this at the same time; try again."
 _REALM = "goodstanding"
 _STATUS_BY_CODE = {"body_too_large": 413}
 _log = structlog.get_logger(__name__)
@@ -122,7 +124,7 @@ async def _answer_service_error(_request: Request, error: ServiceError) -> JSONR
         headers |= rate_limit_headers(error)
     if isinstance(error, UnavailableError):
         headers["Retry-After"] = "1"
-    if isinstance(error, ConflictError) and error.code == "request_in_progress":
+    if isinstance(error, ConflictError) and error.code in ("request_in_progress", ChangedMeanwhileError.code):
         headers["Retry-After"] = "1"
     if status_of(type(error)) >= 500:
         _log.warning("request_failed", code=error.code)
@@ -159,6 +161,8 @@ async def _answer_storage_failure(_request: Request, error: Exception) -> JSONRe
 async def _answer_database_error(request: Request, error: DBAPIError) -> JSONResponse:
     if error.connection_invalidated or is_outage(error):
         return await _answer_storage_failure(request, error)
+    if is_duplicate(error):  # the row came into being after we looked
+        return await _answer_service_error(request, ChangedMeanwhileError(_CHANGED))
     return await answer_unexpected(request, error)
 
 

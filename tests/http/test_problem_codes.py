@@ -2,26 +2,31 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from fastapi import FastAPI, HTTPException
-from sqlalchemy import text
+from sqlalchemy import insert, text
+from sqlalchemy.exc import IntegrityError
 from starlette.middleware import Middleware
 
 from service.app import create_app
 from service.cli.problem_docs import list_kinds
 from service.errors import ServiceError
 from service.settings import Settings
-from service.storage.tables import Security
+from service.storage.database import Database, is_duplicate
+from service.storage.tables import KeyAttestationPolicy, Security, WalletClient
 from service.web.problems import answer_unexpected, install_problem_handlers, status_of
 from service.web.request_id import RequestIdMiddleware
 from service.web.signing import VERIFIER, get_active_key
 from tests.deployment import BASE_URL, Deployment, Member, running_deployment
 from tests.gate_support import SECURITY
 from tests.verifying_support import build_scene
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -178,6 +183,43 @@ async def test_the_second_of_two_creations_is_told(postgres_url: str, tmp_path: 
             second = asyncio.create_task(_call(deployment, registrar, "PUT", "/v1/securities/note", json=SECURITY))
             await _wait_until_somebody_waits(deployment)
         _assert_problem(await second, 409, "changed_meanwhile")
+
+
+CREATIONS = {
+    "/v1/wallet-clients/wallet": (
+        WalletClient(client_id="wallet", name="", redirect_uris=[], token_endpoint_auth_method="none", updated_at=NOW),
+        {"name": "Pocket", "redirect_uris": ["https://wallet.example/cb"], "token_endpoint_auth_method": "none"},
+    ),
+    "/v1/key-attestation-policy": (
+        KeyAttestationPolicy(attesters=[], required={}, updated_at=NOW),
+        {"attesters": [], "required": {}},
+    ),
+}
+
+
+@pytest.mark.parametrize("path", CREATIONS)
+async def test_the_second_of_two_creations_at_an_issuer_is_told(postgres_url: str, tmp_path: Path, path: str) -> None:
+    row, body = CREATIONS[path]
+    async with running_deployment(postgres_url, tmp_path) as deployment:
+        issuer = await deployment.add_organization("kyc", "issuer")
+        headers = await deployment.headers(issuer, "issuer")
+        async with deployment.context.database.transaction() as session:
+            session.add(type(row)(**row.model_dump() | {"org_id": issuer.org_id}))
+            await session.flush()
+            second = asyncio.create_task(deployment.http.put(path, json=body, headers=headers))
+            await _wait_until_somebody_waits(deployment)
+        _assert_problem(await second, 409, "changed_meanwhile")
+        assert (await second).headers["retry-after"] == "1"
+        assert (await deployment.http.put(path, json=body, headers=headers)).status_code < 300
+
+
+async def test_a_row_that_is_there_already_is_known_on_both_kinds(database: Database) -> None:
+    row = {"org_id": "o", "attesters": [], "required": {}, "updated_at": NOW}
+    async with database.engine.connect() as connection:
+        await connection.execute(insert(KeyAttestationPolicy), row)
+        with pytest.raises(IntegrityError) as caught:
+            await connection.execute(insert(KeyAttestationPolicy), row)
+    assert is_duplicate(caught.value)
 
 
 async def _wait_until_somebody_waits(deployment: Deployment) -> None:
