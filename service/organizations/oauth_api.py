@@ -98,13 +98,15 @@ async def _find_client(context: Context, sent: _Sent) -> ApiClient:
 
 
 async def _authenticate(context: Context, throttle: AuthenticationThrottle, sent: _Sent, peer: str) -> ApiClient:
-    throttle.check(sent.client_id, peer, context.clock())
+    # Whoever sends an assertion proves nothing by the name in it, and an assertion cannot be guessed.
+    name = None if sent.assertion is not None else sent.client_id
+    throttle.check(name, peer, context.clock())
     try:
         client = await _find_client(context, sent)
     except ProtocolError:
-        throttle.record_failure(sent.client_id, peer, context.clock())
+        throttle.record_failure(name, peer, context.clock())
         raise
-    throttle.record_success(sent.client_id)
+    throttle.record_success(name)
     return client
 
 

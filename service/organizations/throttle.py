@@ -59,16 +59,19 @@ class AuthenticationThrottle:
         self._by_client = FailureThrottle()
         self._by_peer = FailureThrottle(MAX_FAILURES_PER_PEER)
 
-    def check(self, client_id: str, peer: str, now: datetime) -> None:
-        """Raise ``TooManyFailuresError`` if the client or the address has to wait."""
-        self._by_client.check(client_id, now)
+    def check(self, client_id: str | None, peer: str, now: datetime) -> None:
+        """Raise ``TooManyFailuresError`` if the client, unless it is None, or the address has to wait."""
+        if client_id is not None:
+            self._by_client.check(client_id, now)
         self._by_peer.check(peer, now)
 
-    def record_failure(self, client_id: str, peer: str, now: datetime) -> None:
+    def record_failure(self, client_id: str | None, peer: str, now: datetime) -> None:
         """Count one failure for both."""
-        self._by_client.record_failure(client_id, now)
+        if client_id is not None:
+            self._by_client.record_failure(client_id, now)
         self._by_peer.record_failure(peer, now)
 
-    def record_success(self, client_id: str) -> None:
+    def record_success(self, client_id: str | None) -> None:
         """Forget the client's failures."""
-        self._by_client.clear(client_id)
+        if client_id is not None:
+            self._by_client.clear(client_id)

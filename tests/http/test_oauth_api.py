@@ -159,14 +159,25 @@ async def test_row_56_an_assertion_is_used_once(deployment: Deployment) -> None:
     assert sorted(status for status, _, _ in answers) == [200, 401, 401, 401, 401]
 
 
-async def test_row_56_wrong_assertions_are_slowed_down(sqlite_deployment: Deployment) -> None:
+async def test_row_56_wrong_assertions_lock_nobody_out(sqlite_deployment: Deployment) -> None:
+    operator, stranger = await sqlite_deployment.add_organization("operator", "operator"), Party(sqlite_deployment)
+    client_id, grant = operator.credentials.client_id, {"grant_type": "client_credentials"}
+    for _ in range(11):
+        status, _, _ = await _token(sqlite_deployment, **grant | stranger.assertion(client_id, BASE_URL))
+        assert status == 401
+    secret = {"client_id": client_id, "client_secret": operator.credentials.client_secret}
+    assert (await _token(sqlite_deployment, **grant | secret))[0] == 200
+
+
+async def test_row_56_wrong_assertions_are_slowed_down_by_address(sqlite_deployment: Deployment) -> None:
     party, stranger = Party(sqlite_deployment), Party(sqlite_deployment)
     client_id = (await _register(sqlite_deployment, party))[1].json()["client_id"]
-    statuses = []
-    for _ in range(11):
-        form = {"grant_type": "client_credentials"} | stranger.assertion(client_id, BASE_URL)
-        statuses.append((await _token(sqlite_deployment, **form))[0])
-    assert statuses == [401] * 10 + [429]
+    throttle = sqlite_deployment.app.state.throttle
+    for _ in range(MAX_FAILURES_PER_PEER - 1):
+        throttle.record_failure(None, "127.0.0.1", sqlite_deployment.clock())
+    form = {"grant_type": "client_credentials"}
+    sent = [form | stranger.assertion(client_id, BASE_URL) for _ in range(2)]
+    assert [(await _token(sqlite_deployment, **each))[0] for each in sent] == [401, 429]
 
 
 async def test_one_way_of_authentication_at_a_time(sqlite_deployment: Deployment) -> None:
