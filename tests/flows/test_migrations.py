@@ -274,6 +274,23 @@ async def test_migrations_make_what_the_tables_say(database: Database) -> None:
         assert await connection.run_sync(compare) == []
 
 
+async def test_an_older_version_goes_on_offering_and_issuing(database: Database) -> None:
+    offer = (
+        "INSERT INTO credential_offer (org_id, id, credential_configuration_id, subject_ref, sealed_claims, sealed_code,"
+        " code_sha256, tx_code_attempts, state, created_at, expires_at)"
+        " VALUES ('o', 'f', 'kyc', 's', '', '', 'c', 0, 'pending', '2026-01-02', '2026-01-02')"
+    )
+    notification = (
+        "INSERT INTO issuance_notification (org_id, notification_id, token_sha256, credential_id)"
+        " VALUES ('o', 'n', 't', 'c')"
+    )
+    async with database.engine.begin() as connection:
+        for statement in (offer, notification):
+            await connection.execute(text(statement))
+        [[kind]] = await connection.execute(text("SELECT grant_type FROM credential_offer"))
+    assert kind == "pre-authorized_code"
+
+
 async def test_what_an_older_version_kept_in_plain_is_sealed(database_url: str, tmp_path: Path) -> None:
     database, keystore = Database(database_url), FileKeystore(tmp_path / "keys", "p")
     async with database.engine.begin() as connection:

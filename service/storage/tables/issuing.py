@@ -64,6 +64,7 @@ class IssuanceToken(SQLModel, table=True):
     """
 
     __tablename__ = "issuance_token"
+    __table_args__ = (Index("ix_issuance_token_grant", "org_id", "grant_id"),)
 
     org_id: str = Field(primary_key=True)
     token_sha256: str = Field(primary_key=True)
@@ -144,12 +145,16 @@ class SpentNonce(SQLModel, table=True):
 
 
 class IssuanceNotification(SQLModel, table=True):
-    """What a wallet reported about a credential response (OpenID4VCI 1.0, section 11)."""
+    """What a wallet reported about a credential response (OpenID4VCI 1.0, section 11).
+
+    ``token_sha256`` is for workers of an older version, which write it; nothing reads it.
+    """
 
     __tablename__ = "issuance_notification"
 
     org_id: str = Field(primary_key=True)
     notification_id: str = Field(primary_key=True)
+    token_sha256: str | None = None
     credential_id: str
     event: str | None = None
     event_description: str | None = None

@@ -22,7 +22,8 @@ def upgrade() -> None:
         batch.add_column(sa.Column("transaction_sha256", sa.String(), nullable=True))
         batch.add_column(sa.Column("holder_jwks", types.JsonColumn, nullable=True))
     with op.batch_alter_table("issuance_notification") as batch:
-        batch.drop_column("token_sha256")
+        # Kept for workers of the version before, which go on writing it until they are replaced.
+        batch.alter_column("token_sha256", existing_type=sa.String(), nullable=True)
 
 
 def downgrade() -> None:

@@ -22,9 +22,8 @@ def upgrade() -> None:
         batch.add_column(sa.Column("grant_type", sa.String(), nullable=False, server_default="pre-authorized_code"))
         batch.add_column(sa.Column("renews", sa.String(), nullable=True))
         batch.create_index("ix_credential_offer_renews", ["org_id", "renews"])
-    with op.batch_alter_table("credential_offer") as batch:
-        batch.alter_column("grant_type", server_default=None)
     op.add_column("issuance_token", sa.Column("grant_id", sa.String(), nullable=True))
+    op.create_index("ix_issuance_token_grant", "issuance_token", ["org_id", "grant_id"])
     _create_authorization_request()
     _create_wallet_grant()
     op.create_table(
@@ -87,6 +86,7 @@ def _create_wallet_grant() -> None:
 def downgrade() -> None:
     for name in ("refresh_token", "wallet_grant", "authorization_request"):
         op.drop_table(name)
+    op.drop_index("ix_issuance_token_grant", table_name="issuance_token")
     op.drop_column("issuance_token", "grant_id")
     with op.batch_alter_table("credential_offer") as batch:
         batch.drop_index("ix_credential_offer_renews")
