@@ -276,8 +276,8 @@ async def test_migrations_make_what_the_tables_say(database: Database) -> None:
 
 async def test_an_older_version_goes_on_offering_and_issuing(database: Database) -> None:
     offer = (
-        "INSERT INTO credential_offer (org_id, id, credential_configuration_id, subject_ref, sealed_claims, sealed_code,"
-        " code_sha256, tx_code_attempts, state, created_at, expires_at)"
+        "INSERT INTO credential_offer (org_id, id, credential_configuration_id, subject_ref, sealed_claims,"
+        " sealed_code, code_sha256, tx_code_attempts, state, created_at, expires_at)"
         " VALUES ('o', 'f', 'kyc', 's', '', '', 'c', 0, 'pending', '2026-01-02', '2026-01-02')"
     )
     notification = (
