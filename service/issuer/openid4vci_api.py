@@ -150,6 +150,8 @@ async def request_token(slug: str, request: Request, context: ContextDep) -> JSO
     wallet = await authenticate_wallet(
         context.database, context.signer, issuer, form=form, headers=request.headers.items(), now=context.clock()
     )
+    if proof is None and wallet.dpop_bound:  # RFC 9449, section 5.2
+        raise ProtocolError("invalid_dpop_proof", "This wallet is registered to use DPoP with every token request.")
     answer = await _exchange(context, issuer, form, wallet, proof)
     return JSONResponse(answer, headers=NO_STORE | {"Pragma": "no-cache"})
 

@@ -54,12 +54,14 @@ class WalletIdentity:
         redirect_uris: Those that are registered, compared as texts; None if the wallet isn't registered.
         instance_jkt: Thumbprint of the attested key of this very instance; None if it isn't attested. What is given
             to an attested wallet (a code, a refresh token) is for this instance alone.
+        dpop_bound: Whether it is registered to use DPoP with every token request. Source: RFC 9449, section 5.2.
     """
 
     client_id: str | None
     method: str
     redirect_uris: Sequence[str] | None
     instance_jkt: str | None = None
+    dpop_bound: bool = False
 
 
 async def authenticate_wallet(
@@ -119,7 +121,9 @@ async def _identify(database: Database, issuer: Issuer, client_id: str | None) -
         row = await session.get(WalletClient, (issuer.org_id, client_id))
     if row is not None and row.token_endpoint_auth_method != NONE:
         raise ProtocolError("invalid_client", "This wallet has to authenticate itself.", status=401)
-    return WalletIdentity(client_id, NONE, None if row is None else row.redirect_uris)
+    if row is None:
+        return WalletIdentity(client_id, NONE, None)
+    return WalletIdentity(client_id, NONE, row.redirect_uris, dpop_bound=row.dpop_bound_access_tokens)
 
 
 async def _authenticate_assertion(
@@ -145,7 +149,7 @@ async def _authenticate_assertion(
     async with database.transaction() as session:
         if not await spend_proof(session, issuer.org_id, proof, now=now):
             raise InvalidAssertionError("The client assertion was used before.")
-    return WalletIdentity(client_id, PRIVATE_KEY_JWT, row.redirect_uris)
+    return WalletIdentity(client_id, PRIVATE_KEY_JWT, row.redirect_uris, dpop_bound=row.dpop_bound_access_tokens)
 
 
 async def _authenticate_attested(
@@ -175,7 +179,11 @@ async def _authenticate_attested(
         if not await spend_proof(session, issuer.org_id, proof, now=now):
             raise InvalidAttestationError("The proof of the wallet attestation was used before.")
     return WalletIdentity(
-        wallet.client_id, ATTESTATION, None if row is None else row.redirect_uris, instance_jkt=wallet.thumbprint
+        wallet.client_id,
+        ATTESTATION,
+        None if row is None else row.redirect_uris,
+        instance_jkt=wallet.thumbprint,
+        dpop_bound=row is not None and row.dpop_bound_access_tokens,
     )
 
 

@@ -35,12 +35,13 @@ router = v1_router("issuer")
 
 
 class WalletClientBody(StrictModel):
-    """A wallet. ``jwks`` (RFC 7517) goes with ``private_key_jwt``."""
+    """A wallet. ``jwks`` (RFC 7517) goes with ``private_key_jwt``; RFC 9449, section 5.2, tells the flag."""
 
     name: Name
     redirect_uris: Annotated[list[Annotated[str, Field(max_length=2000)]], Field(max_length=20)]
     token_endpoint_auth_method: Method
     jwks: dict[str, Any] | None = None
+    dpop_bound_access_tokens: bool = False
 
 
 class WalletProviderBody(StrictModel):
@@ -68,6 +69,7 @@ class WalletClientAnswer(AnswerModel):
     redirect_uris: list[str]
     token_endpoint_auth_method: Method
     jwks: dict[str, Any] | None
+    dpop_bound_access_tokens: bool
     updated_at: str
 
 

@@ -38,12 +38,17 @@ class WalletProviderInvalidError(InvalidInputError):
 
 @dataclass(frozen=True, slots=True)
 class WalletTerms:
-    """A wallet's registration. ``jwks`` is there exactly for ``private_key_jwt``."""
+    """A wallet's registration. ``jwks`` is there exactly for ``private_key_jwt``.
+
+    Attributes:
+        dpop_bound_access_tokens: Whether it always uses DPoP. Source: RFC 9449, section 5.2.
+    """
 
     name: str
     redirect_uris: Sequence[str]
     token_endpoint_auth_method: str
     jwks: Mapping[str, Any] | None
+    dpop_bound_access_tokens: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +138,7 @@ def describe_wallet_client(row: WalletClient) -> dict[str, Any]:
         "redirect_uris": row.redirect_uris,
         "token_endpoint_auth_method": row.token_endpoint_auth_method,
         "jwks": row.jwks,
+        "dpop_bound_access_tokens": row.dpop_bound_access_tokens,
         "updated_at": format_instant(row.updated_at),
     }
 

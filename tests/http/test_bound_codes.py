@@ -3,9 +3,18 @@
 import httpx2
 import pytest
 
-from tests.authorization_support import CALLBACK, CLIENT_ID, ISSUER, Browser, CodeWallet, read_parameters, start
+from tests.authorization_support import (
+    CALLBACK,
+    CLIENT_ID,
+    ISSUER,
+    Browser,
+    CodeWallet,
+    read_parameters,
+    register_wallet,
+    start,
+)
 from tests.deployment import Deployment
-from tests.issuing_support import add_issuer
+from tests.issuing_support import add_issuer, make_offer
 from tests.oauth_support import Party
 
 PAR, TOKEN = "/issuers/kyc/par", "/issuers/kyc/token"
@@ -107,3 +116,22 @@ async def test_a_wallet_with_a_key_authenticates_when_it_pushes_and_when_it_rede
     code = read_parameters(await browser.submit())["code"]
     assert_error(await wallet.redeem_code(code), "invalid_client", 401)
     assert (await wallet.redeem_code(code, **party.assertion(CLIENT_ID, ISSUER))).status_code == 200
+
+
+async def test_a_wallet_that_is_registered_for_dpop_gets_no_bearer_token(wallet: CodeWallet) -> None:
+    assert (await wallet.redeem_code(await get_code(wallet))).json()["token_type"] == "Bearer"
+    await register_wallet(wallet.deployment, wallet.member, dpop_bound_access_tokens=True)
+    party, code = Party(wallet.deployment), await get_code(wallet)
+    assert_error(await wallet.redeem_code(code), "invalid_dpop_proof")
+    body = (await wallet.redeem_code(code, await dpop(wallet, party, TOKEN))).json()
+    assert body["token_type"] == "DPoP"
+    assert_error(await wallet.refresh(body["refresh_token"]), "invalid_dpop_proof")
+    again = await wallet.refresh(body["refresh_token"], await dpop(wallet, party, TOKEN))
+    assert again.json()["token_type"] == "DPoP"
+    offered = await make_offer(wallet.deployment, wallet.member)
+    pre_authorized = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:pre-authorized_code",
+        "pre-authorized_code": await wallet.read_code(offered),
+        "client_id": CLIENT_ID,
+    }
+    assert_error(await wallet.post_token(pre_authorized), "invalid_dpop_proof")

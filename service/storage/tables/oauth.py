@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import CheckConstraint, false
 from sqlmodel import Field, SQLModel
 
 from service.storage.types import Instant, JsonColumn
@@ -26,6 +26,7 @@ class WalletClient(SQLModel, table=True):
     redirect_uris: list[str] = Field(sa_type=JsonColumn)
     token_endpoint_auth_method: str
     jwks: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
+    dpop_bound_access_tokens: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     updated_at: datetime = Field(sa_type=Instant)
 
 
