@@ -5,8 +5,9 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlmodel import select
 
-from service.storage.tables import Organization
+from service.storage.tables import AuthorizationRequest, Organization
 from tests.authorization_support import (
     CALLBACK,
     ISSUER,
@@ -445,3 +446,12 @@ async def test_only_the_port_of_a_loopback_address_is_free(wallet: CodeWallet) -
     other_port = address.replace("50123", "50124")
     assert_error(await wallet.redeem_code(code, redirect_uri=other_port), "invalid_grant")
     assert_error(await wallet.push(made, redirect_uri=CALLBACK), "invalid_request")
+
+
+async def test_requests_that_nobody_opened_are_forgotten_with_the_next(wallet: CodeWallet) -> None:
+    for _ in range(3):
+        await wallet.push(None)
+    wallet.deployment.clock.advance(hours=2)
+    await wallet.push(None)
+    async with wallet.deployment.context.database.reading() as session:
+        assert len((await session.exec(select(AuthorizationRequest))).all()) == 1
