@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis.core.transport import Response
 
 from tests.http.test_schemathesis import BASE_URL, CHECKS, DOCUMENT, Api, api
+from tests.issuing_support import KYC_CLAIMS
 
 __all__ = ["api"]  # a fixture
 
@@ -22,6 +23,13 @@ _LINKS = [
     ("/v1/cases", "/v1/cases/{case_id}/decline", "case_id"),
     ("/v1/organizations", "/v1/organizations/{org_id}", "org_id"),
 ]
+
+_MADE_WITH: dict[str, dict[str, Any]] = {
+    "/v1/credential-offers": {"credential_configuration_id": "kyc", "subject_ref": "p-1", "claims": KYC_CLAIMS},
+    "/v1/presentation-requests": {"purpose": "us.506c"},
+    "/v1/cases": {"credential_configuration_id": "qualified-investor", "subject_ref": "p-1"},
+}
+"""Where drawn bodies are hardly ever right: what something can be made with, so that there is a next call."""
 
 
 def _link(document: dict[str, Any]) -> dict[str, Any]:
@@ -39,7 +47,7 @@ def _link(document: dict[str, Any]) -> dict[str, Any]:
 
 
 schema = schemathesis.openapi.from_dict(_link(json.loads(json.dumps(DOCUMENT))))
-EXAMPLES = {"max_examples": 15, "stateful_step_count": 6}
+EXAMPLES = {"max_examples": 30, "stateful_step_count": 6}
 
 
 def test_what_one_call_made_is_taken_by_the_next(api: Api) -> None:
@@ -52,6 +60,9 @@ def test_what_one_call_made_is_taken_by_the_next(api: Api) -> None:
         def call(self, case: schemathesis.Case[Any], **kwargs: Any) -> Response:
             request = case.as_transport_kwargs(base_url=BASE_URL, headers=api.headers_for(case.path))
             request.pop("cookies", None)
+            if case.method == "POST" and case.path in _MADE_WITH:
+                request.pop("data", None)
+                request["json"] = _MADE_WITH[case.path]
             if isinstance(request.get("data"), bytes | str):
                 request["content"] = request.pop("data")
             answer = Response.from_httpx2(api.send(**request), verify=False)
@@ -71,4 +82,4 @@ def test_what_one_call_made_is_taken_by_the_next(api: Api) -> None:
             suppress_health_check=list(HealthCheck),
         )
     )
-    assert followed.total() >= 5, followed
+    assert len(followed) >= 3, followed
