@@ -338,12 +338,16 @@ async def test_what_is_no_link_to_a_request_is_an_error(fetcher: Fetcher, text: 
         await fetch(text, fetcher)
 
 
-@pytest.mark.parametrize(
-    "prefix", ["x509_san_dns:", "x509_hash:", "verifier_attestation:", "origin:", "", "redirect_uri:"]
-)
+@pytest.mark.parametrize("prefix", ["openid_federation:", "origin:", "", "redirect_uri:"])
 async def test_other_client_identifiers_are_refused(verifier: FakeVerifier, fetcher: Fetcher, prefix: str) -> None:
     verifier.client_id = verifier.parameters["client_id"] = f"{prefix}verifier.example"
     assert isinstance(await refusal_of(verifier.link(), fetcher), UnsupportedError)
+
+
+@pytest.mark.parametrize("prefix", ["x509_san_dns:", "x509_hash:", "verifier_attestation:"])
+async def test_a_name_without_what_proves_it_is_refused(verifier: FakeVerifier, fetcher: Fetcher, prefix: str) -> None:
+    verifier.client_id = verifier.parameters["client_id"] = f"{prefix}verifier.example"
+    assert isinstance(await refusal_of(verifier.link(), fetcher), RejectedError)
 
 
 def unsigned(verifier: FakeVerifier, **changes: str) -> str:
