@@ -1,6 +1,8 @@
 """Forget what has no use any more. Runs with every new offer, so that nothing needs a clock of its own."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from sqlalchemy import delete, null, update
 from sqlmodel import col, or_, select
@@ -18,6 +20,7 @@ from service.storage.tables import (
 DEFERRED_LIFETIME = timedelta(days=30)  # of a transaction, from the wallet's first request
 GRACE = timedelta(hours=1)  # far beyond what the clocks of two workers may differ
 _AT_ONCE = 200
+_Expiring: TypeAlias = type[AuthorizationRequest] | type[IssuanceToken] | type[SpentNonce] | type[WalletGrant]
 
 
 async def forget_expired(session: AsyncSession, org_id: str, *, now: datetime) -> None:
@@ -27,8 +30,8 @@ async def forget_expired(session: AsyncSession, org_id: str, *, now: datetime) -
     """
     before = now - GRACE
     await _empty_offers(session, org_id, before)
-    await _delete_tokens(session, org_id, before)
-    await _delete_nonces(session, org_id, before)
+    await _delete_expired(session, org_id, before, IssuanceToken, "token_sha256")
+    await _delete_expired(session, org_id, before, SpentNonce, "nonce_sha256")
     await forget_requests(session, org_id, now=now)
     await _delete_grants(session, org_id, before)
 
@@ -54,57 +57,25 @@ async def _empty_offers(session: AsyncSession, org_id: str, before: datetime) ->
     )
 
 
-async def _delete_tokens(session: AsyncSession, org_id: str, before: datetime) -> None:
-    expired = (
-        select(IssuanceToken.token_sha256)
-        .where(IssuanceToken.org_id == org_id, IssuanceToken.expires_at < before)
-        .limit(_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    digests = (await session.exec(expired)).all()
-    await session.exec(
-        delete(IssuanceToken).where(col(IssuanceToken.org_id) == org_id, col(IssuanceToken.token_sha256).in_(digests))
-    )
-
-
-async def _delete_nonces(session: AsyncSession, org_id: str, before: datetime) -> None:
-    expired = (
-        select(SpentNonce.nonce_sha256)
-        .where(SpentNonce.org_id == org_id, SpentNonce.expires_at < before)
-        .limit(_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    digests = (await session.exec(expired)).all()
-    await session.exec(
-        delete(SpentNonce).where(col(SpentNonce.org_id) == org_id, col(SpentNonce.nonce_sha256).in_(digests))
-    )
-
-
 async def forget_requests(session: AsyncSession, org_id: str, *, now: datetime) -> None:
     """Delete expired authorization requests alone, which an index finds: anybody may be the cause of it."""
-    before = now - GRACE
-    expired = (
-        select(AuthorizationRequest.id)
-        .where(AuthorizationRequest.org_id == org_id, AuthorizationRequest.expires_at < before)
-        .limit(_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    ids = (await session.exec(expired)).all()
-    await session.exec(
-        delete(AuthorizationRequest).where(
-            col(AuthorizationRequest.org_id) == org_id, col(AuthorizationRequest.id).in_(ids)
-        )
-    )
+    await _delete_expired(session, org_id, now - GRACE, AuthorizationRequest, "id")
 
 
 async def _delete_grants(session: AsyncSession, org_id: str, before: datetime) -> None:
-    expired = (
-        select(WalletGrant.id)
-        .where(WalletGrant.org_id == org_id, WalletGrant.expires_at < before)
-        .limit(_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    ids = (await session.exec(expired)).all()
+    ids = await _find_expired(session, org_id, before, WalletGrant, "id")
     tokens = delete(RefreshToken).where(col(RefreshToken.org_id) == org_id, col(RefreshToken.grant_id).in_(ids))
     await session.exec(tokens)
     await session.exec(delete(WalletGrant).where(col(WalletGrant.org_id) == org_id, col(WalletGrant.id).in_(ids)))
+
+
+async def _delete_expired(session: AsyncSession, org_id: str, before: datetime, table: _Expiring, key: str) -> None:
+    found = await _find_expired(session, org_id, before, table, key)
+    await session.exec(delete(table).where(col(table.org_id) == org_id, getattr(table, key).in_(found)))
+
+
+async def _find_expired(
+    session: AsyncSession, org_id: str, before: datetime, table: _Expiring, key: str
+) -> Sequence[str]:
+    query = select(getattr(table, key)).where(table.org_id == org_id, table.expires_at < before)
+    return (await session.exec(query.limit(_AT_ONCE).with_for_update(skip_locked=True))).all()
