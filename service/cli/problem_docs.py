@@ -26,7 +26,10 @@ UNCLASSED_CHECKS = {
     "credential_revoked": ("status", "The issuer has revoked the credential."),
     "credential_status_unknown": ("status", "The list holds a value that has no meaning here."),
     "credential_suspended": ("status", "The issuer has suspended the credential."),
-    "issuer_out_of_scope": ("issuer_trusted", "Trusted, but not for this type, jurisdiction or attester class."),
+    "issuer_out_of_scope": (
+        "issuer_trusted",
+        "Trusted, but not for this type, jurisdiction (or it was not shown) or attester class.",
+    ),
     "not_checked": ("any", "An earlier check did not pass, so nobody got to this one."),
     "status_index_invalid": ("status", "The list has no such index."),
     "status_issuer_mismatch": ("status", "The list is not the issuer's own."),

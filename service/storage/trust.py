@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.credentials.credential_types import CREDENTIAL_TYPES
 from service.storage.core import read_rows
 from service.storage.tables import Organization, TrustedIssuer
 
@@ -87,17 +88,16 @@ def jurisdiction_of(credential_type: str, claims: Mapping[str, Any]) -> str | No
 
     Returns:
         ``jurisdiction`` (qualified-investor), the first part of ``regime`` (investment-limit), the residence (kyc);
-        None where there is none to speak of; ``?``, which no list names, where it must be shown and is not.
+        None for a type whose credentials speak of none (aml-screening); ``?``, which no list names, where the claim
+        was hidden, was never made or is no text.
     """
-    if credential_type == "qualified-investor":
-        value = claims.get("jurisdiction")
-    elif credential_type == "investment-limit":
-        value = claims.get("regime")
-        value = value.partition(".")[0] if isinstance(value, str) else None
-    else:
-        country = claims.get("country")
-        return country if isinstance(country, str) else None
-    return value if isinstance(value, str) else UNKNOWN_JURISDICTION
+    kind = CREDENTIAL_TYPES.get(credential_type)
+    if kind is None or kind.jurisdiction_claim is None:
+        return None
+    value = claims.get(kind.jurisdiction_claim)
+    if not isinstance(value, str):
+        return UNKNOWN_JURISDICTION
+    return value.partition(".")[0].upper() if kind.jurisdiction_claim == "regime" else value
 
 
 def attester_class_of(claims: Mapping[str, Any]) -> str | None:
@@ -160,7 +160,8 @@ def is_trusted(
     """Judge one credential by one list entry.
 
     Args:
-        row: The entry; an empty ``jurisdictions`` does not restrict.
+        row: The entry; an empty ``jurisdictions`` does not restrict. One that restricts is not met by ``?``: whoever
+            hides a claim must not gain by it.
         issuer: ``iss`` of the credential, an https identifier or a DID.
         credential_type: ``kyc``, ``aml-screening``, ...
         jurisdiction: From ``jurisdiction_of``.

@@ -120,6 +120,9 @@ ListVersion = Annotated[str, Field(min_length=1, max_length=100)]
 class TrustedIssuerBody(StrictModel):
     """An entry of the list of trusted issuers; empty ``jurisdictions`` do not restrict.
 
+    ``jurisdictions`` bind ``country`` of kyc, ``jurisdiction`` of qualified-investor and the beginning of ``regime`` of
+    investment-limit; a credential that does not show it is not covered. An aml-screening has none to show, and is.
+
     ``x509_anchors`` are PEM certificates of CAs: the issuer's keys then come from ``x5c`` chains below them, only.
     ``max_status_age``: seconds since a status list of the issuer was signed, after which it says nothing.
     """

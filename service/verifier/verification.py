@@ -240,7 +240,7 @@ def _judge_trust(examined: Examined, trusted: Sequence[TrustEntry], now: datetim
     if verdict.trusted:
         examined.checklist.mark_passed("issuer_trusted")
     elif verdict.code == OUT_OF_SCOPE:
-        detail = "The issuer is trusted, but not for this type, jurisdiction or attester class."
+        detail = "The issuer is trusted, but not for this type, attester class or jurisdiction as shown."
         examined.checklist.mark_failed("issuer_trusted", OUT_OF_SCOPE, detail)
     else:
         examined.checklist.mark_failed("issuer_trusted", str(verdict.code), "The issuer is not a trusted one.")

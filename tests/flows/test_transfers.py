@@ -92,6 +92,20 @@ async def test_an_issuer_that_lost_trust_counts_no_more(market: Market) -> None:
     assert codes(await market.decide(market.buy("alice"))) == ["CRED_ISSUER_OUT_OF_SCOPE"]
 
 
+async def test_a_kyc_that_hides_its_country_is_not_of_a_restricted_issuer(market: Market) -> None:
+    claims = [{"path": [name]} for name in ("sub", "us_person", "loa", "age_over_18")]
+    kyc = {"id": "kyc", "format": "dc+sd-jwt", "meta": {"vct_values": ["urn:goodstanding:vct:kyc:1"]}, "claims": claims}
+    platform = market.scene.platform
+    made = await platform.ask(dcql_query={"credentials": [kyc]}, investor_ref="alice")
+    assert (await market.scene.wallet.answer(made)).status_code == 200
+    await platform.trust(market.scene.kyc.identifier, "kyc", "aml-screening", entry_id="kyc", jurisdictions=["US"])
+    assert "CRED_ISSUER_OUT_OF_SCOPE" in codes(await market.decide(market.buy("alice")))
+    [kept] = (await platform.read_standing("alice"))["credentials"]
+    assert (kept["usable"], kept["fault"]) == (False, "issuer_out_of_scope")
+    await market.admit("alice", market.scene.wallet)  # a screening has no country to show
+    assert codes(await market.decide(market.buy("alice"))) == []
+
+
 async def test_expired_credentials_deny(market: Market) -> None:
     wallet = await market.scene.new_wallet(sub="short", exp=int(market.deployment.clock().timestamp()) + 3600)
     await market.admit("short", wallet)

@@ -153,6 +153,14 @@ async def test_an_attester_class_that_is_no_text_is_not_overlooked(scene: Scene)
     }
 
 
+async def test_an_issuer_of_some_countries_vouches_for_nobody_who_hides_theirs(scene: Scene) -> None:
+    await scene.platform.trust(scene.kyc.identifier, "kyc", entry_id="kyc", jurisdictions=["US"])
+    shown = await scene.platform.verify(presentation=present(scene), expected=EXPECTED)
+    hidden = await scene.platform.verify(presentation=present(scene, names=["sub"]), expected=EXPECTED)
+    assert (shown["outcome"], hidden["outcome"]) == ("verified", "rejected")
+    assert failed(hidden["checks"]) == {("issuer_trusted", "issuer_out_of_scope")}
+
+
 async def test_a_retired_key_verifies_what_it_signed_before(scene: Scene) -> None:
     clock, context = scene.deployment.clock, scene.deployment.context
     clock.advance(hours=1)
