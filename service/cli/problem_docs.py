@@ -35,7 +35,6 @@ UNCLASSED_CHECKS = {
     "status_issuer_mismatch": ("status", "The list is not the issuer's own."),
     "status_none": ("status", "A pass: the issuer keeps no status for this credential."),
     "status_stale": ("status", "A pass on the last list that could be read, which is still in date."),
-    "unsupported_format": ("format", "Only SD-JWT VCs (``dc+sd-jwt``) can be verified."),
 }
 _RFC6749 = "RFC 6749, section 5.2"
 _CREDENTIAL_ERROR = "OpenID4VCI 1.0, section 8.3.1"

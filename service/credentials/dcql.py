@@ -6,6 +6,7 @@ from typing import Any
 
 from service.credentials.certificates import read_authority_key_ids
 from service.credentials.claims_path import ClaimsPath, select_claims
+from service.credentials.credential import VerifiedCredential
 from service.credentials.dcql_query import (
     AUTHORITY_KEY_ID,
     SD_JWT_VC_FORMAT,
@@ -17,7 +18,6 @@ from service.credentials.dcql_query import (
     TrustedAuthority,
     parse_dcql_query,
 )
-from service.credentials.sd_jwt import VerifiedCredential
 from service.errors import VerificationError
 
 __all__ = [
@@ -169,7 +169,7 @@ def _check_credentials(query: CredentialQuery, credentials: Sequence[VerifiedCre
     if not credentials or (len(credentials) > 1 and not query.multiple):
         raise QueryUnsatisfiedError("The response holds none, or more than one, where one credential was asked for.")
     for credential in credentials:
-        if credential.vct not in query.vct_values:
+        if credential.format != query.format or credential.vct not in query.vct_values:
             raise QueryUnsatisfiedError("A credential is not of the type that was asked for.")
         if not _is_of_authority(query, credential.x5c):
             raise QueryUnsatisfiedError("A credential is certified by none of the authorities that were asked for.")

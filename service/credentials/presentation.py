@@ -7,6 +7,7 @@ from hashlib import sha256, sha384, sha512
 from typing import Any
 
 from service.credentials.claims_path import ClaimsPath
+from service.credentials.credential import LEEWAY, MAX_AGE, VerifiedCredential
 from service.credentials.jose import (
     InvalidClaimsError,
     InvalidSignatureError,
@@ -21,9 +22,7 @@ from service.credentials.jose import (
     verify_jws,
 )
 from service.credentials.sd_jwt import (
-    LEEWAY,
     UnverifiedCredential,
-    VerifiedCredential,
     disclose,
     parse_sd_jwt,
     read_holder_jwk,
@@ -42,7 +41,6 @@ from service.credentials.sd_jwt_errors import (
 from service.credentials.transaction_data import DEFAULT_HASH_ALGORITHM
 
 KEY_BINDING_TYP = "kb+jwt"
-MAX_AGE = timedelta(seconds=300)
 _DIGESTS = {"sha-256": sha256, "sha-384": sha384, "sha-512": sha512}
 
 

@@ -4,9 +4,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
 from service.credentials.claims_path import ClaimsPath, touches
+from service.credentials.credential import LEEWAY, StatusReference, UnverifiedIssuer, VerifiedCredential
 from service.credentials.disclosures import conceal_claims, reveal_claims
 from service.credentials.jose import (
     InvalidClaimsError,
@@ -36,7 +37,6 @@ from service.credentials.sd_jwt_errors import (
 SD_JWT_VC_TYP = "dc+sd-jwt"
 # Drafts before November 2024 said vc+sd-jwt; credentials issued then are still around.
 INBOUND_TYP = frozenset({SD_JWT_VC_TYP, "vc+sd-jwt"})
-LEEWAY = timedelta(seconds=60)
 MAX_CHARACTERS = 262_144
 MAX_DISCLOSURES = 512
 # Longer than any address that we would fetch a status list from.
@@ -63,30 +63,6 @@ class SdJwt:
 
 
 @dataclass(frozen=True, slots=True)
-class StatusReference:
-    """Where the status of a credential is published: an entry of a status list."""
-
-    uri: str
-    index: int
-
-
-class UnverifiedIssuer(NamedTuple):
-    """What a credential says about its issuer; none of it is verified.
-
-    Attributes:
-        issuer: ``iss``.
-        kid: Of the header.
-        vct: Type of the credential.
-        x5c: Of the header, as it came; None if there is none.
-    """
-
-    issuer: str
-    kid: str | None
-    vct: str
-    x5c: Any
-
-
-@dataclass(frozen=True, slots=True)
 class UnverifiedCredential:
     """A credential, presented or bare, that was read once; nothing in it is to be believed yet.
 
@@ -99,6 +75,8 @@ class UnverifiedCredential:
     sd_jwt: SdJwt
     jws: UnverifiedJws
     payload: dict[str, Any]
+
+    format: ClassVar[str] = SD_JWT_VC_TYP
 
     def read_issuer(self) -> UnverifiedIssuer:
         """Return what names the issuer's key.
@@ -117,41 +95,6 @@ class UnverifiedCredential:
             StatusReferenceError: Not a reference to a status list.
         """
         return _read_status(self.payload)
-
-
-@dataclass(frozen=True, slots=True)
-class VerifiedCredential:
-    """A credential that is authentic and within its times. Its status and its issuer's trust are not checked yet.
-
-    Attributes:
-        issuer: ``iss``.
-        vct: Type of the credential.
-        claims: All claims that were shown, without traces of selective disclosure.
-        holder_jwk: ``cnf.jwk``; ``None`` if the credential is bound to nobody.
-        status: Status list entry; ``None`` if the issuer keeps no status.
-        issued_at: ``iat``, aware UTC.
-        not_before: ``nbf``, aware UTC.
-        expires_at: ``exp``, aware UTC.
-        kid: The key identifier in the header.
-        disclosed: Names of the top-level claims that came, wholly or partly, from disclosures.
-        digest: ``sha256:<hex>`` of the issuer-signed JWT.
-        holder_bound: Whether the presenter has proved to hold ``holder_jwk``.
-        x5c: Of the header, as it came; None if there is none.
-    """
-
-    issuer: str
-    vct: str
-    claims: Mapping[str, Any]
-    holder_jwk: Mapping[str, Any] | None
-    status: StatusReference | None
-    issued_at: datetime | None
-    not_before: datetime | None
-    expires_at: datetime | None
-    kid: str | None
-    disclosed: frozenset[str]
-    digest: str
-    holder_bound: bool = False
-    x5c: Any = None
 
 
 def issue_sd_jwt(
@@ -295,6 +238,7 @@ def verify_sd_jwt_vc(
     not_before, issued_at, expires_at = _check_times(claims, now=now, leeway=leeway, require_exp=require_exp)  # (5)
     _check_audience(claims, expected_audience)  # (6)
     return VerifiedCredential(
+        format=SD_JWT_VC_TYP,
         issuer=_read_text(claims, "iss"),  # (4)
         vct=_read_text(claims, "vct"),
         claims=claims,

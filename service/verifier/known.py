@@ -16,8 +16,8 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Integer, String, TextualSelect, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.credentials.formats import UnverifiedDocument
 from service.credentials.jose import VerificationKey, load_key
-from service.credentials.sd_jwt import UnverifiedCredential
 from service.errors import VerificationError
 from service.storage.database import Database
 from service.storage.prepared import fetch_all
@@ -123,9 +123,7 @@ class _Reader:
 _lines: WeakKeyDictionary[Database, SharedRead[_Question, Known]] = WeakKeyDictionary()
 
 
-async def read_known(
-    context: Context, org_id: str, credentials: Iterable[UnverifiedCredential], now: datetime
-) -> Known:
+async def read_known(context: Context, org_id: str, credentials: Iterable[UnverifiedDocument], now: datetime) -> Known:
     """Read what the database knows; questions of requests that come together are read together.
 
     Args:

@@ -11,9 +11,9 @@ from hmac import compare_digest
 from typing import Any
 from urllib.parse import urlencode
 
+from service.credentials.credential import MAX_AGE, Expected
 from service.credentials.dcql_query import parse_dcql_query
 from service.credentials.jose import parse_json
-from service.credentials.presentation import MAX_AGE
 from service.credentials.transaction_data import choose_hash_algorithms, read_transaction_data
 from service.errors import MalformedError, NotFoundError, ProtocolError
 from service.keys import Signer
@@ -25,12 +25,7 @@ from service.verifier.issuers import KeyFinder
 from service.verifier.request_terms import ENCRYPTED_MODES, uses_dc_api
 from service.verifier.requests import find_request
 from service.verifier.verdicts import ExaminedAnswer, WalletAnswer, conclude, is_acceptable
-from service.verifier.verification import (
-    Expected,
-    authenticate_credential,
-    judge_credentials,
-    refresh_statuses_of,
-)
+from service.verifier.verification import authenticate_document, judge_credentials, refresh_statuses_of
 from service.web.context import Context
 
 MAX_RESPONSE_BYTES = 256 * 1024
@@ -115,7 +110,7 @@ async def examine(
     for query_id in examined.groups.keys() & answer.vp_token.keys():
         expected = _expect(row, query_id, audience, now)
         for compact in answer.vp_token[query_id]:
-            examined.groups[query_id].append(await authenticate_credential(finder, compact, expected))
+            examined.groups[query_id].extend(await authenticate_document(finder, compact, expected))
     await refresh_statuses_of(finder, examined.flatten())
     return examined
 

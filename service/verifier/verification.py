@@ -1,6 +1,6 @@
 """Verify credentials, alone or presented, in numbered steps that each leave a named check.
 
-1. ``format``: an SD-JWT VC that can be read.
+1. ``format``: a credential that can be read, of a format that ``service.credentials.formats`` knows.
 2. ``issuer``: its issuer is known and publishes the key that the credential names.
 3. ``signature``: it is that key's.
 4. ``disclosures``: they belong to the credential.
@@ -10,25 +10,21 @@
 7. ``issuer_trusted``: the platform believes this issuer for this type, jurisdiction and attester class.
 8. ``status``: the issuer has not withdrawn it.
 
-``authenticate_credential`` takes steps 1 to 6 and may fetch; ``judge_credentials`` takes 7 and 8 inside a transaction,
+``authenticate_document`` takes steps 1 to 6 and may fetch; ``judge_credentials`` takes 7 and 8 inside a transaction,
 so that they are as of the moment of the verdict.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.credentials.credential import Expected, VerifiedCredential
 from service.credentials.credential_types import UnknownCredentialTypeError, type_of
-from service.credentials.jose import VerificationKey, jwk_thumbprint
-from service.credentials.presentation import MAX_AGE, verify_presentation
-from service.credentials.sd_jwt import (
-    UnverifiedCredential,
-    VerifiedCredential,
-    read_credential,
-    verify_sd_jwt_vc,
-)
+from service.credentials.formats import UnverifiedDocument, read_document, verify_document
+from service.credentials.jose import jwk_thumbprint
 from service.errors import MalformedError, VerificationError
 from service.storage.statuses import StatusQuery, StatusReading, read_credential_statuses
 from service.storage.trust import (
@@ -44,7 +40,6 @@ from service.verifier.issuer_keys import IssuerNotFetchedError, IssuerUnavailabl
 from service.verifier.issuers import KeyFinder
 from service.verifier.statuses import record_status, refresh_status_lists
 
-SD_JWT_VC = "dc+sd-jwt"
 # What has passed when a check fails: the order in which the core works, not the order in which we list.
 _TO_VALIDITY = CREDENTIAL_CHECKS[:5]
 _PASSED_BEFORE = {
@@ -61,23 +56,13 @@ _PASSED_BEFORE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What a presentation must be bound to; see ``verify_presentation``."""
-
-    nonce: str
-    audience: str
-    transaction_data: Sequence[str] = ()
-    hash_algorithms: Collection[str] | None = None
-    max_age: timedelta = MAX_AGE
-
-
 @dataclass(slots=True)
 class Examined:
     """A credential on its way through the checks.
 
     Attributes:
         checklist: What was found so far.
+        format: Credential format identifier; None if it cannot be read.
         issuer: ``iss`` as claimed; None if it cannot be read.
         credential: Set once steps 1 to 6 passed; its ``x5c`` only if that certifies the key by the platform's anchors.
         status: ``valid``, ``suspended``, ``revoked``, ``expired``, ``unknown`` or ``none`` (its issuer keeps none).
@@ -85,6 +70,7 @@ class Examined:
     """
 
     checklist: Checklist
+    format: str | None = None
     issuer: str | None = None
     credential: VerifiedCredential | None = None
     status: str = "unknown"
@@ -110,22 +96,32 @@ def name_of_type(vct: str) -> str:
         return vct
 
 
-async def authenticate_credential(
-    finder: KeyFinder, compact: str | UnverifiedCredential, expected: Expected | None
-) -> Examined:
-    """Take steps 1 to 6.
+async def authenticate_document(
+    finder: KeyFinder, document: str | Mapping[str, Any] | Sequence[UnverifiedDocument], expected: Expected | None
+) -> list[Examined]:
+    """Take steps 1 to 6 for the credential, or for each that the presentation holds.
 
     Args:
-        finder: Finds the issuer's key, and knows the time.
-        compact: What was presented, or what ``read_credential`` made of it; untrusted.
+        finder: Finds the issuers' keys, and knows the time.
+        document: What was presented, or what ``read_document`` made of it; untrusted.
         expected: None for a bare credential.
     """
-    examined = Examined(Checklist(CREDENTIAL_CHECKS if expected is None else PRESENTATION_CHECKS))
     try:
-        read = read_credential(compact) if isinstance(compact, str) else compact
+        read = read_document(document) if isinstance(document, str | Mapping) else document
+    except (VerificationError, MalformedError) as error:
+        examined = _start(expected)
+        _record_failure(examined, error)
+        return [examined]
+    return [await _authenticate(finder, each, expected) for each in read]
+
+
+async def _authenticate(finder: KeyFinder, read: UnverifiedDocument, expected: Expected | None) -> Examined:
+    examined = _start(expected)
+    examined.format = read.format
+    try:
         examined.issuer, kid, vct, x5c = read.read_issuer()  # (1)
         found = await finder.find(examined.issuer, kid, x5c, name_of_type(vct))  # (2)
-        credential = _verify(read, found.key, expected, finder.now)  # (3) to (6)
+        credential = verify_document(read, found.key, expected, now=finder.now)  # (3) to (6)
         found.check_signing_time(credential.issued_at)
         await finder.check_on_record(found, credential.digest)
     except IssuerUnavailableError as error:
@@ -134,35 +130,21 @@ async def authenticate_credential(
     except IssuerNotFetchedError as error:
         examined.checklist.mark_passed("format")
         examined.checklist.mark_failed("issuer_trusted", error.code, error.detail)
-    except VerificationError as error:
+    except (VerificationError, MalformedError) as error:
         _record_failure(examined, error)
-    except MalformedError as error:
-        examined.checklist.mark_failed("format", error.code, error.detail)
     else:
         examined.credential = credential if found.certified else replace(credential, x5c=None)
         examined.checklist.mark_passed(*(name for name in PRESENTATION_CHECKS if name not in CREDENTIAL_CHECKS[5:]))
     return examined
 
 
-def _verify(
-    read: UnverifiedCredential, key: VerificationKey, expected: Expected | None, now: datetime
-) -> VerifiedCredential:
-    if expected is not None:
-        return verify_presentation(
-            read,
-            key,
-            expected_audience=expected.audience,
-            expected_nonce=expected.nonce,
-            expected_transaction_data=expected.transaction_data,
-            expected_hash_algorithms=expected.hash_algorithms,
-            max_age=expected.max_age,
-            now=now,
-        )
-    return verify_sd_jwt_vc(read, key, now=now)
+def _start(expected: Expected | None) -> Examined:
+    return Examined(Checklist(CREDENTIAL_CHECKS if expected is None else PRESENTATION_CHECKS))
 
 
-def _record_failure(examined: Examined, error: VerificationError) -> None:
-    check = error.check if error.check in _PASSED_BEFORE else "format"
+def _record_failure(examined: Examined, error: VerificationError | MalformedError) -> None:
+    named = error.check if isinstance(error, VerificationError) else None
+    check = named if named in _PASSED_BEFORE else "format"
     examined.checklist.mark_passed(*_PASSED_BEFORE[check])
     examined.checklist.mark_failed(check, error.code, error.detail)
     if error.code == "credential_expired":

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from service.credentials.sd_jwt import UnverifiedCredential, read_credential
+from service.credentials.credential import Expected
+from service.credentials.formats import UnverifiedDocument, read_document
 from service.errors import MalformedError, VerificationError
-from service.verifier.checks import CREDENTIAL_CHECKS, PRESENTATION_CHECKS, Checklist
 from service.verifier.issuers import KeyFinder
 from service.verifier.known import Known, read_known
 from service.verifier.verification import (
-    SD_JWT_VC,
     Examined,
-    Expected,
-    authenticate_credential,
+    authenticate_document,
     judge_by,
     judge_credentials,
     queries_of,
@@ -30,7 +28,7 @@ THUMBPRINT_URN = "urn:ietf:params:oauth:jwk-thumbprint:sha-256:"  # RFC 9278
 class Verification:
     """A document to verify; ``expected`` for a presentation, None for a bare credential."""
 
-    document: str | dict[str, Any] | None
+    document: str | dict[str, Any]
     expected: Expected | None
 
 
@@ -38,27 +36,22 @@ async def verify_all(context: Context, org_id: str, verifications: Sequence[Veri
     """Verify documents by the platform's own list of trusted issuers; answers come in order."""
     now = context.clock()
     documents = [_read(item.document) for item in verifications]
-    readable = [each for each in documents if isinstance(each, UnverifiedCredential)]
+    readable = [each for read in documents if isinstance(read, list) for each in read]
     known = await read_known(context, org_id, readable, now)
     finder = KeyFinder(context, org_id, known.trusted, now, known.keys)
     examined = []
     for document, item in zip(documents, verifications, strict=True):
-        if document is None:
-            examined.append(_refuse_format(item))
-        else:
-            examined.append(await authenticate_credential(finder, document, item.expected))
+        examined.append(await authenticate_document(finder, document, item.expected))
         if len(verifications) > 1:
             await asyncio.sleep(0)  # a batch must not keep others waiting
-    await _judge(context, finder, known, examined)
-    return [_describe(item) for item in examined]
+    await _judge(context, finder, known, [each for group in examined for each in group])
+    return [_describe(each) for (each,) in examined]
 
 
-def _read(document: str | dict[str, Any] | None) -> UnverifiedCredential | str | None:
-    """Read an SD-JWT VC; one that cannot be read stays as it is, None is no SD-JWT at all."""
-    if not isinstance(document, str) or "~" not in document:
-        return None
+def _read(document: str | dict[str, Any]) -> list[UnverifiedDocument] | str | dict[str, Any]:
+    """Read a document; one that cannot be read stays as it is."""
     try:
-        return read_credential(document)
+        return read_document(document)
     except (VerificationError, MalformedError):
         return document
 
@@ -75,20 +68,14 @@ async def _judge(context: Context, finder: KeyFinder, known: Known, examined: Se
         )
 
 
-def _refuse_format(item: Verification) -> Examined:
-    checklist = Checklist(CREDENTIAL_CHECKS if item.expected is None else PRESENTATION_CHECKS)
-    checklist.mark_failed("format", "unsupported_format", "Only SD-JWT VCs (dc+sd-jwt) can be verified.")
-    return Examined(checklist)
-
-
 def _describe(examined: Examined) -> dict[str, Any]:
     credential = examined.credential
     outcome = examined.checklist.outcome
-    is_sd_jwt = next(iter(examined.checklist)).outcome == "pass"
+    is_readable = next(iter(examined.checklist)).outcome == "pass"
     return {
         "valid": outcome == "verified",
         "outcome": outcome,
-        "format": SD_JWT_VC if is_sd_jwt else None,
+        "format": examined.format if is_readable else None,
         "issuer": examined.issuer,
         "holder": None if examined.holder is None else THUMBPRINT_URN + examined.holder,
         "claims": {} if credential is None else dict(credential.claims),

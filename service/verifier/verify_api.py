@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from fastapi import Depends
 from pydantic import ValidationError
 
+from service.credentials.credential import Expected
 from service.verifier.answer_models import VerdictAnswer, VerdictsAnswer
 from service.verifier.models import BatchBody, VerificationBody
-from service.verifier.verification import Expected
 from service.verifier.verify import Verification, verify_all
 from service.web.auth import Caller, require_scope
 from service.web.dependencies import ContextDep
@@ -23,6 +23,7 @@ def _read_verification(body: VerificationBody) -> Verification:
     expected = body.expected
     document = body.credential if body.credential is not None else body.presentation
     bound = None if expected is None else Expected(expected.nonce, expected.audience)
+    assert document is not None  # one of the two is there, or the body is refused
     return Verification(document, bound)
 
 

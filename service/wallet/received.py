@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from service.credentials.credential import VerifiedCredential
 from service.credentials.jose import jwk_thumbprint
-from service.credentials.sd_jwt import VerifiedCredential, read_issuer, verify_sd_jwt_vc
+from service.credentials.sd_jwt import read_issuer, verify_sd_jwt_vc
 from service.fetch import Fetcher
 from service.keys import PublicKey
 from service.wallet.errors import RejectedError, rejecting

@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from service.credentials.credential import StatusReference
 from service.credentials.disclosures import reveal_claims
 from service.credentials.jose import parse_json, parse_jws, read_numeric_date
-from service.credentials.sd_jwt import StatusReference, parse_sd_jwt
+from service.credentials.sd_jwt import parse_sd_jwt
 from service.keys import PublicKey
 
 PLAIN_CLAIMS = frozenset({"iss", "vct", "vct#integrity", "cnf", "status", "iat", "nbf", "exp"})

@@ -12,8 +12,9 @@ from jwcrypto.jwk import JWK
 from sd_jwt.verifier import SDJWTVerifier
 from sqlmodel import SQLModel, select
 
+from service.credentials.credential import VerifiedCredential
 from service.credentials.jose import load_key
-from service.credentials.sd_jwt import VerifiedCredential, verify_sd_jwt_vc
+from service.credentials.sd_jwt import verify_sd_jwt_vc
 from service.credentials.status_list import get_status
 from service.issuer import status_indices
 from service.issuer.encryption import Message

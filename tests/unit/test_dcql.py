@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from service.credentials.certificates import write_x5c
 from service.credentials.claims_path import select_claims
+from service.credentials.credential import VerifiedCredential
 from service.credentials.dcql import (
     DcqlSyntaxError,
     HeldCredential,
@@ -20,7 +21,6 @@ from service.credentials.dcql import (
     parse_dcql_query,
 )
 from service.credentials.encoding import b64url_encode
-from service.credentials.sd_jwt import VerifiedCredential
 from tests.certificate_support import new_root
 
 KYC, AML, OTHER = "urn:goodstanding:vct:kyc:1", "urn:goodstanding:vct:aml-screening:1", "urn:example:other"
@@ -347,6 +347,7 @@ def test_first_option_that_can_be_met_is_chosen_and_nothing_else() -> None:
 
 def shown(vct: str = KYC, *, holder_bound: bool = True, **claims: Any) -> VerifiedCredential:
     return VerifiedCredential(
+        format="dc+sd-jwt",
         issuer=ISSUER,
         vct=vct,
         claims={"iss": ISSUER, "vct": vct, **claims},

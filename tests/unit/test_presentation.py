@@ -11,9 +11,10 @@ from jwcrypto.jwk import JWK
 from sd_jwt.holder import SDJWTHolder
 from sd_jwt.verifier import SDJWTVerifier
 
+from service.credentials.credential import VerifiedCredential
 from service.credentials.jose import sign_jws
 from service.credentials.presentation import hash_transaction_data, present_sd_jwt, verify_presentation
-from service.credentials.sd_jwt import UnverifiedCredential, VerifiedCredential, disclose, parse_sd_jwt, read_credential
+from service.credentials.sd_jwt import UnverifiedCredential, disclose, parse_sd_jwt, read_credential
 from service.errors import VerificationError
 from tests.unit.sd_jwt_support import (
     HOLDER_KEYS,

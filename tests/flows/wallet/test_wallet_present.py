@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 import pytest
 from starlette.responses import JSONResponse, Response
 
+from service.credentials.credential import VerifiedCredential
 from service.credentials.credential_types import vct_of
 from service.credentials.did import DidKey, build_did_document, did_jwk_from_jwk, did_key_from_jwk
 from service.credentials.jose import b64url_decode, load_key
 from service.credentials.presentation import verify_presentation
-from service.credentials.sd_jwt import VerifiedCredential
 from service.fetch import Fetcher, FetchError
 from service.wallet.display import list_warnings
 from service.wallet.errors import (
