@@ -5,7 +5,6 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import segno
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
@@ -14,6 +13,7 @@ from service.issuer.offers import build_deep_link
 from service.keys import Signer
 from service.schema_files import load_type_metadata
 from service.storage.tables import CredentialOffer
+from service.web.qr_code import draw_qr_code
 
 _FOLDER = Path(__file__).parent / "templates"
 TEMPLATES = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, trim_blocks=True)
@@ -42,14 +42,14 @@ class _OfferOnPage:
     expires_text: str
 
 
-def render_offer(signer: Signer, issuer: Issuer, row: CredentialOffer) -> str:
+async def render_offer(signer: Signer, issuer: Issuer, row: CredentialOffer) -> str:
     """Render the page of an offer that can be redeemed."""
     deep_link = build_deep_link(signer, issuer, row)
     offer = _OfferOnPage(
         issuer=issuer.name,
         credential=str(load_type_metadata(row.credential_configuration_id)["name"]),
         deep_link=deep_link,
-        qr_code=_draw_qr_code(deep_link),
+        qr_code=await draw_qr_code(deep_link, title="QR code that opens your wallet with this offer"),
         needs_code=row.tx_code_digest is not None,
         expires_at=row.expires_at.isoformat(timespec="seconds"),
         expires_text=row.expires_at.strftime("%d %B %Y, %H:%M UTC"),
@@ -60,8 +60,3 @@ def render_offer(signer: Signer, issuer: Issuer, row: CredentialOffer) -> str:
 def render_gone() -> str:
     """Render the page of a link that leads nowhere; the same whatever the cause."""
     return TEMPLATES.get_template("offer.html").render(title="This offer can't be used", css=Markup(CSS), offer=None)  # noqa: S704  # our own style sheet
-
-
-def _draw_qr_code(text: str) -> Markup:
-    code = segno.make(text, error="m", micro=False)
-    return Markup(code.svg_inline(scale=6, title="QR code that opens your wallet with this offer"))  # noqa: S704  # segno escapes the title and draws the rest

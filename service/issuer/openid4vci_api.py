@@ -123,7 +123,7 @@ async def show_offer(slug: str, link: str, context: ContextDep) -> HTMLResponse:
             row = await find_offer_by_link(session, context.signer, issuer, link, now=context.clock())
     except NotFoundError:
         return HTMLResponse(render_gone(), status_code=404, headers=PAGE_HEADERS)
-    return HTMLResponse(render_offer(context.signer, issuer, row), headers=PAGE_HEADERS)
+    return HTMLResponse(await render_offer(context.signer, issuer, row), headers=PAGE_HEADERS)
 
 
 @router.post(

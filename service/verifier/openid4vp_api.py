@@ -82,4 +82,4 @@ async def show_request_page(request_id: str, context: ContextDep) -> Response:
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
     }
-    return HTMLResponse(render_request_page(organization.name, link), headers=headers)
+    return HTMLResponse(await render_request_page(organization.name, link), headers=headers)

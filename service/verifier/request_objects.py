@@ -16,7 +16,8 @@ from service.verifier.wallet_metadata import SIGNATURE_ALGORITHMS, read_wallet_m
 SELF_ISSUED_AUDIENCE = "https://self-issued.me/v2"
 REQUEST_TYP = "oauth-authz-req+jwt"
 MAX_WALLET_NONCE = 512
-MAX_REQUEST_BYTES = 256 * 1024
+MAX_REQUEST_BYTES = 48 * 1024
+"""Of a request as it is kept: with a wallet's nonce, and encrypted, it stays within what wallets read."""
 
 
 def write_request(

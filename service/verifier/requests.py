@@ -24,6 +24,7 @@ from service.verifier.client_identity import (
     choose_identity,
 )
 from service.verifier.request_objects import (
+    MAX_REQUEST_BYTES,
     build_client_metadata,
     build_response_uri,
     is_signed,
@@ -45,6 +46,7 @@ from service.web.context import Context
 from service.web.instants import format_instant
 
 LIFETIME = timedelta(minutes=10)
+MAX_LINK_CHARACTERS = 65_536
 ORIGIN = "origin"
 DC_API_SIGNED, DC_API_UNSIGNED = "openid4vp-v1-signed", "openid4vp-v1-unsigned"
 
@@ -55,6 +57,12 @@ class RequestUriMethodInvalidError(InvalidInputError):
     code = "request_uri_method_invalid"
 
 
+class PresentationRequestTooLongError(InvalidInputError):
+    """The query and the transaction data make a request that wallets could not read."""
+
+    code = "presentation_request_too_long"
+
+
 async def create_presentation_request(
     session: AsyncSession, context: Context, org_id: str, new: NewRequest, now: datetime
 ) -> PresentationRequest:
@@ -62,6 +70,7 @@ async def create_presentation_request(
 
     Raises:
         InvalidInputError: What is asked for is not possible; see ``request_terms`` and ``client_identity``.
+        PresentationRequestTooLongError: See there.
         NoSigningKeyError: The organisation has no verifier key.
 
     Source: OpenID4VP 1.0, sections 5.1, 5.9, 5.10, 8.2 and appendix A; RFC 9101.
@@ -96,6 +105,7 @@ async def create_presentation_request(
     )
     metadata = build_client_metadata(organization.name, mode, encryption_jwk)
     row.request_object = write_request(context.signer, row, identity, metadata, context.base_url)
+    _check_length(context.base_url, row)
     session.add(row)
     append_audit_entry(
         session,
@@ -124,6 +134,13 @@ def _check_method(new: NewRequest, identity: ClientIdentity) -> None:
     fetched = identity.key is not None and not uses_dc_api(new.response_mode)
     if new.request_uri_method != "get" and not (new.request_uri_method == "post" and fetched):
         raise RequestUriMethodInvalidError("request_uri_method must be get, or post where a Request Object is fetched.")
+
+
+def _check_length(base_url: str, row: PresentationRequest) -> None:
+    if len(row.request_object.encode()) > MAX_REQUEST_BYTES:
+        raise PresentationRequestTooLongError(f"The request would be longer than {MAX_REQUEST_BYTES} bytes.")
+    if len(build_deep_link(base_url, row) or "") > MAX_LINK_CHARACTERS:  # an unsigned request stands in it
+        raise PresentationRequestTooLongError(f"The link would be longer than {MAX_LINK_CHARACTERS} characters.")
 
 
 async def find_request(session: AsyncSession, request_id: str) -> PresentationRequest:

@@ -9,6 +9,8 @@ import pytest
 from service.credentials.did import select_verification_key
 from service.credentials.jose import b64url_decode, parse_json, parse_jws, verify_jws
 from service.keys.jwe import encrypt
+from service.wallet import links as wallet_links
+from service.wallet import requests as wallet_requests
 from tests.deployment import Deployment
 from tests.unit.sd_jwt_support import new_key_pair
 from tests.verifying_support import Scene, build_scene
@@ -146,6 +148,30 @@ async def test_the_page_shows_a_code_and_nothing_runs_on_it(scene: Scene) -> Non
     assert "openid4vp://" not in (await scene.deployment.http.get(made["web_link"])).text
 
 
+@pytest.mark.parametrize("prefix", ["decentralized_identifier", "redirect_uri"])
+async def test_whatever_can_be_asked_can_be_read(scene: Scene, prefix: str) -> None:
+    """The longest request that is taken reaches our own wallet's bounds in no form, and one a bit longer is refused."""
+    longest, kept = 0, None
+    for length in range(20_000, 40_000, 2_000):
+        claims = [{"path": ["country"], "values": ["<" * length]}]
+        body = {"dcql_query": {"credentials": [{**KYC, "claims": claims}]}, "client_id_prefix": prefix}
+        answer = await scene.platform.call("POST", "/v1/presentation-requests", body)
+        if answer.status_code == 422:
+            assert answer.json()["code"] == "presentation_request_too_long"
+            break
+        longest, kept = length, answer.json()
+    assert kept is not None
+    assert 20_000 <= longest < 39_000
+    assert len(kept["deep_link"]) <= wallet_links.MAX_LINK_CHARACTERS
+    assert (await scene.deployment.http.get(kept["web_link"])).status_code == 200
+    if prefix == "decentralized_identifier":
+        posted = {"wallet_nonce": "é" * 512}
+        answer = await scene.deployment.http.post(kept["request_uri"], data=posted)
+        assert answer.status_code == 200
+        assert len(answer.content) <= wallet_requests.MAX_REQUEST_BYTES
+        assert parse_json(parse_jws(answer.text).payload)["wallet_nonce"] == posted["wallet_nonce"]
+
+
 async def test_a_platform_name_is_escaped_on_the_page(scene: Scene) -> None:
     member = await scene.deployment.add_organization("odd", "platform")
     async with scene.deployment.context.database.transaction() as session:
@@ -171,6 +197,10 @@ IMPOSSIBLE: list[tuple[dict[str, Any], str]] = [
     (
         {"dcql_query": {"credentials": [{**KYC, "require_cryptographic_holder_binding": False}]}},
         "dcql_query_unsupported",
+    ),
+    (
+        {"dcql_query": {"credentials": [{**KYC, "claims": [{"path": ["a"], "values": ["v" * 50_000]}]}]}},
+        "presentation_request_too_long",
     ),
     ({"purpose": "us.506c", "response_mode": "fragment"}, "response_mode_unsupported"),
     ({"purpose": "us.506c", "client_id_prefix": "openid_federation"}, "client_id_prefix_unsupported"),
