@@ -53,7 +53,9 @@ def put_qualifications(
     Where the regime asks for the credential, a broken one denies by its status and its claims are kept. Where it is
     only one of several ways, a broken one is as good as none, and the other ways stay open.
     """
-    jurisdictions = {_ALWAYS_READ, question.regime.partition(".")[0]}
+    jurisdictions = {_ALWAYS_READ}
+    if role == "buyer":  # of nobody else does a rule read a status under another law
+        jurisdictions.add(question.regime.partition(".")[0])
     kinds = [kind for kind in CATEGORIES if kind.jurisdiction in jurisdictions]
     return worst_status([_put_kind(sheet, role, kind, credentials, question) for kind in kinds])
 

@@ -18,6 +18,7 @@ from service.gate.redaction import redact
 from service.gate.transfer_models import PartyInTrade
 from service.gate.values import price_per_unit
 from service.gate.verdict import Verdict
+from service.rules import REGIMES
 from service.schema_files import load_reason_codes
 from service.storage.statuses import StatusReading
 
@@ -93,6 +94,14 @@ def test_nothing_is_known_of_a_stranger() -> None:
     assert not facts["identified"]
     assert not facts["accredited"]
     assert not {"kyc_valid_until", "sanctions", "us_person", "country"} & facts.keys()
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+@pytest.mark.parametrize("role", ["seller", "buyer", "pledgor"])
+def test_the_rules_can_read_all_that_is_said_of_a_party_under_any_regime(role: str, regime: str) -> None:
+    sheet = FactSheet()
+    put_party(sheet, role, party(*ALL), replace(QUESTION, regime=regime))
+    assert decode_facts(encode_facts(sheet.values)).keys() == {role}
 
 
 @pytest.mark.parametrize("kind", ["kyc", "aml-screening", "qualified-investor"])
