@@ -33,8 +33,7 @@ class UnverifiedIssuer(NamedTuple):
     x5c: Any
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedCredential:
+class VerifiedCredential(NamedTuple):
     """A credential that is authentic and within its times. Its status and its issuer's trust are not checked yet.
 
     Attributes:

@@ -1,7 +1,6 @@
 """Selective disclosure inside one JSON object: make disclosures, and put them back. Knows no JWT, issuer or key."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -24,6 +23,9 @@ NEVER_DISCLOSABLE = frozenset({"iss", "nbf", "exp", "cnf", "vct", "vct#integrity
 # Each JSON text is capped on its own, but disclosures can nest in disclosures; this caps the sum (and our recursion).
 MAX_DEPTH = 64
 
+_MARKS = frozenset({SD_KEY, ALGORITHM_KEY})
+_CONTAINERS = (dict, list)
+
 Location = tuple[str | int, ...]
 
 
@@ -41,8 +43,7 @@ class Disclosure(NamedTuple):
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Revealed:
+class Revealed(NamedTuple):
     """Outcome of putting disclosures back.
 
     Attributes:
@@ -124,8 +125,7 @@ def parse_disclosure(encoded: str) -> Disclosure:
             return Disclosure(encoded, name, value)
         case [str(), value]:
             return Disclosure(encoded, None, value)
-        case _:
-            raise DisclosureMalformedError("A disclosure is not an array of a salt, a name and a value.")
+    raise DisclosureMalformedError("A disclosure is not an array of a salt, a name and a value.")
 
 
 def reveal_claims(payload: Mapping[str, Any], encoded: Iterable[str]) -> Revealed:
@@ -159,7 +159,7 @@ def reveal_claims(payload: Mapping[str, Any], encoded: Iterable[str]) -> Reveale
             raise DisclosureDuplicateError("A disclosure was sent twice.")
         pending[digest] = disclosure
     walk = _Walk(pending)
-    claims = walk.reveal_object({name: value for name, value in payload.items() if name != ALGORITHM_KEY}, ())
+    claims = walk.reveal_object(payload, ())
     if walk.pending:  # (7)
         raise DisclosureUnreferencedError("A disclosure belongs to no digest of the credential.")
     return Revealed(claims, walk.locations)
@@ -173,32 +173,34 @@ class _Walk:
         self.seen: set[str] = set()
         self.locations: dict[str, Location] = {}
 
-    def reveal(self, value: Any, parent: Location, place: str | int) -> Any:
+    def reveal(self, value: Any, at: Location) -> Any:
         if isinstance(value, dict):
-            return self.reveal_object(value, (*parent, place))
-        if isinstance(value, list):
-            return self.reveal_array(value, (*parent, place))
-        return value
+            return self.reveal_object(value, at)
+        return self.reveal_array(value, at) if isinstance(value, list) else value
 
     def reveal_object(self, value: Mapping[str, Any], at: Location) -> dict[str, Any]:
         if len(at) > MAX_DEPTH:
             raise DisclosureMalformedError("Disclosures are nested too deeply.")
-        if ALGORITHM_KEY in value:  # (1)
-            raise HashAlgorithmError("_sd_alg stands below the top level.")
         if ELEMENT_KEY in value:  # (3)
             raise DigestMalformedError("'...' stands outside of an array, or beside other members.")
+        if ALGORITHM_KEY in value and at:  # (1)
+            raise HashAlgorithmError("_sd_alg stands below the top level.")
         claims = {
-            name: self.reveal(member, at, name) if isinstance(member, dict | list) else member
+            name: self.reveal(member, (*at, name)) if isinstance(member, _CONTAINERS) else member
             for name, member in value.items()
-            if name != SD_KEY
+            if name not in _MARKS
         }
-        for disclosure in self._take_all(value[SD_KEY], at) if SD_KEY in value else ():
-            if disclosure.name is None:  # (6)
-                raise DisclosureMalformedError("An array element's disclosure stands in an object.")
-            self._check_name(disclosure.name, claims, at)
-            self.locations[disclosure.encoded] = (*at, disclosure.name)
-            claims[disclosure.name] = self.reveal(disclosure.value, at, disclosure.name)
+        if SD_KEY in value:
+            self._disclose_members(self._take_all(value[SD_KEY], at), claims, at)
         return claims
+
+    def _disclose_members(self, disclosures: Iterable[Disclosure], claims: dict[str, Any], at: Location) -> None:
+        for encoded, name, value in disclosures:
+            if name is None:  # (6)
+                raise DisclosureMalformedError("An array element's disclosure stands in an object.")
+            self._check_name(name, claims, at)
+            self.locations[encoded] = place = (*at, name)
+            claims[name] = self.reveal(value, place)
 
     def reveal_array(self, value: list[Any], at: Location) -> list[Any]:
         if len(at) > MAX_DEPTH:
@@ -206,13 +208,13 @@ class _Walk:
         elements: list[Any] = []
         for element in value:
             if not (isinstance(element, dict) and element.keys() == {ELEMENT_KEY}):
-                elements.append(self.reveal(element, at, len(elements)))
+                elements.append(self.reveal(element, (*at, len(elements))))
                 continue
             for disclosure in self._take_all([element[ELEMENT_KEY]], at):
                 if disclosure.name is not None:  # (6)
                     raise DisclosureMalformedError("An object member's disclosure stands in an array.")
-                self.locations[disclosure.encoded] = (*at, len(elements))
-                elements.append(self.reveal(disclosure.value, at, len(elements)))
+                self.locations[disclosure.encoded] = place = (*at, len(elements))
+                elements.append(self.reveal(disclosure.value, place))
         return elements
 
     def _take_all(self, digests: Any, at: Location) -> list[Disclosure]:

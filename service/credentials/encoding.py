@@ -1,10 +1,10 @@
 """Strict base64url and JSON: one byte sequence per value, and bounded work on hostile input."""
 
-import binascii
 import json
 import math
 import re
 import string
+from binascii import a2b_base64, b2a_base64
 from json.scanner import make_scanner
 from typing import Any
 
@@ -22,7 +22,7 @@ _TO_BASE64URL = bytes.maketrans(b"+/", b"-_")
 _TO_BASE64 = bytes.maketrans(b"-_+/=", b"+/!!!")
 # By length modulo 4: the characters whose surplus bits are 0. A remainder of 1 never gets past the decoder.
 _BASE64URL = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
-_LAST_CHARACTERS = (_BASE64URL, "", _BASE64URL[::16], _BASE64URL[::4])
+_LAST_CHARACTERS = ("", "", _BASE64URL[::16], _BASE64URL[::4])
 _PADDING = (b"", b"===", b"==", b"=")
 
 
@@ -31,7 +31,7 @@ def b64url_encode(data: bytes) -> str:
 
     Source: RFC 7515, section 2.
     """
-    return binascii.b2a_base64(data, newline=False).translate(_TO_BASE64URL).rstrip(b"=").decode("ascii")
+    return b2a_base64(data, newline=False).translate(_TO_BASE64URL).rstrip(b"=").decode("ascii")
 
 
 def b64url_decode(text: str) -> bytes:
@@ -42,13 +42,13 @@ def b64url_decode(text: str) -> bytes:
 
     Source: RFC 7515, section 2; RFC 4648, sections 3.2, 3.3, 3.5 and 5.
     """
+    surplus = len(text) % 4
     try:
-        alphabetic = text.encode("ascii").translate(_TO_BASE64)
-        data = binascii.a2b_base64(alphabetic + _PADDING[len(text) % 4], strict_mode=True)
+        data = a2b_base64(text.encode("ascii").translate(_TO_BASE64) + _PADDING[surplus], strict_mode=True)
     except ValueError as error:
         raise MalformedJoseError("The text isn't unpadded base64url.") from error
     # The decoder drops the bits of the last character that make no whole byte; they must be 0.
-    if text[-1:] not in _LAST_CHARACTERS[len(text) % 4]:
+    if surplus and text[-1] not in _LAST_CHARACTERS[surplus]:
         raise MalformedJoseError("The text isn't canonical base64url.")
     return data
 
@@ -68,11 +68,14 @@ def parse_json(data: bytes | str, *, max_bytes: int = 262_144, max_depth: int = 
     Source: RFC 8259, sections 4, 6 and 8; RFC 7493 (I-JSON), section 2.
     """
     try:
-        raw = data if isinstance(data, bytes) else data.encode()
+        raw, text = (data, None) if isinstance(data, bytes) else (data.encode(), data)
         if len(raw) > max_bytes:
             raise MalformedJoseError(f"The JSON text is longer than {max_bytes} bytes.")
-        text = raw.decode() if isinstance(data, bytes) else data
-        _check_depth(text, max_depth)
+        if text is None:
+            text = raw.decode()
+        # The decoder recurses once per level, so depth is checked before it runs.
+        if raw.count(b"{") + raw.count(b"[") > max_depth:
+            _check_depth(text, max_depth)
         value = _decode(text)
         if "\\u" in text:
             if _ESCAPED_NUL.search(text):
@@ -103,9 +106,6 @@ _STRING_OR_BRACKET = re.compile(r'(?s)"(?:[^"\\]++|\\.)*+"?|[\[\]{}]')
 
 
 def _check_depth(text: str, max_depth: int) -> None:
-    # The decoder recurses once per level, so depth is checked before it runs.
-    if text.count("[") + text.count("{") <= max_depth:
-        return
     depth = 0
     for match in _STRING_OR_BRACKET.finditer(text):
         found = match[0]

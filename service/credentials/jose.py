@@ -7,7 +7,8 @@ claims. Nothing in a header selects a key, an algorithm or an address; callers l
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -62,8 +63,7 @@ class InvalidClaimsError(VerificationError):
     check = "claims"
 
 
-@dataclass(frozen=True, slots=True)
-class UnverifiedJws:
+class UnverifiedJws(NamedTuple):
     """A well-formed JWS; nothing in it is to be believed yet."""
 
     header: dict[str, Any]
@@ -87,14 +87,12 @@ def parse_jws(token: str, *, max_bytes: int = 65_536) -> UnverifiedJws:
     """
     if len(token) > max_bytes:
         raise MalformedJoseError(f"The token is longer than {max_bytes} bytes.")
-    if token.count(".") != 2:
-        raise MalformedJoseError("The token isn't a compact JWS.")
     signing_input, _, signature = token.rpartition(".")
-    encoded_header, _, payload = signing_input.partition(".")
-    header = parse_json(b64url_decode(encoded_header))
-    if not isinstance(header, dict):
-        raise MalformedJoseError("The token's header isn't a JSON object.")
-    _check_header(header)
+    encoded_header, dot, payload = signing_input.partition(".")
+    if not dot or "." in payload:
+        raise MalformedJoseError("The token isn't a compact JWS.")
+    short = len(encoded_header) <= _SHORT_HEADER
+    header = dict(_read_short_header(encoded_header)) if short else _read_header(encoded_header)
     return UnverifiedJws(header, b64url_decode(payload), b64url_decode(signature), signing_input.encode("ascii"))
 
 
@@ -168,7 +166,7 @@ def check_times(claims: Mapping[str, Any], *, now: datetime, leeway: timedelta, 
 
     Source: RFC 7519, sections 4.1.4 to 4.1.6.
     """
-    exp, nbf, iat = (read_numeric_date(claims, name) for name in ("exp", "nbf", "iat"))
+    exp, nbf, iat = read_numeric_date(claims, "exp"), read_numeric_date(claims, "nbf"), read_numeric_date(claims, "iat")
     if exp is None and require_exp:
         raise InvalidClaimsError("The token has no exp.")
     if exp is not None and (now - leeway).timestamp() >= exp:
@@ -234,15 +232,27 @@ def write_der_signature(raw: bytes) -> bytes:
     Source: RFC 3279, section 2.2.3; X.690, section 8.3.
     """
     half = len(raw) // 2
-    numbers = b"".join(map(_write_der_integer, (raw[:half], raw[half:])))
-    return b"\x30%c%b" % (len(numbers), numbers)
+    numbers = _write_der_integer(raw[:half]) + _write_der_integer(raw[half:])
+    return b"\x30%c" % len(numbers) + numbers
 
 
 def _write_der_integer(number: bytes) -> bytes:
-    digits = number.lstrip(b"\0") or b"\0"
-    if digits[0] & 0x80:  # or it would be negative
+    digits = number.lstrip(b"\0")
+    if not digits or digits[0] & 0x80:  # or it would be negative
         digits = b"\0" + digits
-    return b"\x02%c%b" % (len(digits), digits)
+    return b"\x02%c" % len(digits) + digits
+
+
+def _read_header(encoded: str) -> dict[str, Any]:
+    header = parse_json(b64url_decode(encoded))
+    if not isinstance(header, dict):
+        raise MalformedJoseError("The token's header isn't a JSON object.")
+    _check_header(header)
+    return header
+
+
+_SHORT_HEADER = 512  # characters; longer ones hold certificates
+_read_short_header = lru_cache(maxsize=256)(_read_header)  # issuers and wallets write the same one again and again
 
 
 def _check_header(header: Mapping[str, Any]) -> None:

@@ -3,11 +3,10 @@
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from json.encoder import encode_basestring
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -33,8 +32,7 @@ _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv
 _THUMBPRINT_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x"), "RSA": ("e", "kty", "n")}
 
 
-@dataclass(frozen=True, slots=True)
-class VerificationKey:
+class VerificationKey(NamedTuple):
     """A public key that was checked once and may verify signatures of one algorithm.
 
     Attributes:
@@ -78,13 +76,10 @@ def load_key(jwk: Mapping[str, Any], *, alg: str | None = None, kid: str | None 
         kid = jwk.get("kid")
     if not isinstance(kid, str | None):
         raise MalformedJoseError("The JWK's kid isn't a string.")
-    coordinates = {name: _text(jwk, name) for name in (("x", "y") if kty == "EC" else ("x",))}
-    return VerificationKey(
-        alg=names[0],
-        kid=kid,
-        jwk={"kty": kty, "crv": crv, **coordinates},
-        key=_load_point(crv, *coordinates.values()),
-    )
+    public = {"kty": kty, "crv": crv, "x": _text(jwk, "x")}
+    if kty == "EC":
+        public["y"] = _text(jwk, "y")
+    return VerificationKey(names[0], kid, public, _load_point(crv, public["x"], public.get("y")))
 
 
 def check_key_period(jwk: Mapping[str, Any], *, now: datetime) -> None:
@@ -134,8 +129,8 @@ def _check_purpose(jwk: Mapping[str, Any]) -> None:
 
 # OpenSSL prepares a key at its first use, which takes a third as long as verifying; issuers and holders come back.
 @lru_cache(maxsize=1024)
-def _load_point(crv: str, *coordinates: str) -> PublicKey:
-    decoded = [b64url_decode(coordinate) for coordinate in coordinates]
+def _load_point(crv: str, *coordinates: str | None) -> PublicKey:
+    decoded = [b64url_decode(coordinate) for coordinate in coordinates if coordinate is not None]
     if crv == "Ed25519":
         return load_ed25519_point(decoded[0])
     curve = EC_CURVES[crv]

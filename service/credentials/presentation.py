@@ -25,6 +25,7 @@ from service.credentials.sd_jwt import (
     UnverifiedCredential,
     disclose,
     parse_sd_jwt,
+    read_credential,
     read_holder_jwk,
     verify_sd_jwt_vc,
 )
@@ -142,8 +143,9 @@ def verify_presentation(
     sd_jwt = parse_sd_jwt(compact) if isinstance(compact, str) else compact.sd_jwt
     if sd_jwt.kb_jwt is None:  # (1)
         raise HolderBindingMissingError("The presentation has no key binding JWT.")
+    read = read_credential(sd_jwt) if isinstance(compact, str) else compact
     credential = verify_sd_jwt_vc(  # (2)
-        compact, key, now=now, leeway=leeway, expected_audience=expected_audience, holder_bound=True
+        read, key, now=now, leeway=leeway, expected_audience=expected_audience, holder_bound=True
     )
     claims = _verify_key_binding(sd_jwt.kb_jwt, _load_holder_key(credential.holder_jwk))  # (3)
     _check_age(claims, now=now, max_age=max_age, leeway=leeway)  # (4)

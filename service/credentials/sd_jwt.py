@@ -1,10 +1,9 @@
 """SD-JWT VC: issue, read, verify, and keep only some disclosures. The holder's proof is in ``presentation``."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, ClassVar
+from typing import Any, NamedTuple
 
 from service.credentials.claims_path import ClaimsPath, touches
 from service.credentials.credential import LEEWAY, StatusReference, UnverifiedIssuer, VerifiedCredential
@@ -43,8 +42,7 @@ MAX_DISCLOSURES = 512
 MAX_URI_CHARACTERS = 2_048
 
 
-@dataclass(frozen=True, slots=True)
-class SdJwt:
+class SdJwt(NamedTuple):
     """The parts of a compact SD-JWT, with or without key binding; nothing is verified.
 
     Attributes:
@@ -62,8 +60,7 @@ class SdJwt:
         return "~".join((self.issuer_jwt, *self.disclosures, ""))
 
 
-@dataclass(frozen=True, slots=True)
-class UnverifiedCredential:
+class UnverifiedCredential(NamedTuple):
     """A credential, presented or bare, that was read once; nothing in it is to be believed yet.
 
     Attributes:
@@ -76,7 +73,10 @@ class UnverifiedCredential:
     jws: UnverifiedJws
     payload: dict[str, Any]
 
-    format: ClassVar[str] = SD_JWT_VC_TYP
+    @property
+    def format(self) -> str:
+        """Credential format identifier."""
+        return SD_JWT_VC_TYP
 
     def read_issuer(self) -> UnverifiedIssuer:
         """Return what names the issuer's key.
@@ -135,15 +135,16 @@ def parse_sd_jwt(compact: str) -> SdJwt:
 
     Source: RFC 9901 section 4.
     """
-    if len(compact) > MAX_CHARACTERS or compact.count("~") > MAX_DISCLOSURES:
+    issuer_jwt, tilde, rest = compact.partition("~")
+    shown, last_tilde, kb_jwt = rest.rpartition("~")
+    disclosures = shown.split("~", MAX_DISCLOSURES) if last_tilde else []
+    if len(compact) > MAX_CHARACTERS or len(disclosures) >= MAX_DISCLOSURES:
         raise SdJwtMalformedError("The SD-JWT is too long.")
-    issuer_jwt, *disclosures = compact.split("~")
-    if not disclosures:
+    if not tilde:
         raise SdJwtMalformedError("The SD-JWT has no '~'.")
-    kb_jwt = disclosures.pop() or None
-    if not issuer_jwt or not all(disclosures):
+    if not issuer_jwt or "" in disclosures:
         raise SdJwtMalformedError("A part of the SD-JWT is empty.")
-    return SdJwt(issuer_jwt, tuple(disclosures), kb_jwt)
+    return SdJwt(issuer_jwt, tuple(disclosures), kb_jwt or None)
 
 
 def read_issuer(compact: str) -> UnverifiedIssuer:
@@ -156,13 +157,16 @@ def read_issuer(compact: str) -> UnverifiedIssuer:
     return read_credential(compact).read_issuer()
 
 
-def read_credential(compact: str) -> UnverifiedCredential:
+def read_credential(compact: str | SdJwt) -> UnverifiedCredential:
     """Read a credential, with or without key binding, as far as that is possible without a key.
+
+    Args:
+        compact: The text, or what ``parse_sd_jwt`` made of it.
 
     Raises:
         SdJwtMalformedError: Not an SD-JWT.
     """
-    sd_jwt = parse_sd_jwt(compact)
+    sd_jwt = parse_sd_jwt(compact) if isinstance(compact, str) else compact
     jws = _parse_issuer_jwt(sd_jwt)
     return UnverifiedCredential(sd_jwt, jws, _parse_payload(jws))
 
@@ -248,7 +252,7 @@ def verify_sd_jwt_vc(
         not_before=not_before,
         expires_at=expires_at,
         kid=jws.header.get("kid"),
-        disclosed=frozenset(str(location[0]) for location in revealed.locations.values()),
+        disclosed=frozenset([str(location[0]) for location in revealed.locations.values()]),
         digest=f"sha256:{sha256(sd_jwt.issuer_jwt.encode('ascii')).hexdigest()}",
         x5c=jws.header.get("x5c"),
         holder_bound=holder_bound,
@@ -289,7 +293,8 @@ def _read_text(claims: Mapping[str, Any], name: str) -> str:
 def _check_times(
     claims: Mapping[str, Any], *, now: datetime, leeway: timedelta, require_exp: bool
 ) -> tuple[datetime | None, datetime | None, datetime | None]:
-    not_before, issued_at, expires_at = (_read_instant(claims, name) for name in ("nbf", "iat", "exp"))
+    not_before, issued_at = _read_instant(claims, "nbf"), _read_instant(claims, "iat")
+    expires_at = _read_instant(claims, "exp")
     if expires_at is None and require_exp:
         raise CredentialExpiryMissingError("The credential has no exp.")
     if expires_at is not None and now >= expires_at + leeway:

@@ -15,7 +15,7 @@ so that they are as of the moment of the verdict.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -133,7 +133,7 @@ async def _authenticate(finder: KeyFinder, read: UnverifiedDocument, expected: E
     except (VerificationError, MalformedError) as error:
         _record_failure(examined, error)
     else:
-        examined.credential = credential if found.certified else replace(credential, x5c=None)
+        examined.credential = credential if found.certified else credential._replace(x5c=None)
         examined.checklist.mark_passed(*(name for name in PRESENTATION_CHECKS if name not in CREDENTIAL_CHECKS[5:]))
     return examined
 

@@ -70,14 +70,14 @@ async def _judge(context: Context, finder: KeyFinder, known: Known, examined: Se
 
 def _describe(examined: Examined) -> dict[str, Any]:
     credential = examined.credential
-    outcome = examined.checklist.outcome
+    outcome, holder = examined.checklist.outcome, examined.holder
     is_readable = next(iter(examined.checklist)).outcome == "pass"
     return {
         "valid": outcome == "verified",
         "outcome": outcome,
         "format": examined.format if is_readable else None,
         "issuer": examined.issuer,
-        "holder": None if examined.holder is None else THUMBPRINT_URN + examined.holder,
+        "holder": None if holder is None else THUMBPRINT_URN + holder,
         "claims": {} if credential is None else dict(credential.claims),
         "status": examined.status,
         "checks": [check.to_json() for check in examined.checklist],

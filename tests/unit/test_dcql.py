@@ -1,6 +1,5 @@
 """DCQL: the syntax, what a wallet may send, and what a verifier must not take on trust."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -449,12 +448,12 @@ def test_a_credential_of_no_asked_authority_neither_matches_nor_answers() -> Non
     query = parse_dcql_query(query_of(credential_query(trusted_authorities=[{"type": "aki", "values": ["AA", AKI]}])))
     mine = certified_by(b"0123456789")
     assert match_query(query, [HeldCredential("a", KYC, {"cnf": {}}, "dc+sd-jwt", ISSUER, mine)])
-    check_response(query, {"kyc": [replace(shown(), x5c=mine)]})
+    check_response(query, {"kyc": [shown()._replace(x5c=mine)]})
     for x5c in (None, [], "text", ["AAAA"], certified_by(b"other"), certified_by(None), mine[:1]):
         with pytest.raises(QueryUnsatisfiedError):
             match_query(query, [HeldCredential("a", KYC, {"cnf": {}}, "dc+sd-jwt", ISSUER, x5c)])
         with pytest.raises(QueryUnsatisfiedError):
-            check_response(query, {"kyc": [replace(shown(), x5c=x5c)]})
+            check_response(query, {"kyc": [shown()._replace(x5c=x5c)]})
 
 
 def test_of_other_kinds_of_authority_nobody_here_can_tell() -> None:

@@ -171,6 +171,11 @@ def test_a_parsed_token_verifies_as_its_text_does() -> None:
     assert parse_jws(token(kid="k-1")).header["kid"] == "k-1"
 
 
+def test_what_a_caller_does_to_a_header_does_not_reach_the_next_token_with_the_same_one() -> None:
+    parse_jws(token()).header["alg"] = "none"
+    assert parse_jws(token()).header == {"alg": "ES256", "typ": "test+jwt"}
+
+
 @pytest.mark.parametrize("payload", [b"[]", b'"text"', b"1", b"null", b"", b"{", b'{"a":1,"a":1}', b'{"exp":1e999}'])
 def test_signed_payloads_that_are_no_strict_object_are_refused(payload: bytes) -> None:
     with pytest.raises(MalformedJoseError):

@@ -16,6 +16,7 @@ from sd_jwt.verifier import SDJWTVerifier
 from service.credentials.disclosures import NEVER_DISCLOSABLE
 from service.credentials.jose import parse_json, parse_jws
 from service.credentials.sd_jwt import (
+    MAX_DISCLOSURES,
     StatusReference,
     VerifiedCredential,
     disclose,
@@ -26,7 +27,7 @@ from service.credentials.sd_jwt import (
     read_issuer,
     verify_sd_jwt_vc,
 )
-from service.credentials.sd_jwt_errors import StatusReferenceError
+from service.credentials.sd_jwt_errors import SdJwtMalformedError, StatusReferenceError
 from service.errors import VerificationError
 from tests.unit.sd_jwt_support import (
     HOLDER_KEYS,
@@ -511,3 +512,11 @@ def test_we_accept_what_an_independent_issuer_issues() -> None:
 
     assert credential.claims == base_claims(address={"city": "Oslo", "country": "NO"}, items=["one", "two"])
     assert credential.disclosed == {"address", "items"}
+
+
+def test_the_number_of_disclosures_is_bounded() -> None:
+    assert len(parse_sd_jwt("a" + "~b" * (MAX_DISCLOSURES - 1) + "~c").disclosures) == MAX_DISCLOSURES - 1
+    with pytest.raises(SdJwtMalformedError, match="too long"):
+        parse_sd_jwt("a" + "~b" * MAX_DISCLOSURES + "~c")
+    with pytest.raises(SdJwtMalformedError, match="too long"):
+        parse_sd_jwt("~" * 200_000)
