@@ -38,8 +38,8 @@ async def read_access_token(request: Request, context: Context, issuer: Issuer) 
     try:
         proof = verify_request(context, request, access_token=token)
         presented = PresentedToken(token, dpop_jkt=proof.thumbprint)
-        async with context.database.reading() as session:
-            await find_token(session, issuer.org_id, presented, now=context.clock())
+        now = context.clock()
+        await context.database.glance(lambda connection: find_token(connection, issuer.org_id, presented, now=now))
         await spend_request_proof(context, issuer.org_id, proof)
     except (InvalidDpopProofError, UseDpopNonceError) as error:
         challenge = challenge_dpop(realm=_REALM, error=error.code)

@@ -20,6 +20,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.errors import ProtocolError
 from service.issuer.authorization_parameters import PushedRequest
 from service.issuer.identity import Issuer
+from service.issuer.offer_rows import Offer, find_offer
 from service.issuer.offers import AUTHORIZATION_CODE_GRANT, PENDING, offer_state
 from service.issuer.requesters import Requester
 from service.issuer.retention import forget_requests
@@ -27,7 +28,7 @@ from service.issuer.tokens import count_wrong_guess, matches_tx_code
 from service.keys import Signer
 from service.storage.audit import append_audit_entry
 from service.storage.ids import new_id
-from service.storage.tables import AuthorizationRequest, CredentialOffer
+from service.storage.tables import AuthorizationRequest
 
 REQUEST_URI_PREFIX = "urn:ietf:params:oauth:request_uri:"
 REQUEST_URI_LIFETIME = timedelta(seconds=60)
@@ -50,7 +51,7 @@ class OpenedRequest:
     """
 
     row: AuthorizationRequest
-    offer: CredentialOffer | None
+    offer: Offer | None
     browser: str
     wrong_code: bool = False
 
@@ -95,7 +96,7 @@ async def push_request(
         raise ProtocolError(error, "The offer is for another credential configuration.")
     if requester.dpop_jkt is not None and pushed.dpop_jkt not in (None, requester.dpop_jkt):  # RFC 9449, section 10.1
         raise ProtocolError("invalid_request", "The parameter dpop_jkt and the DPoP proof name different keys.")
-    await forget_requests(session, issuer.org_id, now=now)  # whoever knows a wallet's name may push
+    await forget_requests(await session.connection(), issuer.org_id, now=now)  # whoever knows a wallet's name may push
     reference = secrets.token_urlsafe(32)
     session.add(
         AuthorizationRequest(
@@ -178,7 +179,7 @@ async def answer_request(
     if not matches_tx_code(signer, offer, answer.tx_code):
         if answer.tx_code is None:  # nothing was guessed
             return OpenedRequest(row, offer, browser, wrong_code=True)
-        count_wrong_guess(session, offer, now)
+        offer = await count_wrong_guess(await session.connection(), offer, now)
         if offer_state(offer, now) != PENDING:
             return _deny(session, issuer, row, "The code of the offer was guessed too often.", now)
         return OpenedRequest(row, offer, browser, wrong_code=True)
@@ -195,13 +196,13 @@ def cookie_name(request_id: str) -> str:
     return f"authorize_{request_id}"
 
 
-async def _find_offer(session: AsyncSession, issuer: Issuer, issuer_state: str, now: datetime) -> CredentialOffer:
-    query = select(CredentialOffer).where(
-        CredentialOffer.org_id == issuer.org_id,
-        CredentialOffer.code_sha256 == _digest(issuer_state),
-        CredentialOffer.grant_type == AUTHORIZATION_CODE_GRANT,  # a pre-authorized code leads to no page
+async def _find_offer(session: AsyncSession, issuer: Issuer, issuer_state: str, now: datetime) -> Offer:
+    offer = await find_offer(
+        await session.connection(),
+        org_id=issuer.org_id,
+        code_sha256=_digest(issuer_state),
+        grant_type=AUTHORIZATION_CODE_GRANT,  # a pre-authorized code leads to no page
     )
-    offer = (await session.exec(query)).first()
     if offer is None or not _is_waiting(offer, now):
         raise ProtocolError("invalid_request", "The issuer_state leads to no offer that waits here.")
     return offer
@@ -209,13 +210,14 @@ async def _find_offer(session: AsyncSession, issuer: Issuer, issuer_state: str, 
 
 async def _load_waiting(
     session: AsyncSession, row: AuthorizationRequest, now: datetime, *, lock: bool = False
-) -> CredentialOffer | None:
-    query = select(CredentialOffer).where(CredentialOffer.org_id == row.org_id, CredentialOffer.id == row.offer_id)
-    offer = (await session.exec(query.with_for_update() if lock else query)).first()
+) -> Offer | None:
+    if row.offer_id is None:
+        return None
+    offer = await find_offer(await session.connection(), lock=lock, org_id=row.org_id, id=row.offer_id)
     return offer if offer is not None and _is_waiting(offer, now) else None
 
 
-def _is_waiting(offer: CredentialOffer, now: datetime) -> bool:
+def _is_waiting(offer: Offer, now: datetime) -> bool:
     return offer.code_redeemed_at is None and offer_state(offer, now) == PENDING
 
 

@@ -127,7 +127,7 @@ async def answer_authorization_request(slug: str, request: Request, context: Con
 
 async def _find_issuer(context: Context, slug: str) -> Issuer:
     async with context.database.reading() as session:
-        return await find_issuer(session, base_url=context.base_url, slug=slug)
+        return await find_issuer(await session.connection(), base_url=context.base_url, slug=slug)
 
 
 async def _ask(context: Context, issuer: Issuer, opened: OpenedRequest) -> HTMLResponse:

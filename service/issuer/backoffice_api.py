@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query, Request, Response
 from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.issuer import credentials, deferral, offers, status
@@ -22,7 +23,7 @@ from service.issuer.offers import (
 from service.storage.subject_keys import name_person
 from service.web.auth import Caller, require_scope
 from service.web.dependencies import ContextDep
-from service.web.idempotency import Answer, answer_once
+from service.web.idempotency import Answer, answer_once, answer_once_off_orm
 from service.web.models import Page, StrictModel
 from service.web.openapi import answers, takes_idempotency_key
 from service.web.pagination import DEFAULT_LIMIT, After, Limit, page_of
@@ -81,12 +82,12 @@ async def create_credential_offer(
 ) -> Response:
     """Offer a credential to a person."""
 
-    async def handle(session: AsyncSession) -> Answer:
-        issuer = await get_issuer(session, base_url=context.base_url, org_id=caller.org_id)
-        made = await offers.create_offer(session, context.signer, issuer, body.to_request(), now=context.clock())
+    async def work(connection: AsyncConnection) -> Answer:
+        issuer = await get_issuer(connection, base_url=context.base_url, org_id=caller.org_id)
+        made = await offers.create_offer(connection, context.signer, issuer, body.to_request(), now=context.clock())
         return Answer(201, describe_made_offer(made))
 
-    return await answer_once(context, request, caller, handle)
+    return await answer_once_off_orm(context, request, caller, work)
 
 
 @router.get("/credential-offers/{offer_id}", responses=answers(OfferAnswer))

@@ -100,7 +100,7 @@ async def open_case(
     name = find_credential_type(configuration_id).name
     if name not in (QUALIFIED_INVESTOR, INVESTMENT_LIMIT):
         raise CaseTypeError(f"Credentials of {name} are offered without a case.")
-    await make_person_key(session, signer, org_id, subject_ref, now)
+    await make_person_key(await session.connection(), signer, org_id, subject_ref, now)
     row = ReviewCase(
         org_id=org_id,
         id=new_id("case"),
@@ -121,7 +121,7 @@ async def get_case(session: AsyncSession, signer: Signer, org_id: str, case_id: 
         NotFoundError: None of this id, or another organisation's.
     """
     row = await load_case(session, org_id, case_id)
-    return view_opened_case(row, await open_person_key(session, signer, org_id, row.subject_ref))
+    return view_opened_case(row, await open_person_key(await session.connection(), signer, org_id, row.subject_ref))
 
 
 async def list_cases(
@@ -154,7 +154,7 @@ async def review_case(
     """
     row = await load_undecided(session, org_id, case_id)
     review = work_out(row.credential_configuration_id, request, now=now)
-    key = await open_person_key(session, signer, org_id, row.subject_ref)
+    key = await open_person_key(await session.connection(), signer, org_id, row.subject_ref)
     keep_review(row, key, review)
     row.state, row.reviewed_by, row.reviewed_at = REVIEWED, client_id, now
     session.add(row)
@@ -184,7 +184,7 @@ async def approve_case(
         CredentialExpiryError: See ``create_offer``.
     """
     row = await load_undecided(session, issuer.org_id, case_id)
-    key = await open_person_key(session, signer, issuer.org_id, row.subject_ref)
+    key = await open_person_key(await session.connection(), signer, issuer.org_id, row.subject_ref)
     review = open_review(row, key)
     if review is None:
         raise CaseNotReviewedError("The case has not been reviewed.")
@@ -192,7 +192,7 @@ async def approve_case(
         raise SameReviewerError("The case needs the approval of an API client that did not review it.")
     if not review.passed or not check_again(row.credential_configuration_id, review, now=now):
         raise CaseNotPassedError("The figures of the case do not pass.")
-    made = await create_offer(session, signer, issuer, _build_offer(row, review, request), now=now)
+    made = await create_offer(await session.connection(), signer, issuer, _build_offer(row, review, request), now=now)
     row.offer_id = made.id
     _decide(session, row, APPROVED, client_id, now, {"offer_id": made.id})
     return view_opened_case(row, key), made
@@ -210,7 +210,7 @@ async def decline_case(
         NotFoundError, CaseClosedError: See ``load_undecided``.
     """
     row = await load_undecided(session, org_id, case_id)
-    key = await open_person_key(session, signer, org_id, row.subject_ref)
+    key = await open_person_key(await session.connection(), signer, org_id, row.subject_ref)
     keep_reason(row, key, reason)
     _decide(session, row, DECLINED, client_id, now, {})
     return view_opened_case(row, key)

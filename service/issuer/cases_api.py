@@ -111,7 +111,7 @@ async def approve_case(
     """Approve a review that passed, as an API client that did not review it, and offer the credential."""
 
     async def handle(session: AsyncSession) -> Answer:
-        issuer = await get_issuer(session, base_url=context.base_url, org_id=caller.org_id)
+        issuer = await get_issuer(await session.connection(), base_url=context.base_url, org_id=caller.org_id)
         view, made = await cases.approve_case(
             session,
             context.signer,

@@ -15,12 +15,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.errors import ProtocolError
 from service.issuer.authorization_parameters import verify_code_verifier
 from service.issuer.identity import Issuer
+from service.issuer.offer_rows import lock_offer
 from service.issuer.offers import PENDING, offer_state
 from service.issuer.requesters import Requester
 from service.issuer.tokens import TokenHolder, read_requested_ids, redeem_offer
 from service.issuer.wallet_grants import add_grant, revoke_grant
 from service.storage.database import Database
-from service.storage.tables import AuthorizationRequest, CredentialOffer
+from service.storage.tables import AuthorizationRequest
 
 _REFUSED = "The authorization code is not valid, was used or has expired."
 
@@ -87,7 +88,9 @@ async def _try_exchange(
     row.code_used_at = now
     session.add(row)
     problem = _find_problem(row, request, requester.dpop_jkt, now)
-    offer = await _lock_offer(session, row)
+    assert row.offer_id is not None  # without an offer no code is given
+    connection = await session.connection()
+    offer = await lock_offer(connection, row.org_id, row.offer_id)
     if problem is not None or offer.code_redeemed_at is not None or offer_state(offer, now) != PENDING:
         return ProtocolError("invalid_grant", problem or _REFUSED)
     offered_id = offer.credential_configuration_id
@@ -97,7 +100,7 @@ async def _try_exchange(
     by_details = offered_id in row.detail_ids or request.requested_ids is not None
     refresh_token = add_grant(session, row, offer.id, requester, by_details=by_details, now=now)
     holder = TokenHolder(requester.client_id, requester.dpop_jkt, by_details, grant_id=row.id)
-    answer = redeem_offer(session, offer, holder, now=now)
+    answer = await redeem_offer(connection, offer, holder, now=now)
     return answer | {"refresh_token": refresh_token} | ({} if by_details else {"scope": offered_id})
 
 
@@ -107,11 +110,6 @@ async def _lock_request(session: AsyncSession, org_id: str, code: str) -> Author
         AuthorizationRequest.code_sha256 == hashlib.sha256(code.encode()).hexdigest(),
     )
     return (await session.exec(query.with_for_update())).first()
-
-
-async def _lock_offer(session: AsyncSession, row: AuthorizationRequest) -> CredentialOffer:
-    query = select(CredentialOffer).where(CredentialOffer.org_id == row.org_id, CredentialOffer.id == row.offer_id)
-    return (await session.exec(query.with_for_update())).one()
 
 
 def _find_problem(row: AuthorizationRequest, request: CodeRequest, dpop_jkt: str | None, now: datetime) -> str | None:

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import ConflictError, ProtocolError
 from service.issuer.credential_request import read_object
 from service.issuer.encryption import ResponseEncryption, read_response_encryption
+from service.issuer.offer_rows import Offer, change_offer
 from service.issuer.offers import (
     CANCELLED,
     DENIED,
@@ -31,8 +33,7 @@ from service.issuer.offers import (
     offer_state,
     view_offer,
 )
-from service.storage.audit import append_audit_entry
-from service.storage.tables import CredentialOffer
+from service.storage.audit import write_audit_entry
 
 MIN_INTERVAL_S, MAX_INTERVAL_S = 5, 3600
 
@@ -67,8 +68,8 @@ def read_deferred_request(body: bytes, *, is_encrypted: bool) -> DeferredRequest
     return DeferredRequest(transaction_id, encryption)
 
 
-def begin_transaction(
-    session: AsyncSession, offer: CredentialOffer, keys: Sequence[Mapping[str, Any]], *, now: datetime
+async def begin_transaction(
+    connection: AsyncConnection, offer: Offer, keys: Sequence[Mapping[str, Any]], *, now: datetime
 ) -> dict[str, Any]:
     """Keep the proved keys of a held offer and return the answer; a later request takes the place of an earlier one.
 
@@ -76,22 +77,25 @@ def begin_transaction(
         keys: Public JWKs, distinct.
     """
     transaction_id = secrets.token_urlsafe(24)
-    offer.transaction_sha256 = _digest(transaction_id)
-    offer.holder_jwks = [dict(key) for key in keys]
-    offer.deferred_at = offer.deferred_at or now
-    session.add(offer)
-    _audit(session, offer, "offer.deferred", now)
+    offer = await change_offer(
+        connection,
+        offer,
+        transaction_sha256=_digest(transaction_id),
+        holder_jwks=[dict(key) for key in keys],
+        deferred_at=offer.deferred_at or now,
+    )
+    await _audit(connection, offer, "offer.deferred", now)
     return describe_wait(offer, transaction_id, now)
 
 
-def describe_wait(offer: CredentialOffer, transaction_id: str, now: datetime) -> dict[str, Any]:
+def describe_wait(offer: Offer, transaction_id: str, now: datetime) -> dict[str, Any]:
     """Return the answer of a transaction that is not decided; the longer it took, the later to ask again."""
     waited_s = int((now - (offer.deferred_at or now)).total_seconds())
     interval = min(max(waited_s // 10, MIN_INTERVAL_S), MAX_INTERVAL_S)
     return {"transaction_id": transaction_id, "interval": interval}
 
 
-def check_transaction(offer: CredentialOffer, transaction_id: str) -> None:
+def check_transaction(offer: Offer, transaction_id: str) -> None:
     """Check that the transaction is the one of this offer.
 
     Raises:
@@ -113,26 +117,25 @@ async def release_offer(session: AsyncSession, org_id: str, offer_id: str, *, no
         NotFoundError: None of this id, or another organisation's.
         OfferNotHeldError: Not deferred, denied, or past its end.
     """
-    row = await load_offer(session, org_id, offer_id, lock=True)
+    row, connection = await load_offer(session, org_id, offer_id, lock=True), await session.connection()
     if row.deferral != RELEASED:
         _check_held(row, now)
-        row.deferral = RELEASED
-        session.add(row)
-        _audit(session, row, "offer.released", now)
+        row = await change_offer(connection, row, deferral=RELEASED)
+        await _audit(connection, row, "offer.released", now)
     return await view_offer(session, row, now)
 
 
 async def deny_offer(session: AsyncSession, org_id: str, offer_id: str, *, now: datetime) -> OfferView:
     """End a held offer without a credential; denying twice is the same as once. Errors as ``release_offer``."""
-    row = await load_offer(session, org_id, offer_id, lock=True)
+    row, connection = await load_offer(session, org_id, offer_id, lock=True), await session.connection()
     if row.deferral != DENIED:
         _check_held(row, now)
-        row.deferral = DENIED
-        close_offer(session, row, CANCELLED, "offer.denied", now)
+        row = await change_offer(connection, row, deferral=DENIED)
+        row = await close_offer(connection, row, CANCELLED, "offer.denied", now)
     return await view_offer(session, row, now)
 
 
-def _check_held(row: CredentialOffer, now: datetime) -> None:
+def _check_held(row: Offer, now: datetime) -> None:
     if row.deferral != HELD or offer_state(row, now) != PENDING:
         raise OfferNotHeldError(f"The offer is {row.deferral or 'not deferred'} and {offer_state(row, now)}.")
 
@@ -141,6 +144,6 @@ def _digest(transaction_id: str) -> str:
     return hashlib.sha256(transaction_id.encode()).hexdigest()
 
 
-def _audit(session: AsyncSession, row: CredentialOffer, kind: str, now: datetime) -> None:
+async def _audit(connection: AsyncConnection, row: Offer, kind: str, now: datetime) -> None:
     record = {"credential_configuration_id": row.credential_configuration_id}
-    append_audit_entry(session, org_id=row.org_id, kind=kind, subject_id=row.id, record=record, recorded_at=now)
+    await write_audit_entry(connection, org_id=row.org_id, kind=kind, subject_id=row.id, record=record, recorded_at=now)

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.errors import NotFoundError
+from service.storage.rows import find_row
 from service.storage.tables import Organization
 
 ISSUER_ROLE = "issuer"
@@ -41,22 +41,33 @@ class Issuer:
         return f"{self.identifier}/status-lists/{list_id}"
 
 
-async def find_issuer(session: AsyncSession, *, base_url: str, slug: str) -> Issuer:
+@dataclass(frozen=True, slots=True)
+class _Organization:
+    """See ``tables.Organization``."""
+
+    id: str
+    slug: str
+    name: str
+    roles: list[str]
+    attester_class: str | None
+    attester_register_id: str | None
+
+
+async def find_issuer(connection: AsyncConnection, *, base_url: str, slug: str) -> Issuer:
     """Return the issuer with this slug.
 
     Raises:
         NotFoundError: No such organisation, or it does not issue.
     """
-    query = select(Organization).where(col(Organization.slug) == slug)
-    return _as_issuer((await session.exec(query)).first(), base_url)
+    return _as_issuer(await find_row(connection, _Organization, Organization, {"slug": slug}), base_url)
 
 
-async def get_issuer(session: AsyncSession, *, base_url: str, org_id: str) -> Issuer:
+async def get_issuer(connection: AsyncConnection, *, base_url: str, org_id: str) -> Issuer:
     """Return the organisation as an issuer; errors as ``find_issuer``."""
-    return _as_issuer(await session.get(Organization, org_id), base_url)
+    return _as_issuer(await find_row(connection, _Organization, Organization, {"id": org_id}), base_url)
 
 
-def _as_issuer(row: Organization | None, base_url: str) -> Issuer:
+def _as_issuer(row: _Organization | None, base_url: str) -> Issuer:
     if row is None or ISSUER_ROLE not in row.roles:
         raise NotFoundError
     return Issuer(row.id, row.slug, row.name, base_url, row.attester_class, row.attester_register_id)

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.credentials.credential_types import CREDENTIAL_TYPES, CredentialExpiryError, compute_expiry
 from service.credentials.disclosures import conceal_claims
@@ -33,6 +32,7 @@ from service.issuer.credential_request import (
     verify_proofs,
 )
 from service.issuer.credential_response import CredentialResponse, defer_credentials, grant_credentials
+from service.issuer.credential_rows import Grant, find_grant
 from service.issuer.deferral import (
     begin_transaction,
     check_transaction,
@@ -42,26 +42,26 @@ from service.issuer.deferral import (
 )
 from service.issuer.encryption import Message, ResponseEncryption, open_message
 from service.issuer.identity import Issuer
-from service.issuer.key_attestations import read_policy
+from service.issuer.key_attestations import AttestationPolicy, read_policy
 from service.issuer.nonces import spend_nonces
+from service.issuer.offer_rows import Offer, get_offer_row, lock_offer
 from service.issuer.offers import HELD, PENDING, REDEEMED, close_offer, offer_state, read_offered_claims
 from service.issuer.status_indices import allocate_indices
 from service.issuer.subjects import get_subject
-from service.issuer.tokens import PresentedToken, find_token
+from service.issuer.tokens import Access, PresentedToken, find_token
 from service.issuer.wallet_grants import is_withdrawn
 from service.keys import Signer
-from service.storage.audit import append_audit_entry
+from service.storage.audit import write_audit_entry
+from service.storage.core import insert_rows, read_values, update_rows
 from service.storage.database import Database
 from service.storage.ids import new_id
+from service.storage.rows import find_rows
 from service.storage.tables import (
     Credential,
     CredentialCopy,
-    CredentialOffer,
     IssuanceNotification,
-    IssuanceToken,
-    SigningKey,
 )
-from service.web.signing import ISSUER, build_header, get_active_key
+from service.web.signing import ISSUER, ActiveKey, build_header, find_active_key
 
 SALT_BYTES = 16
 
@@ -85,6 +85,15 @@ class _Intent:
     is_deferred: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Situation:
+    """What is read before anything is verified; the offer is read again under its lock."""
+
+    access: Access
+    offer: Offer
+    policy: AttestationPolicy
+
+
 async def issue_credential(
     database: Database, signer: Signer, issuer: Issuer, *, token: PresentedToken, message: Message, now: datetime
 ) -> CredentialResponse:
@@ -93,11 +102,9 @@ async def issue_credential(
     Raises:
         ProtocolError: As sections 8.3.1.1 and 8.3.1.2 name them; ``credential_request_denied`` if the offer is closed.
     """
-    async with database.reading() as session:
-        access = await find_token(session, issuer.org_id, token, now=now)
-        offer = await session.get_one(CredentialOffer, (issuer.org_id, access.offer_id))
-        policy = await read_policy(session, issuer.org_id)
-        body = await open_message(session, signer, issuer, message, now=now)
+    found = await database.glance(lambda connection: _read_situation(connection, issuer, token, now))
+    access, offer = found.access, found.offer
+    body = await _open(database, signer, issuer, message, now)
     request = read_credential_request(body, is_encrypted=message.is_encrypted)
     check_authorized(request, offered_id=offer.credential_configuration_id, identifier=access.credential_identifier)
     proved = verify_proofs(
@@ -105,19 +112,21 @@ async def issue_credential(
         signer=signer,
         issuer=issuer,
         client_id=access.client_id,
-        policy=policy,
-        requirement=policy.required.get(offer.credential_configuration_id),
+        policy=found.policy,
+        requirement=found.policy.required.get(offer.credential_configuration_id),
         now=now,
     )
-    async with database.transaction() as session:
-        await _spend_nonces(session, issuer, proved)
-        offer = await _lock_offer(session, issuer.org_id, access.offer_id)
+
+    async def begin(connection: AsyncConnection) -> _Intent | Mapping[str, Any]:
+        await _spend_nonces(connection, issuer, proved)
+        offer = await lock_offer(connection, issuer.org_id, access.offer_id)
         _check_pending(offer, now)
-        await _check_renewal(session, offer, access)
+        await _check_renewal(connection, offer, access)
         if offer.deferral == HELD:
-            return defer_credentials(begin_transaction(session, offer, proved.jwks, now=now), request.encryption)
-        intent = await _record_intent(session, signer, issuer, offer, proved.jwks, now)
-    return await _finish(database, signer, issuer, intent, request.encryption, now)
+            return await begin_transaction(connection, offer, proved.jwks, now=now)
+        return await _record_intent(connection, signer, issuer, offer, proved.jwks, now)
+
+    return await _finish(database, signer, issuer, await database.write(begin), request.encryption, now)
 
 
 async def issue_deferred(
@@ -128,49 +137,67 @@ async def issue_deferred(
     Raises:
         ProtocolError: As section 9.3 names them.
     """
-    async with database.reading() as session:
-        access = await find_token(session, issuer.org_id, token, now=now)
-        body = await open_message(session, signer, issuer, message, now=now)
+    access = await database.glance(lambda connection: find_token(connection, issuer.org_id, token, now=now))
+    body = await _open(database, signer, issuer, message, now)
     request = read_deferred_request(body, is_encrypted=message.is_encrypted)
-    async with database.transaction() as session:
-        offer = await _lock_offer(session, issuer.org_id, access.offer_id)
+
+    async def begin(connection: AsyncConnection) -> _Intent | Mapping[str, Any]:
+        offer = await lock_offer(connection, issuer.org_id, access.offer_id)
         check_transaction(offer, request.transaction_id)
         _check_pending(offer, now, is_deferred=True)
-        await _check_renewal(session, offer, access)
+        await _check_renewal(connection, offer, access)
         if offer.deferral == HELD:
-            return defer_credentials(describe_wait(offer, request.transaction_id, now), request.encryption)
-        intent = await _record_intent(session, signer, issuer, offer, offer.holder_jwks or [], now, is_deferred=True)
-    return await _finish(database, signer, issuer, intent, request.encryption, now)
+            return describe_wait(offer, request.transaction_id, now)
+        return await _record_intent(connection, signer, issuer, offer, offer.holder_jwks or [], now, is_deferred=True)
+
+    return await _finish(database, signer, issuer, await database.write(begin), request.encryption, now)
 
 
-async def _spend_nonces(session: AsyncSession, issuer: Issuer, proved: ProvedKeys) -> None:
+async def _read_situation(
+    connection: AsyncConnection, issuer: Issuer, token: PresentedToken, now: datetime
+) -> _Situation:
+    access = await find_token(connection, issuer.org_id, token, now=now)
+    offer = await get_offer_row(connection, issuer.org_id, access.offer_id)
+    return _Situation(access, offer, await read_policy(connection, issuer.org_id))
+
+
+async def _open(database: Database, signer: Signer, issuer: Issuer, message: Message, now: datetime) -> bytes:
+    if not message.is_encrypted:
+        return message.content
+    async with database.reading() as session:
+        return await open_message(session, signer, issuer, message, now=now)
+
+
+async def _spend_nonces(connection: AsyncConnection, issuer: Issuer, proved: ProvedKeys) -> None:
     try:
-        await spend_nonces(session, issuer.org_id, proved.nonces)
+        await spend_nonces(connection, issuer.org_id, proved.nonces)
     except InvalidNonceError as error:
         raise proof_error(error) from error
 
 
 async def _record_intent(
-    session: AsyncSession,
+    connection: AsyncConnection,
     signer: Signer,
     issuer: Issuer,
-    offer: CredentialOffer,
+    offer: Offer,
     holder_jwks: Sequence[Mapping[str, Any]],
     now: datetime,
     *,
     is_deferred: bool = False,
 ) -> _Intent:
-    claims = await read_offered_claims(session, signer, offer)
-    credential = await _get_or_add_grant(session, offer, claims, now)
-    key = await get_active_key(session, issuer.org_id, ISSUER)
-    shared = await _build_shared_claims(session, issuer, offer, credential, claims, now)
-    list_id, indices = await allocate_indices(session, issuer.org_id, len(holder_jwks), now=now)
-    first_number = await _next_copy_number(session, credential)
-    drafts = []
+    claims = await read_offered_claims(connection, signer, offer)
+    granted = await find_grant(connection, org_id=offer.org_id, offer_id=offer.id)
+    grant = granted or await _add_grant(connection, offer, claims, now)
+    key = await find_active_key(connection, issuer.org_id, ISSUER)
+    shared = await _build_shared_claims(connection, issuer, offer, grant, claims, now)
+    list_id, indices = await allocate_indices(connection, issuer.org_id, len(holder_jwks), now=now)
+    first_number = 1 if granted is None else await _next_copy_number(connection, grant)
+    drafts, copies = [], []
     for number, (jwk, index) in enumerate(zip(holder_jwks, indices, strict=True), first_number):
         status = {"status_list": {"idx": index, "uri": issuer.status_list_uri(list_id)}}
         drafts.append(_draft(number, offer, {**shared, "cnf": {"jwk": dict(jwk)}, "status": status}))
-        session.add(_copy_row(credential, number, list_id, index, jwk, key))
+        copies.append(_copy_row(grant, number, list_id, index, jwk, key))
+    await insert_rows(connection, CredentialCopy, copies)
     record = {
         "offer_id": offer.id,
         "credential_configuration_id": offer.credential_configuration_id,
@@ -180,22 +207,24 @@ async def _record_intent(
             for draft in drafts
         ],
     }
-    _audit(session, credential.org_id, credential.id, "issuance.intent", record, now)
+    await _audit(connection, grant.org_id, grant.id, "issuance.intent", record, now)
     header = build_header(key, typ=SD_JWT_VC_TYP, certified_at=now)
-    return _Intent(credential.id, offer.id, header, key.kid, tuple(drafts), is_deferred)
+    return _Intent(grant.id, offer.id, header, key.kid, tuple(drafts), is_deferred)
 
 
 async def _finish(
     database: Database,
     signer: Signer,
     issuer: Issuer,
-    intent: _Intent,
+    begun: _Intent | Mapping[str, Any],
     encryption: ResponseEncryption | None,
     now: datetime,
 ) -> CredentialResponse:
-    signed = _sign(signer, intent)
-    async with database.transaction() as session:
-        notification_id = await _record_signed(session, issuer, intent, signed, now)
+    """Answer with what the recorded intent is about, or with what to wait for."""
+    if not isinstance(begun, _Intent):
+        return defer_credentials(begun, encryption)
+    signed = _sign(signer, begun)
+    notification_id = await database.write(lambda connection: _record_signed(connection, issuer, begun, signed, now))
     return grant_credentials([copy.without_key_binding() for copy in signed], notification_id, encryption)
 
 
@@ -207,55 +236,41 @@ def _sign(signer: Signer, intent: _Intent) -> tuple[SdJwt, ...]:
 
 
 async def _record_signed(
-    session: AsyncSession, issuer: Issuer, intent: _Intent, signed: Sequence[SdJwt], now: datetime
+    connection: AsyncConnection, issuer: Issuer, intent: _Intent, signed: Sequence[SdJwt], now: datetime
 ) -> str | None:
-    offer = await _lock_offer(session, issuer.org_id, intent.offer_id)
+    offer = await lock_offer(connection, issuer.org_id, intent.offer_id)
     _check_pending(offer, now, is_deferred=intent.is_deferred)
-    digests = {}
-    for draft, copy in zip(intent.drafts, signed, strict=True):
-        row = await session.get_one(CredentialCopy, (issuer.org_id, intent.credential_id, draft.number))
-        row.signed_at = now
-        row.digest = digests[draft.number] = "sha256:" + hashlib.sha256(copy.issuer_jwt.encode()).hexdigest()
-        session.add(row)
-    close_offer(session, offer, REDEEMED, "offer.redeemed", now)
+    digests = {
+        draft.number: "sha256:" + hashlib.sha256(copy.issuer_jwt.encode()).hexdigest()
+        for draft, copy in zip(intent.drafts, signed, strict=True)
+    }
+    key = {"org_id": issuer.org_id, "credential_id": intent.credential_id}
+    rows = [{**key, "copy_number": number, "signed_at": now, "digest": digest} for number, digest in digests.items()]
+    await update_rows(connection, CredentialCopy, rows)
+    await close_offer(connection, offer, REDEEMED, "offer.redeemed", now)
     record = {"copies": [{"number": number, "digest": digest} for number, digest in digests.items()]}
-    _audit(session, issuer.org_id, intent.credential_id, "issuance.signed", record, now)
+    await _audit(connection, issuer.org_id, intent.credential_id, "issuance.signed", record, now)
     if intent.is_deferred:
         return None  # a library of many wallets refuses a deferred response that names one, and the credential is lost
-    notification = IssuanceNotification(
-        org_id=issuer.org_id,
-        notification_id=secrets.token_urlsafe(16),
-        credential_id=intent.credential_id,
-    )
-    session.add(notification)
-    return notification.notification_id
+    notification_id = secrets.token_urlsafe(16)
+    await insert_rows(connection, IssuanceNotification, [{**key, "notification_id": notification_id}])
+    return notification_id
 
 
-async def _lock_offer(session: AsyncSession, org_id: str, offer_id: str) -> CredentialOffer:
-    query = select(CredentialOffer).where(CredentialOffer.org_id == org_id, CredentialOffer.id == offer_id)
-    return (await session.exec(query.with_for_update())).one()
-
-
-def _check_pending(offer: CredentialOffer, now: datetime, *, is_deferred: bool = False) -> None:
+def _check_pending(offer: Offer, now: datetime, *, is_deferred: bool = False) -> None:
     if is_deferred and offer.state == REDEEMED:
         raise invalid_transaction()
     if offer_state(offer, now) != PENDING or not offer.sealed_claims:
         raise ProtocolError("credential_request_denied", "The offer was redeemed or withdrawn.")
 
 
-async def _check_renewal(session: AsyncSession, offer: CredentialOffer, access: IssuanceToken) -> None:
-    if await is_withdrawn(session, offer, access.grant_id):
+async def _check_renewal(connection: AsyncConnection, offer: Offer, access: Access) -> None:
+    if await is_withdrawn(connection, offer, access.grant_id):
         raise ProtocolError("credential_request_denied", "The credential that this one renews was revoked.")
 
 
-async def _get_or_add_grant(
-    session: AsyncSession, offer: CredentialOffer, claims: Mapping[str, Any], now: datetime
-) -> Credential:
-    query = select(Credential).where(Credential.org_id == offer.org_id, Credential.offer_id == offer.id)
-    row = (await session.exec(query)).first()
-    if row is not None:
-        return row
-    row = Credential(
+async def _add_grant(connection: AsyncConnection, offer: Offer, claims: Mapping[str, Any], now: datetime) -> Grant:
+    grant = Grant(
         org_id=offer.org_id,
         id=new_id("cred"),
         offer_id=offer.id,
@@ -264,11 +279,11 @@ async def _get_or_add_grant(
         created_at=now,
         expires_at=_compute_expiry(offer, claims, now),
     )
-    session.add(row)
-    return row
+    await insert_rows(connection, Credential, [read_values(grant)])
+    return grant
 
 
-def _compute_expiry(offer: CredentialOffer, claims: Mapping[str, Any], now: datetime) -> datetime:
+def _compute_expiry(offer: Offer, claims: Mapping[str, Any], now: datetime) -> datetime:
     try:
         expires_at = compute_expiry(
             offer.credential_configuration_id,
@@ -284,10 +299,10 @@ def _compute_expiry(offer: CredentialOffer, claims: Mapping[str, Any], now: date
 
 
 async def _build_shared_claims(
-    session: AsyncSession,
+    connection: AsyncConnection,
     issuer: Issuer,
-    offer: CredentialOffer,
-    credential: Credential,
+    offer: Offer,
+    grant: Grant,
     claims: Mapping[str, Any],
     now: datetime,
 ) -> dict[str, Any]:
@@ -296,15 +311,15 @@ async def _build_shared_claims(
         "iss": issuer.identifier,
         "vct": kind.vct,
         "iat": int(coarsen(now).timestamp()),
-        "exp": int(credential.expires_at.timestamp()),
+        "exp": int(grant.expires_at.timestamp()),
         **claims,
     }
     if "sub" in kind.service_claims:
-        shared["sub"] = await get_subject(session, offer.org_id, offer.subject_ref, now=now)
+        shared["sub"] = await get_subject(connection, offer.org_id, offer.subject_ref, now=now)
     return shared
 
 
-def _draft(number: int, offer: CredentialOffer, claims: Mapping[str, Any]) -> _Draft:
+def _draft(number: int, offer: Offer, claims: Mapping[str, Any]) -> _Draft:
     disclosable = CREDENTIAL_TYPES[offer.credential_configuration_id].disclosable
     payload, disclosures = conceal_claims(claims, disclosable=disclosable, new_salt=_new_salt)
     return _Draft(number, payload, tuple(disclosures))
@@ -315,31 +330,32 @@ def _new_salt() -> str:
 
 
 def _copy_row(
-    credential: Credential, number: int, list_id: str, index: int, jwk: Mapping[str, Any], key: SigningKey
-) -> CredentialCopy:
-    return CredentialCopy(
-        org_id=credential.org_id,
-        credential_id=credential.id,
-        copy_number=number,
-        status_list_id=list_id,
-        status_index=index,
-        holder_thumbprint=jwk_thumbprint(jwk),
-        issuer_kid=key.kid,
-    )
+    grant: Grant, number: int, list_id: str, index: int, jwk: Mapping[str, Any], key: ActiveKey
+) -> dict[str, Any]:
+    return {
+        "org_id": grant.org_id,
+        "credential_id": grant.id,
+        "copy_number": number,
+        "status_list_id": list_id,
+        "status_index": index,
+        "holder_thumbprint": jwk_thumbprint(jwk),
+        "issuer_kid": key.kid,
+    }
 
 
-async def _next_copy_number(session: AsyncSession, credential: Credential) -> int:
-    query = (
-        select(CredentialCopy.copy_number)
-        .where(CredentialCopy.org_id == credential.org_id, CredentialCopy.credential_id == credential.id)
-        .order_by(col(CredentialCopy.copy_number).desc())
-        .limit(1)
-    )
-    last = (await session.exec(query)).first()
-    return 1 if last is None else last + 1
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """See ``tables.CredentialCopy``."""
+
+    copy_number: int
 
 
-def _audit(
-    session: AsyncSession, org_id: str, subject_id: str, kind: str, record: Mapping[str, Any], now: datetime
+async def _next_copy_number(connection: AsyncConnection, grant: Grant) -> int:
+    found = await find_rows(connection, _Copy, CredentialCopy, {"org_id": grant.org_id, "credential_id": grant.id})
+    return max((copy.copy_number for copy in found), default=0) + 1
+
+
+async def _audit(
+    connection: AsyncConnection, org_id: str, subject_id: str, kind: str, record: Mapping[str, Any], now: datetime
 ) -> None:
-    append_audit_entry(session, org_id=org_id, kind=kind, subject_id=subject_id, record=record, recorded_at=now)
+    await write_audit_entry(connection, org_id=org_id, kind=kind, subject_id=subject_id, record=record, recorded_at=now)

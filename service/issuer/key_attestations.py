@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from cryptography.x509 import Certificate
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.credentials.certificates import (
@@ -24,6 +25,7 @@ from service.credentials.jose import MalformedJoseError, VerificationKey, load_k
 from service.credentials.key_attestation import InvalidKeyAttestationError, KeyAttestation
 from service.errors import InvalidInputError
 from service.storage.audit import append_audit_entry
+from service.storage.rows import find_row
 from service.storage.tables import KeyAttestationPolicy
 
 MAX_KEYS = 20
@@ -83,9 +85,17 @@ class AttestationPolicy:
         return self.keys[kid]
 
 
-async def read_policy(session: AsyncSession, org_id: str) -> AttestationPolicy:
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """See ``tables.KeyAttestationPolicy``."""
+
+    attesters: list[dict[str, Any]]
+    required: dict[str, dict[str, Any]]
+
+
+async def read_policy(connection: AsyncConnection, org_id: str) -> AttestationPolicy:
     """Return an issuer's policy; without one, no attestation counts and none is required."""
-    row = await session.get(KeyAttestationPolicy, org_id)
+    row = await find_row(connection, _Row, KeyAttestationPolicy, {"org_id": org_id})
     return AttestationPolicy() if row is None else _load(row.attesters, row.required)
 
 

@@ -8,12 +8,14 @@ Source: OpenID4VCI 1.0, sections 7 and 13.5; docs/decisions/0003.
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
+from operator import itemgetter
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.credentials.key_proof import InvalidNonceError
 from service.keys import Signer
+from service.storage.core import insert_rows
 from service.storage.tables import SpentNonce
 from service.web import nonces
 
@@ -37,16 +39,17 @@ def check_nonce(signer: Signer, nonce: str, *, org_id: str, now: datetime) -> da
     return ends_at
 
 
-async def spend_nonces(session: AsyncSession, org_id: str, spent: Mapping[str, datetime]) -> None:
+async def spend_nonces(connection: AsyncConnection, org_id: str, spent: Mapping[str, datetime]) -> None:
     """Spend nonces together, in the caller's transaction; each maps to its end.
 
     Raises:
         InvalidNonceError: One was spent before. The transaction can only be rolled back then.
     """
-    for nonce, expires_at in sorted(spent.items()):
-        digest = hashlib.sha256(nonce.encode()).hexdigest()
-        session.add(SpentNonce(org_id=org_id, nonce_sha256=digest, expires_at=expires_at))
-    try:
-        await session.flush()
+    rows = [
+        {"org_id": org_id, "nonce_sha256": hashlib.sha256(nonce.encode()).hexdigest(), "expires_at": expires_at}
+        for nonce, expires_at in spent.items()
+    ]
+    try:  # in one order everywhere, or two requests could wait for each other
+        await insert_rows(connection, SpentNonce, sorted(rows, key=itemgetter("nonce_sha256")))
     except IntegrityError:
         raise InvalidNonceError("The nonce was used before.") from None

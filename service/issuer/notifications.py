@@ -7,14 +7,17 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.credentials.jose import MalformedJoseError, parse_json
 from service.errors import ProtocolError
+from service.issuer.credential_rows import find_grant
 from service.issuer.identity import Issuer
 from service.issuer.tokens import PresentedToken, find_token
-from service.storage.audit import append_audit_entry
-from service.storage.tables import Credential, IssuanceNotification
+from service.storage.audit import write_audit_entry
+from service.storage.core import update_rows
+from service.storage.rows import find_row
+from service.storage.tables import IssuanceNotification
 
 EVENTS = ("credential_accepted", "credential_failure", "credential_deleted")
 _DESCRIPTION = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]{0,500}")
@@ -51,26 +54,36 @@ def read_notification(body: bytes) -> Notification:
     return Notification(notification_id, event, description)
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """See ``tables.IssuanceNotification``."""
+
+    credential_id: str
+    event: str | None
+    event_description: str | None
+
+
 async def record_notification(
-    session: AsyncSession, issuer: Issuer, notification: Notification, *, token: PresentedToken, now: datetime
+    connection: AsyncConnection, issuer: Issuer, notification: Notification, *, token: PresentedToken, now: datetime
 ) -> None:
     """Keep the newest report; an identical one changes nothing.
 
     Raises:
         ProtocolError: ``invalid_token`` (401), or ``invalid_notification_id``: not given out for this access token.
     """
-    access = await find_token(session, issuer.org_id, token, now=now)
-    key = (issuer.org_id, notification.notification_id)
-    row = await session.get(IssuanceNotification, key, with_for_update=True)
+    access = await find_token(connection, issuer.org_id, token, now=now)
+    key = {"org_id": issuer.org_id, "notification_id": notification.notification_id}
+    row = await find_row(connection, _Row, IssuanceNotification, key, lock=True)
     # Of the same offer is enough: a credential may have been waited for with one access token after the other.
-    if row is None or (await session.get_one(Credential, (row.org_id, row.credential_id))).offer_id != access.offer_id:
+    grant = None if row is None else await find_grant(connection, org_id=issuer.org_id, id=row.credential_id)
+    if row is None or grant is None or grant.offer_id != access.offer_id:
         raise ProtocolError("invalid_notification_id", "No such notification_id came with this access token.")
     if (row.event, row.event_description) == (notification.event, notification.description):
         return
-    row.event, row.event_description, row.received_at = notification.event, notification.description, now
-    session.add(row)
-    append_audit_entry(
-        session,
+    report = {"event": notification.event, "event_description": notification.description, "received_at": now}
+    await update_rows(connection, IssuanceNotification, [key | report])
+    await write_audit_entry(
+        connection,
         org_id=issuer.org_id,
         kind="issuance.notified",
         subject_id=row.credential_id,

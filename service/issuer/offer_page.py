@@ -9,10 +9,10 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from service.issuer.identity import Issuer
+from service.issuer.offer_rows import Offer
 from service.issuer.offers import build_deep_link
 from service.keys import Signer
 from service.schema_files import load_type_metadata
-from service.storage.tables import CredentialOffer
 from service.web.qr_code import draw_qr_code
 
 _FOLDER = Path(__file__).parent / "templates"
@@ -42,7 +42,7 @@ class _OfferOnPage:
     expires_text: str
 
 
-async def render_offer(signer: Signer, issuer: Issuer, row: CredentialOffer) -> str:
+async def render_offer(signer: Signer, issuer: Issuer, row: Offer) -> str:
     """Render the page of an offer that can be redeemed."""
     deep_link = build_deep_link(signer, issuer, row)
     offer = _OfferOnPage(

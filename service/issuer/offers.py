@@ -14,21 +14,22 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from sqlmodel import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.credentials.credential_types import CredentialExpiryError, compute_expiry
 from service.credentials.jose import b64url_encode, write_json
 from service.errors import ConflictError, InvalidInputError, NotFoundError
 from service.issuer.claims import coarsen, find_credential_type, prepare_claims
+from service.issuer.credential_rows import find_grant
 from service.issuer.credentials import CredentialView, list_offer_credentials
 from service.issuer.identity import Issuer
+from service.issuer.offer_rows import Offer, add_offer, change_offer, find_offer
 from service.issuer.retention import DEFERRED_LIFETIME, forget_expired
 from service.issuer.subjects import make_person_key, open_person_key
 from service.keys import Signer
-from service.storage.audit import append_audit_entry
+from service.storage.audit import write_audit_entry
 from service.storage.ids import new_id
-from service.storage.tables import Credential, CredentialOffer
 
 PRE_AUTHORIZED_CODE_GRANT = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
 AUTHORIZATION_CODE_GRANT = "authorization_code"
@@ -109,7 +110,7 @@ class OfferView:
 
 
 async def create_offer(
-    session: AsyncSession, signer: Signer, issuer: Issuer, request: OfferRequest, *, now: datetime
+    connection: AsyncConnection, signer: Signer, issuer: Issuer, request: OfferRequest, *, now: datetime
 ) -> MadeOffer:
     """Lint the claims, seal them, and make the offer with its links.
 
@@ -121,12 +122,12 @@ async def create_offer(
     name = find_credential_type(request.credential_configuration_id).name
     claims = prepare_claims(issuer, name, request.claims, now=now)
     _check_expiry(name, claims, request.credential_expires_on, now)
-    await _check_renewal(session, issuer.org_id, request, name)
-    await forget_expired(session, issuer.org_id, now=now)
+    await _check_renewal(connection, issuer.org_id, request, name)
+    await forget_expired(connection, issuer.org_id, now=now)
     offer_id, code = new_id("offer"), secrets.token_urlsafe(32)
-    key = await make_person_key(session, signer, issuer.org_id, request.subject_ref, now)
+    key = await make_person_key(connection, signer, issuer.org_id, request.subject_ref, now)
     tx_code = f"{secrets.randbelow(10**TX_CODE_LENGTH):0{TX_CODE_LENGTH}d}" if request.tx_code else None
-    row = CredentialOffer(
+    offer = Offer(
         org_id=issuer.org_id,
         id=offer_id,
         credential_configuration_id=name,
@@ -142,9 +143,11 @@ async def create_offer(
         created_at=now,
         expires_at=now + request.lifetime,
     )
-    session.add(row)
-    _audit(session, row, "offer.created", now, {"subject_ref": row.subject_ref, "tx_code": request.tx_code})
-    return _describe(signer, issuer, row, tx_code)
+    await add_offer(connection, offer)
+    await _audit(
+        connection, offer, "offer.created", now, {"subject_ref": offer.subject_ref, "tx_code": request.tx_code}
+    )
+    return _describe(signer, issuer, offer, tx_code)
 
 
 async def get_offer(session: AsyncSession, org_id: str, offer_id: str, *, now: datetime) -> OfferView:
@@ -168,13 +171,13 @@ async def cancel_offer(session: AsyncSession, org_id: str, offer_id: str, *, now
     if state not in (PENDING, CANCELLED):
         raise OfferNotPendingError(f"The offer is {state}.")
     if state == PENDING:
-        close_offer(session, row, CANCELLED, "offer.cancelled", now)
+        row = await close_offer(await session.connection(), row, CANCELLED, "offer.cancelled", now)
     return await view_offer(session, row, now)
 
 
 async def find_offer_by_link(
-    session: AsyncSession, signer: Signer, issuer: Issuer, link: str, *, now: datetime
-) -> CredentialOffer:
+    connection: AsyncConnection, signer: Signer, issuer: Issuer, link: str, *, now: datetime
+) -> Offer:
     """Return the pending offer behind a public link.
 
     Raises:
@@ -184,13 +187,13 @@ async def find_offer_by_link(
     expected = _link_digest(signer, issuer.org_id, offer_id)
     if not hmac.compare_digest(digest.encode(), expected.encode()):
         raise NotFoundError
-    row = await session.get(CredentialOffer, (issuer.org_id, offer_id))
+    row = await find_offer(connection, org_id=issuer.org_id, id=offer_id)
     if row is None or offer_state(row, now) != PENDING:
         raise NotFoundError
     return row
 
 
-def build_offer_object(signer: Signer, issuer: Issuer, row: CredentialOffer) -> dict[str, Any]:
+def build_offer_object(signer: Signer, issuer: Issuer, row: Offer) -> dict[str, Any]:
     """Build the Credential Offer that a wallet reads. Source: OpenID4VCI 1.0, section 4.1.1."""
     return {
         "credential_issuer": issuer.identifier,
@@ -199,7 +202,7 @@ def build_offer_object(signer: Signer, issuer: Issuer, row: CredentialOffer) -> 
     }
 
 
-def _build_grants(row: CredentialOffer, code: str) -> dict[str, Any]:
+def _build_grants(row: Offer, code: str) -> dict[str, Any]:
     if row.grant_type == AUTHORIZATION_CODE_GRANT:  # its transaction code is asked for on our page, not by the wallet
         return {AUTHORIZATION_CODE_GRANT: {"issuer_state": code}}
     grant: dict[str, Any] = {"pre-authorized_code": code}
@@ -208,19 +211,19 @@ def _build_grants(row: CredentialOffer, code: str) -> dict[str, Any]:
     return {PRE_AUTHORIZED_CODE_GRANT: grant}
 
 
-def build_deep_link(signer: Signer, issuer: Issuer, row: CredentialOffer) -> str:
+def build_deep_link(signer: Signer, issuer: Issuer, row: Offer) -> str:
     """Build the link that opens a wallet with this offer. Source: OpenID4VCI 1.0, section 4.1.3."""
     uri = f"{issuer.identifier}/credential-offers/{_link(signer, row)}"
     return "openid-credential-offer://?" + urlencode({"credential_offer_uri": uri})
 
 
-async def read_offered_claims(session: AsyncSession, signer: Signer, row: CredentialOffer) -> dict[str, Any]:
+async def read_offered_claims(connection: AsyncConnection, signer: Signer, row: Offer) -> dict[str, Any]:
     """Open the claims of an offer that was not closed yet.
 
     Raises:
         NotFoundError: The person was erased.
     """
-    key = await open_person_key(session, signer, row.org_id, row.subject_ref)
+    key = await open_person_key(connection, signer, row.org_id, row.subject_ref)
     opened = key.unseal(row.sealed_claims, context=_claims_context(row.org_id, row.id))
     claims: dict[str, Any] = json.loads(opened)
     return claims
@@ -230,7 +233,7 @@ def _claims_context(org_id: str, offer_id: str) -> str:
     return f"offer-claims {org_id} {offer_id}"
 
 
-def offer_state(row: CredentialOffer, now: datetime) -> str:
+def offer_state(row: Offer, now: datetime) -> str:
     """Return pending, redeemed, expired or cancelled; a wallet that holds a token may still finish a late offer."""
     last = row.expires_at
     if row.code_redeemed_at is not None:
@@ -240,29 +243,26 @@ def offer_state(row: CredentialOffer, now: datetime) -> str:
     return EXPIRED if row.state == PENDING and now >= last else row.state
 
 
-def close_offer(session: AsyncSession, row: CredentialOffer, state: str, kind: str, now: datetime) -> None:
-    """End an offer and forget what only a pending one needs."""
-    row.state = state
-    row.sealed_claims = row.sealed_code = b""
-    row.holder_jwks = None
-    session.add(row)
-    _audit(session, row, kind, now, {})
+async def close_offer(connection: AsyncConnection, row: Offer, state: str, kind: str, now: datetime) -> Offer:
+    """End an offer and forget what only a pending one needs; returns it as it is then."""
+    closed = await change_offer(connection, row, state=state, sealed_claims=b"", sealed_code=b"", holder_jwks=None)
+    await _audit(connection, closed, kind, now, {})
+    return closed
 
 
-async def load_offer(session: AsyncSession, org_id: str, offer_id: str, *, lock: bool = False) -> CredentialOffer:
+async def load_offer(session: AsyncSession, org_id: str, offer_id: str, *, lock: bool = False) -> Offer:
     """Return an offer of this organisation.
 
     Raises:
         NotFoundError: None of this id, or another organisation's.
     """
-    query = select(CredentialOffer).where(CredentialOffer.org_id == org_id, CredentialOffer.id == offer_id)
-    row = (await session.exec(query.with_for_update() if lock else query)).first()
+    row = await find_offer(await session.connection(), lock=lock, org_id=org_id, id=offer_id)
     if row is None:
         raise NotFoundError
     return row
 
 
-async def view_offer(session: AsyncSession, row: CredentialOffer, now: datetime) -> OfferView:
+async def view_offer(session: AsyncSession, row: Offer, now: datetime) -> OfferView:
     """Return what the back office sees of an offer."""
     return OfferView(
         id=row.id,
@@ -287,16 +287,16 @@ def _check_expiry(name: str, claims: Mapping[str, Any], expires_on: date | None,
         raise CredentialExpiryError("The credential would have expired already.")
 
 
-async def _check_renewal(session: AsyncSession, org_id: str, request: OfferRequest, name: str) -> None:
+async def _check_renewal(connection: AsyncConnection, org_id: str, request: OfferRequest, name: str) -> None:
     if request.renews is None:
         return
-    held = await session.get(Credential, (org_id, request.renews))
+    held = await find_grant(connection, org_id=org_id, id=request.renews)
     about = None if held is None else (held.subject_ref, held.credential_configuration_id)
     if about != (request.subject_ref, name):
         raise OfferRenewalError("No credential of this person and type has the id in renews.")
 
 
-def _describe(signer: Signer, issuer: Issuer, row: CredentialOffer, tx_code: str | None) -> MadeOffer:
+def _describe(signer: Signer, issuer: Issuer, row: Offer, tx_code: str | None) -> MadeOffer:
     link = _link(signer, row)
     return MadeOffer(
         id=row.id,
@@ -308,7 +308,7 @@ def _describe(signer: Signer, issuer: Issuer, row: CredentialOffer, tx_code: str
     )
 
 
-def _link(signer: Signer, row: CredentialOffer) -> str:
+def _link(signer: Signer, row: Offer) -> str:
     """Ids sort by time and turn up in logs, so a public link also needs a digest that only we can make."""
     return f"{row.id}.{_link_digest(signer, row.org_id, row.id)}"
 
@@ -317,6 +317,6 @@ def _link_digest(signer: Signer, org_id: str, offer_id: str) -> str:
     return b64url_encode(signer.authenticate(f"{org_id}\x00{offer_id}".encode(), purpose=_LINK_PURPOSE)[:16])
 
 
-def _audit(session: AsyncSession, row: CredentialOffer, kind: str, now: datetime, more: Mapping[str, Any]) -> None:
+async def _audit(connection: AsyncConnection, row: Offer, kind: str, now: datetime, more: Mapping[str, Any]) -> None:
     record = {"credential_configuration_id": row.credential_configuration_id, **more}
-    append_audit_entry(session, org_id=row.org_id, kind=kind, subject_id=row.id, record=record, recorded_at=now)
+    await write_audit_entry(connection, org_id=row.org_id, kind=kind, subject_id=row.id, record=record, recorded_at=now)

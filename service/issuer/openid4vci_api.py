@@ -1,10 +1,12 @@
 """What wallets call: offer, token, nonce, credential now or deferred, notification."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.credentials.dpop import DpopProof
 from service.errors import NotFoundError, ProtocolError
@@ -17,6 +19,7 @@ from service.issuer.issuance import issue_credential, issue_deferred
 from service.issuer.nonces import make_nonce
 from service.issuer.notifications import read_notification, record_notification
 from service.issuer.offer_page import PAGE_HEADERS, render_gone, render_offer
+from service.issuer.offer_rows import Offer
 from service.issuer.offers import AUTHORIZATION_CODE_GRANT, build_offer_object, find_offer_by_link
 from service.issuer.requesters import require_known
 from service.issuer.tokens import exchange_code, read_token_request
@@ -34,8 +37,15 @@ router = APIRouter(prefix="/issuers/{slug}", tags=["openid4vci"])
 
 
 async def _find_issuer(context: Context, slug: str) -> Issuer:
-    async with context.database.reading() as session:
-        return await find_issuer(session, base_url=context.base_url, slug=slug)
+    return await context.database.glance(partial(find_issuer, base_url=context.base_url, slug=slug))
+
+
+async def _find_offer(context: Context, slug: str, link: str) -> tuple[Issuer, Offer]:
+    async def find(connection: AsyncConnection) -> tuple[Issuer, Offer]:
+        issuer = await find_issuer(connection, base_url=context.base_url, slug=slug)
+        return issuer, await find_offer_by_link(connection, context.signer, issuer, link, now=context.clock())
+
+    return await context.database.glance(find)
 
 
 RESPONSE_ENCRYPTION = {
@@ -106,9 +116,7 @@ def _answer(response: CredentialResponse) -> Response:
 @router.get("/credential-offers/{link}")
 async def read_credential_offer(slug: str, link: str, context: ContextDep) -> JSONResponse:
     """Return the Credential Offer; readable again until it is redeemed."""
-    async with context.database.reading() as session:
-        issuer = await find_issuer(session, base_url=context.base_url, slug=slug)
-        row = await find_offer_by_link(session, context.signer, issuer, link, now=context.clock())
+    issuer, row = await _find_offer(context, slug, link)
     return JSONResponse(
         build_offer_object(context.signer, issuer, row), headers=NO_STORE | {"Access-Control-Allow-Origin": "*"}
     )
@@ -118,9 +126,7 @@ async def read_credential_offer(slug: str, link: str, context: ContextDep) -> JS
 async def show_offer(slug: str, link: str, context: ContextDep) -> HTMLResponse:
     """Show a person how to fetch the offer into a wallet."""
     try:
-        async with context.database.reading() as session:
-            issuer = await find_issuer(session, base_url=context.base_url, slug=slug)
-            row = await find_offer_by_link(session, context.signer, issuer, link, now=context.clock())
+        issuer, row = await _find_offer(context, slug, link)
     except NotFoundError:
         return HTMLResponse(render_gone(), status_code=404, headers=PAGE_HEADERS)
     return HTMLResponse(await render_offer(context.signer, issuer, row), headers=PAGE_HEADERS)
@@ -234,6 +240,8 @@ async def notify(slug: str, request: Request, context: ContextDep) -> Response:
     notification = read_notification(
         await _read_body(request, "application/json", error="invalid_notification_request")
     )
-    async with context.database.transaction() as session:
-        await record_notification(session, issuer, notification, token=token, now=context.clock())
+    now = context.clock()
+    await context.database.write(
+        partial(record_notification, issuer=issuer, notification=notification, token=token, now=now)
+    )
     return Response(status_code=204, headers=NO_STORE)

@@ -54,10 +54,10 @@ def _weight_of(request: Request, media_type: str) -> float:
 async def read_issuer_metadata(slug: str, request: Request, context: ContextDep) -> Response:
     """Return the Credential Issuer Metadata, signed if the caller prefers ``application/jwt``."""
     async with context.database.reading() as session:
-        issuer = await find_issuer(session, base_url=context.base_url, slug=slug)
+        issuer = await find_issuer(await session.connection(), base_url=context.base_url, slug=slug)
         key = await get_active_key(session, issuer.org_id, ISSUER)
         encryption_keys = await list_encryption_keys(session, issuer.org_id)
-        policy = await read_policy(session, issuer.org_id)
+        policy = await read_policy(await session.connection(), issuer.org_id)
     metadata = build_issuer_metadata(issuer, encryption_keys=encryption_keys, policy=policy)
     headers = _PUBLIC | {"Vary": "Accept"}
     if _weight_of(request, "application/jwt") <= _weight_of(request, "application/json"):
@@ -72,7 +72,7 @@ async def read_issuer_metadata(slug: str, request: Request, context: ContextDep)
 async def read_authorization_server_metadata(slug: str, context: ContextDep) -> JSONResponse:
     """Return the metadata of the issuer's token endpoint."""
     async with context.database.reading() as session:
-        issuer = await find_issuer(session, base_url=context.base_url, slug=slug)
+        issuer = await find_issuer(await session.connection(), base_url=context.base_url, slug=slug)
         trusting = bool(await page_wallet_providers(session, issuer.org_id, after=None, limit=1))
     metadata = build_authorization_server_metadata(issuer, trusts_attestations=trusting)
     return JSONResponse(metadata, headers=_PUBLIC)
@@ -82,7 +82,7 @@ async def read_authorization_server_metadata(slug: str, context: ContextDep) -> 
 async def read_jwt_vc_issuer_metadata(slug: str, context: ContextDep) -> JSONResponse:
     """Return the keys that the issuer signs credentials with."""
     async with context.database.reading() as session:
-        issuer = await find_issuer(session, base_url=context.base_url, slug=slug)
+        issuer = await find_issuer(await session.connection(), base_url=context.base_url, slug=slug)
         keys = await list_published_keys(session, issuer.org_id, [ISSUER], context.clock())
     return JSONResponse(build_jwt_vc_issuer_metadata(issuer, keys), headers=_PUBLIC)
 
@@ -91,7 +91,7 @@ async def read_jwt_vc_issuer_metadata(slug: str, context: ContextDep) -> JSONRes
 async def read_jwks(slug: str, context: ContextDep) -> JSONResponse:
     """Return the same keys as a JWK Set."""
     async with context.database.reading() as session:
-        issuer = await find_issuer(session, base_url=context.base_url, slug=slug)
+        issuer = await find_issuer(await session.connection(), base_url=context.base_url, slug=slug)
         keys = await list_published_keys(session, issuer.org_id, [ISSUER], context.clock())
     return JSONResponse(build_jwks(keys), media_type="application/jwk-set+json", headers=_PUBLIC)
 
@@ -100,7 +100,7 @@ async def read_jwks(slug: str, context: ContextDep) -> JSONResponse:
 async def read_type_metadata(slug: str, name: str, context: ContextDep) -> JSONResponse:
     """Return the SD-JWT VC type metadata of a credential type."""
     async with context.database.reading() as session:
-        await find_issuer(session, base_url=context.base_url, slug=slug)
+        await find_issuer(await session.connection(), base_url=context.base_url, slug=slug)
     if name not in CREDENTIAL_TYPES:
         raise NotFoundError
     return JSONResponse(load_type_metadata(name), headers=_PUBLIC)
@@ -110,7 +110,7 @@ async def read_type_metadata(slug: str, name: str, context: ContextDep) -> JSONR
 async def list_status_lists(slug: str, context: ContextDep) -> JSONResponse:
     """Return where the issuer's status lists are."""
     async with context.database.reading() as session:
-        issuer = await find_issuer(session, base_url=context.base_url, slug=slug)
+        issuer = await find_issuer(await session.connection(), base_url=context.base_url, slug=slug)
         uris: list[Any] = list(await list_status_list_uris(session, issuer))
     return JSONResponse({"status_lists": uris}, headers=_PUBLIC)
 
@@ -123,7 +123,7 @@ async def read_status_list(slug: str, list_id: str, request: Request, context: C
     if _weight_of(request, STATUS_LIST_MEDIA_TYPE) <= 0:
         raise HTTPException(406, headers=_PUBLIC)
     async with context.database.reading() as session:
-        issuer = await find_issuer(session, base_url=context.base_url, slug=slug)
+        issuer = await find_issuer(await session.connection(), base_url=context.base_url, slug=slug)
     now = context.clock()
     token = await read_status_list_token(context.database, context.signer, issuer, list_id, now)
     headers = _PUBLIC | {"Cache-Control": f"public, max-age={seconds_to_next_tick(now)}", "Vary": "Accept"}

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.credentials.jose import MalformedJoseError, b64url_encode, parse_json
 from service.errors import ProtocolError
 from service.issuer.identity import Issuer
+from service.issuer.offer_rows import Offer, change_offer, find_offer
 from service.issuer.offers import (
     CANCELLED,
     PENDING,
@@ -32,9 +32,11 @@ from service.issuer.offers import (
 )
 from service.issuer.retention import DEFERRED_LIFETIME
 from service.keys import Signer
-from service.storage.audit import append_audit_entry
+from service.storage.audit import write_audit_entry
+from service.storage.core import insert_rows, read_values
 from service.storage.database import Database
-from service.storage.tables import CredentialOffer, IssuanceToken
+from service.storage.rows import find_row
+from service.storage.tables import IssuanceToken
 from service.web.dpop import challenge_dpop
 
 MAX_TX_CODE_ATTEMPTS = 5
@@ -66,6 +68,20 @@ class PresentedToken:
 
     value: str
     dpop_jkt: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """An access token as it is kept; see ``tables.IssuanceToken``."""
+
+    org_id: str
+    token_sha256: str
+    offer_id: str
+    credential_identifier: str | None
+    client_id: str | None
+    dpop_jkt: str | None
+    grant_id: str | None
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,88 +138,82 @@ async def exchange_code(
     Raises:
         ProtocolError: ``invalid_grant``, ``invalid_request`` or ``invalid_authorization_details``.
     """
-    async with database.transaction() as session:
-        answer = await _try_exchange(session, signer, issuer, request, now)
+    answer = await database.write(lambda connection: _try_exchange(connection, signer, issuer, request, now))
     if isinstance(answer, ProtocolError):  # raised only now: the transaction above keeps the count of wrong guesses
         raise answer
     return answer
 
 
 async def _try_exchange(
-    session: AsyncSession, signer: Signer, issuer: Issuer, request: TokenRequest, now: datetime
+    connection: AsyncConnection, signer: Signer, issuer: Issuer, request: TokenRequest, now: datetime
 ) -> dict[str, Any] | ProtocolError:
-    offer = await _lock_offer(session, issuer.org_id, request.code)
+    offer = await _lock_offer(connection, issuer.org_id, request.code)
     if offer is None or offer.code_redeemed_at is not None or offer_state(offer, now) != PENDING:
         return ProtocolError("invalid_grant", _CODE_REFUSED)
     if (offer.tx_code_digest is None) != (request.tx_code is None):
         wanted = "needs a" if request.tx_code is None else "takes no"
         return ProtocolError("invalid_request", f"This code {wanted} tx_code.")
     if not matches_tx_code(signer, offer, request.tx_code):
-        count_wrong_guess(session, offer, now)
+        await count_wrong_guess(connection, offer, now)
         return ProtocolError("invalid_grant", "The transaction code is wrong.")
     # Whoever asks for more is granted what there is (RFC 9396, section 7).
     if request.requested_ids is not None and offer.credential_configuration_id not in request.requested_ids:
         return ProtocolError("invalid_authorization_details", "The offer is for another credential configuration.")
     holder = TokenHolder(request.client_id, request.dpop_jkt, by_details=request.requested_ids is not None)
-    return redeem_offer(session, offer, holder, now=now)
+    return await redeem_offer(connection, offer, holder, now=now)
 
 
-async def _lock_offer(session: AsyncSession, org_id: str, code: str) -> CredentialOffer | None:
+async def _lock_offer(connection: AsyncConnection, org_id: str, code: str) -> Offer | None:
     digest = hashlib.sha256(code.encode()).hexdigest()
-    query = select(CredentialOffer).where(
-        col(CredentialOffer.org_id) == org_id,
-        col(CredentialOffer.code_sha256) == digest,
-        col(CredentialOffer.grant_type) == PRE_AUTHORIZED_CODE,  # an issuer_state is no code
-    )
-    return (await session.exec(query.with_for_update())).first()
+    grant_type = PRE_AUTHORIZED_CODE  # an issuer_state is no code
+    return await find_offer(connection, lock=True, org_id=org_id, code_sha256=digest, grant_type=grant_type)
 
 
-def matches_tx_code(signer: Signer, offer: CredentialOffer, tx_code: str | None) -> bool:
+def matches_tx_code(signer: Signer, offer: Offer, tx_code: str | None) -> bool:
     """Tell whether ``tx_code`` is the offer's; None is right where there is none."""
     if offer.tx_code_digest is None or tx_code is None:
         return offer.tx_code_digest is tx_code
     return hmac.compare_digest(offer.tx_code_digest, digest_tx_code(signer, offer.id, tx_code))
 
 
-def count_wrong_guess(session: AsyncSession, offer: CredentialOffer, now: datetime) -> None:
-    """Count a wrong transaction code; the fifth ends the offer."""
-    offer.tx_code_attempts += 1
-    session.add(offer)
-    if offer.tx_code_attempts >= MAX_TX_CODE_ATTEMPTS:
-        close_offer(session, offer, CANCELLED, "offer.guessed", now)
+async def count_wrong_guess(connection: AsyncConnection, offer: Offer, now: datetime) -> Offer:
+    """Count a wrong transaction code; the fifth ends the offer. Returns it as it is then."""
+    counted = await change_offer(connection, offer, tx_code_attempts=offer.tx_code_attempts + 1)
+    if counted.tx_code_attempts < MAX_TX_CODE_ATTEMPTS:
+        return counted
+    return await close_offer(connection, counted, CANCELLED, "offer.guessed", now)
 
 
-def redeem_offer(
-    session: AsyncSession, offer: CredentialOffer, holder: TokenHolder, *, now: datetime
+async def redeem_offer(
+    connection: AsyncConnection, offer: Offer, holder: TokenHolder, *, now: datetime
 ) -> dict[str, Any]:
     """Use the offer's code up and return the token response."""
-    offer.code_redeemed_at = now
-    if holder.dpop_jkt is not None:
-        offer.expires_at = max(offer.expires_at, now + BOUND_TOKEN_LIFETIME)
-    session.add(offer)
-    append_audit_entry(
-        session, org_id=offer.org_id, kind="offer.code_used", subject_id=offer.id, record={}, recorded_at=now
+    last = offer.expires_at if holder.dpop_jkt is None else max(offer.expires_at, now + BOUND_TOKEN_LIFETIME)
+    offer = await change_offer(connection, offer, code_redeemed_at=now, expires_at=last)
+    await write_audit_entry(
+        connection, org_id=offer.org_id, kind="offer.code_used", subject_id=offer.id, record={}, recorded_at=now
     )
-    return issue_token(session, offer, holder, now=now)
+    return await issue_token(connection, offer, holder, now=now)
 
 
-def issue_token(session: AsyncSession, offer: CredentialOffer, holder: TokenHolder, *, now: datetime) -> dict[str, Any]:
+async def issue_token(
+    connection: AsyncConnection, offer: Offer, holder: TokenHolder, *, now: datetime
+) -> dict[str, Any]:
     """Make an access token for one offer and return the token response."""
     token = secrets.token_urlsafe(32)
     identifier = _name_dataset(offer) if holder.by_details else None
     lifetime = _choose_lifetime(offer, holder)
-    session.add(
-        IssuanceToken(
-            org_id=offer.org_id,
-            token_sha256=digest_token(token),
-            offer_id=offer.id,
-            credential_identifier=identifier,
-            client_id=holder.client_id,
-            dpop_jkt=holder.dpop_jkt,
-            grant_id=holder.grant_id,
-            expires_at=now + lifetime,
-        )
+    kept = Access(
+        org_id=offer.org_id,
+        token_sha256=digest_token(token),
+        offer_id=offer.id,
+        credential_identifier=identifier,
+        client_id=holder.client_id,
+        dpop_jkt=holder.dpop_jkt,
+        grant_id=holder.grant_id,
+        expires_at=now + lifetime,
     )
+    await insert_rows(connection, IssuanceToken, [read_values(kept)])
     answer: dict[str, Any] = {
         "access_token": token,
         "token_type": "Bearer" if holder.dpop_jkt is None else "DPoP",
@@ -220,13 +230,13 @@ def issue_token(session: AsyncSession, offer: CredentialOffer, holder: TokenHold
     return answer
 
 
-def _name_dataset(offer: CredentialOffer) -> str:
+def _name_dataset(offer: Offer) -> str:
     """Return the ``credential_identifier``: the same with every token, and without the offer's code nobody's guess."""
     digest = hashlib.sha256(f"credential-identifier\x00{offer.code_sha256}".encode()).digest()
     return b64url_encode(digest[:12])
 
 
-def _choose_lifetime(offer: CredentialOffer, holder: TokenHolder) -> timedelta:
+def _choose_lifetime(offer: Offer, holder: TokenHolder) -> timedelta:
     if holder.dpop_jkt is None:
         return TOKEN_LIFETIME
     # Whoever waits for a credential comes back with this token; only its holder can use it.
@@ -238,7 +248,7 @@ def digest_token(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-async def find_token(session: AsyncSession, org_id: str, token: PresentedToken, *, now: datetime) -> IssuanceToken:
+async def find_token(connection: AsyncConnection, org_id: str, token: PresentedToken, *, now: datetime) -> Access:
     """Return the record of an access token.
 
     Raises:
@@ -247,7 +257,8 @@ async def find_token(session: AsyncSession, org_id: str, token: PresentedToken, 
 
     Source: RFC 6750, section 3.1; RFC 9449, sections 7.1 and 7.2.
     """
-    row = await session.get(IssuanceToken, (org_id, digest_token(token.value)))
+    key = {"org_id": org_id, "token_sha256": digest_token(token.value)}
+    row = await find_row(connection, Access, IssuanceToken, key)
     if row is None or now >= row.expires_at or row.dpop_jkt != token.dpop_jkt:
         raise invalid_token("The access token is not valid or has expired.")
     return row

@@ -16,21 +16,23 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import ProtocolError
+from service.issuer.credential_rows import Grant, find_grant
 from service.issuer.identity import Issuer
+from service.issuer.offer_rows import Offer, lock_offer, lock_renewals
 from service.issuer.offers import CANCELLED, PENDING, close_offer, offer_state
 from service.issuer.requesters import Requester
 from service.issuer.status import REVOKED
 from service.issuer.tokens import TokenHolder, issue_token, redeem_offer
 from service.storage.audit import append_audit_entry
 from service.storage.database import Database
+from service.storage.rows import find_row
 from service.storage.tables import (
     AuthorizationRequest,
-    Credential,
-    CredentialOffer,
     IssuanceToken,
     RefreshToken,
     WalletGrant,
@@ -80,9 +82,10 @@ async def revoke_grant(session: AsyncSession, org_id: str, grant_id: str, kind: 
         delete(IssuanceToken).where(col(IssuanceToken.org_id) == org_id, col(IssuanceToken.grant_id) == grant_id)
     )
     append_audit_entry(session, org_id=org_id, kind=kind, subject_id=grant.offer_id, record={}, recorded_at=now)
-    offer = await _lock_offer(session, org_id, grant.offer_id)
+    connection = await session.connection()
+    offer = await lock_offer(connection, org_id, grant.offer_id)
     if offer.state == PENDING:
-        close_offer(session, offer, CANCELLED, "offer.cancelled", now)
+        await close_offer(connection, offer, CANCELLED, "offer.cancelled", now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,7 @@ async def _try_refresh(
     token = _rotate(session, grant, used=digest)
     give = redeem_offer if is_renewal else issue_token
     holder = TokenHolder(grant.client_id, requester.dpop_jkt, grant.by_details, grant_id=grant.id)
-    answer = give(session, offer, holder, now=now)
+    answer = await give(await session.connection(), offer, holder, now=now)
     scope = {} if grant.by_details else {"scope": offer.credential_configuration_id}
     return answer | {"refresh_token": token} | scope
 
@@ -161,42 +164,45 @@ def _belongs_to(grant: WalletGrant, requester: Requester) -> bool:
     return same_wallet and grant.dpop_jkt in (None, requester.dpop_jkt)
 
 
-async def _choose_offer(
-    session: AsyncSession, grant: WalletGrant, now: datetime
-) -> tuple[CredentialOffer | None, bool]:
+async def _choose_offer(session: AsyncSession, grant: WalletGrant, now: datetime) -> tuple[Offer | None, bool]:
     """Return the newest waiting offer that renews the grant's credential, else the grant's own; and which it is.
 
     None once the credential was revoked: then nothing is renewed without asking the person again.
     """
-    own = await _lock_offer(session, grant.org_id, grant.offer_id)
-    query = select(Credential).where(Credential.org_id == grant.org_id, Credential.offer_id == own.id)
-    held = (await session.exec(query)).first()
+    connection = await session.connection()
+    own = await lock_offer(connection, grant.org_id, grant.offer_id)
+    held = await find_grant(connection, org_id=grant.org_id, offer_id=own.id)
     if held is None:
-        if offer_state(own, now) == PENDING and not await is_withdrawn(session, own, grant.id):
+        if offer_state(own, now) == PENDING and not await is_withdrawn(connection, own, grant.id):
             return own, False
-        held = await _load_renewed(session, own)  # a renewal that was never fetched leaves the credential before it
+        held = await _load_renewed(connection, own)  # a renewal that was never fetched leaves the credential before it
     if held is None or held.status == REVOKED:
         return None, False
-    renewals = select(CredentialOffer).where(CredentialOffer.org_id == grant.org_id, CredentialOffer.renews == held.id)
-    newest_first = renewals.order_by(col(CredentialOffer.id).desc()).with_for_update()
-    for offer in (await session.exec(newest_first)).all():
+    for offer in await lock_renewals(connection, grant.org_id, held.id):
         if offer.code_redeemed_at is None and offer_state(offer, now) == PENDING:
             return offer, True
     return own, False
 
 
-async def is_withdrawn(session: AsyncSession, offer: CredentialOffer, grant_id: str | None) -> bool:
+async def is_withdrawn(connection: AsyncConnection, offer: Offer, grant_id: str | None) -> bool:
     """Tell whether the offer renews a revoked credential and the grant's person was never asked about it."""
     if offer.renews is None or grant_id is None:
         return False
-    asked = await session.get(AuthorizationRequest, (offer.org_id, grant_id))
-    held = await _load_renewed(session, offer)
+    asked = await find_row(connection, _Asked, AuthorizationRequest, {"org_id": offer.org_id, "id": grant_id})
+    held = await _load_renewed(connection, offer)
     is_revoked = held is not None and held.status == REVOKED
     return is_revoked and (asked is None or asked.offer_id != offer.id)
 
 
-async def _load_renewed(session: AsyncSession, offer: CredentialOffer) -> Credential | None:
-    return None if offer.renews is None else await session.get(Credential, (offer.org_id, offer.renews))
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """See ``tables.AuthorizationRequest``."""
+
+    offer_id: str | None
+
+
+async def _load_renewed(connection: AsyncConnection, offer: Offer) -> Grant | None:
+    return None if offer.renews is None else await find_grant(connection, org_id=offer.org_id, id=offer.renews)
 
 
 def _rotate(session: AsyncSession, grant: WalletGrant, *, used: str) -> str:
@@ -205,11 +211,6 @@ def _rotate(session: AsyncSession, grant: WalletGrant, *, used: str) -> str:
     session.add(grant)
     session.add(RefreshToken(org_id=grant.org_id, token_sha256=grant.newest_sha256, grant_id=grant.id))
     return token
-
-
-async def _lock_offer(session: AsyncSession, org_id: str, offer_id: str) -> CredentialOffer:
-    query = select(CredentialOffer).where(CredentialOffer.org_id == org_id, CredentialOffer.id == offer_id)
-    return (await session.exec(query.with_for_update())).one()
 
 
 def _digest(token: str) -> str:

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.credentials.canonical import canonicalize
 from service.credentials.commitment import NONCE_SIZE, build_log_record, commit_to_record
+from service.storage.core import insert_rows
 from service.storage.ids import new_id
 from service.storage.tables import AuditEntry
 
@@ -36,6 +38,20 @@ def append_audit_entry(
     )
     session.add(entry)
     return entry
+
+
+async def write_audit_entry(
+    connection: AsyncConnection,
+    *,
+    org_id: str,
+    kind: str,
+    subject_id: str,
+    record: Mapping[str, Any],
+    recorded_at: datetime,
+) -> None:
+    """Write one entry off the ORM; arguments as in ``append_audit_entry``."""
+    entry = build_audit_entry(org_id=org_id, kind=kind, subject_id=subject_id, record=record, recorded_at=recorded_at)
+    await insert_rows(connection, AuditEntry, [entry])
 
 
 def build_audit_entry(

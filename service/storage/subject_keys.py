@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import Row, update
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.orm import Mapped
 from sqlmodel import col, select
 
-from service.storage.core import start_upsert
+from service.storage.core import read_rows
 from service.storage.ids import new_id
+from service.storage.rows import insert_new_rows
 from service.storage.tables import SubjectKey
 
 AT_ONCE = 5_000  # SQLite takes 32,766 parameters, PostgreSQL's driver 32,767
@@ -61,6 +61,16 @@ class DataKey:
         return self.cipher.unseal(sealed, context=context)
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """See ``tables.SubjectKey``."""
+
+    id: str
+    subject: str
+    wrapped_key: bytes
+    destroyed_at: datetime | None
+
+
 def name_investor(ref: str) -> str:
     """Return the subject that an investor of a platform is."""
     return f"investor/{ref}"
@@ -87,7 +97,7 @@ async def read_subject_keys(
     Raises:
         KeystoreError: A key was altered, or what wrapped it is gone.
     """
-    rows = await _read_rows(connection, org_id, col(SubjectKey.subject), subjects)
+    rows = await _read_rows(connection, org_id, "subject", subjects)
     return {row.subject: _open(wrapper, org_id, row) for row in rows}
 
 
@@ -95,26 +105,20 @@ async def read_keys_by_id(
     connection: AsyncConnection, wrapper: KeyWrapper, org_id: str, ids: Collection[str]
 ) -> dict[str, DataKey]:
     """Open keys by their ids; errors and what is left out as ``read_subject_keys``."""
-    rows = await _read_rows(connection, org_id, col(SubjectKey.id), ids)
+    rows = await _read_rows(connection, org_id, "id", ids)
     return {row.id: _open(wrapper, org_id, row) for row in rows}
 
 
-async def _read_rows(
-    connection: AsyncConnection, org_id: str, column: Mapped[str], values: Collection[str]
-) -> list[Row[str, str, bytes]]:
-    wanted = list(values)
-    rows: list[Row[str, str, bytes]] = []
+async def _read_rows(connection: AsyncConnection, org_id: str, column: str, values: Collection[str]) -> list[_Row]:
+    """Read by the name of a column; who has no key any more has no row."""
+    wanted, rows = list(values), list[_Row]()
     for start in range(0, len(wanted), AT_ONCE):
-        query = select(SubjectKey.id, SubjectKey.subject, SubjectKey.wrapped_key).where(
-            SubjectKey.org_id == org_id,
-            column.in_(wanted[start : start + AT_ONCE]),
-            col(SubjectKey.destroyed_at).is_(None),
-        )
-        rows += (await connection.execute(query)).all()
-    return rows
+        keys = [(org_id, value) for value in wanted[start : start + AT_ONCE]]
+        rows += await read_rows(connection, _Row, SubjectKey, ("org_id", column), keys)
+    return [row for row in rows if row.destroyed_at is None]
 
 
-def _open(wrapper: KeyWrapper, org_id: str, row: Row[str, str, bytes]) -> DataKey:
+def _open(wrapper: KeyWrapper, org_id: str, row: _Row) -> DataKey:
     return open_subject_key(wrapper, org_id, row.subject, row.wrapped_key, key_id=row.id)
 
 
@@ -154,9 +158,8 @@ async def ensure_subject_key(
     """Return a subject's key, made at the first call."""
     found = await read_subject_keys(connection, wrapper, org_id, [subject])
     if not found:
-        insert = start_upsert(SubjectKey, connection.dialect.name)
         made = wrapper.create_data_key(purpose=key_purpose(org_id, subject))
         values = {"org_id": org_id, "subject": subject, "id": new_id("key"), "wrapped_key": made, "created_at": now}
-        await connection.execute(insert.values(values).on_conflict_do_nothing())
+        await insert_new_rows(connection, SubjectKey, [values])
         found = await read_subject_keys(connection, wrapper, org_id, [subject])  # another's, if it was first
     return found[subject]

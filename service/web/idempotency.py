@@ -6,7 +6,7 @@ neither, and a retry is safe in either case.
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +15,7 @@ from fastapi import Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import Response
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import ConflictError, InvalidInputError
@@ -59,6 +60,7 @@ class Answer:
 
 
 Handler = Callable[[AsyncSession], Awaitable[Answer]]
+Work = Callable[[AsyncConnection], Coroutine[Any, Any, Answer]]
 _running: set[tuple[str, str]] = set()
 
 
@@ -125,6 +127,18 @@ async def answer_once(context: Context, request: Request, caller: Caller, handle
         return await _answer_with_key(context, request, caller, handler, key)
     finally:
         _running.discard(mark)
+
+
+async def answer_once_off_orm(context: Context, request: Request, caller: Caller, work: Work) -> Response:
+    """Do as ``answer_once`` for work off the ORM; without a key it is as cheap as ``Database.write``."""
+    if read_idempotency_key(request) is None:
+        answer = await context.database.write(work)
+        return _render(answer.status, _encode(answer))
+
+    async def handle(session: AsyncSession) -> Answer:
+        return await work(await session.connection())
+
+    return await answer_once(context, request, caller, handle)
 
 
 async def _answer_with_key(context: Context, request: Request, caller: Caller, handler: Handler, key: str) -> Response:

@@ -1,10 +1,12 @@
 """An organisation's keys: rows in the database, private halves with the Signer."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, bindparam, literal_column
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -12,6 +14,8 @@ from service.credentials.jose import sign_jws
 from service.errors import UnavailableError
 from service.keys import Signer
 from service.storage.audit import append_audit_entry
+from service.storage.core import select_fields, table_of
+from service.storage.prepared import fetch_all
 from service.storage.tables import SigningKey
 
 Header = dict[str, Any]
@@ -62,6 +66,50 @@ async def create_signing_key(
         recorded_at=now,
     )
     return row
+
+
+class SignedWith(Protocol):
+    """What of a key stands in the headers of what it signs."""
+
+    @property
+    def kid(self) -> str: ...
+    @property
+    def alg(self) -> str: ...
+    @property
+    def x5c(self) -> list[str] | None: ...
+    @property
+    def certified_from(self) -> datetime | None: ...
+    @property
+    def certified_until(self) -> datetime | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveKey:
+    """See ``tables.SigningKey``."""
+
+    kid: str
+    alg: str
+    x5c: list[str] | None
+    certified_from: datetime | None
+    certified_until: datetime | None
+
+
+_KEYS = table_of(SigningKey)
+_FIND_ACTIVE = (
+    select_fields(ActiveKey, SigningKey)
+    .where(_KEYS.c.org_id == bindparam("org_id"), _KEYS.c.purpose == bindparam("purpose"), _KEYS.c.retired_at.is_(None))
+    .order_by(_KEYS.c.created_at.desc(), _KEYS.c.kid)
+    .limit(literal_column("1"))
+    .offset(literal_column("0"))  # SQLite would make a parameter of it
+)
+
+
+async def find_active_key(connection: AsyncConnection, org_id: str, purpose: str) -> ActiveKey:
+    """Return the key that signs now, off the ORM; errors as ``get_active_key``."""
+    rows = await fetch_all(connection, _FIND_ACTIVE, {"org_id": org_id, "purpose": purpose})
+    if not rows:
+        raise NoSigningKeyError("The organisation has no active key for this purpose.")
+    return ActiveKey(*rows[0])
 
 
 async def get_active_key(session: AsyncSession, org_id: str, purpose: str) -> SigningKey:
@@ -123,7 +171,7 @@ async def rotate_signing_key(
     return made
 
 
-def get_x5c(key: SigningKey, now: datetime) -> list[str] | None:
+def get_x5c(key: SignedWith, now: datetime) -> list[str] | None:
     """Return the key's certificate chain for an ``x5c`` header, None without one that is valid now.
 
     Leaf first, base64 DER, no trust anchor. Source: RFC 7515, section 4.1.6; HAIP 1.0, section 6.1.1.
@@ -133,7 +181,7 @@ def get_x5c(key: SigningKey, now: datetime) -> list[str] | None:
     return key.x5c if key.certified_from <= now < key.certified_until else None
 
 
-def build_header(key: SigningKey, *, typ: str, kid: str | None = None, certified_at: datetime | None = None) -> Header:
+def build_header(key: SignedWith, *, typ: str, kid: str | None = None, certified_at: datetime | None = None) -> Header:
     """Build the protected header of a token that the key signs; arguments as ``sign_token``."""
     header: Header = {"alg": key.alg, "typ": typ, "kid": kid or key.kid}
     x5c = None if certified_at is None else get_x5c(key, certified_at)

@@ -182,7 +182,7 @@ async def test_the_record_comes_before_the_signature(deployment: Deployment, mem
     token = (await wallet.request_token(made)).json()["access_token"]
     context = deployment.context
     async with context.database.reading() as session:
-        issuer = await get_issuer(session, base_url=context.base_url, org_id=member.org_id)
+        issuer = await get_issuer(await session.connection(), base_url=context.base_url, org_id=member.org_id)
 
     async def attempt(signer: Signer) -> int:
         proof = wallet.prove(await wallet.fetch_nonce())
@@ -255,7 +255,9 @@ async def test_a_code_works_once_of_many_in_parallel(deployment: Deployment, mem
 async def test_status_indices_are_unique_under_concurrency(deployment: Deployment, member: Member) -> None:
     async def allocate() -> tuple[str, list[int]]:
         async with deployment.context.database.transaction() as session:
-            list_id, indices = await status_indices.allocate_indices(session, member.org_id, 10, now=deployment.clock())
+            list_id, indices = await status_indices.allocate_indices(
+                await session.connection(), member.org_id, 10, now=deployment.clock()
+            )
             for number, index in enumerate(indices):
                 session.add(
                     CredentialCopy(
