@@ -4,6 +4,7 @@
 - A person whom an issuer met six years ago or earlier, once no hold, credential or rule keeps the records.
 - The answer to a presentation request that names no investor, after thirty days.
 - An answer whose browser did not come back in time.
+- A copy of another issuer's status list that said nothing for thirty days, and that nothing needs.
 - The first answer to an idempotency key, after thirty days; callers may repeat a request for seven.
 
 Source: gate.md section 5.
@@ -28,6 +29,7 @@ from service.privacy.trail import empty_entries, leave_tombstone
 from service.rules.dates import add_months
 from service.storage.audit import PRESENTATIONS_ERASED
 from service.storage.held_answers import forget_held_answers
+from service.storage.held_lists import forget_useless_lists
 from service.storage.subject_keys import name_person, name_presentation
 from service.storage.tables import IdempotencyRecord, Investor, PresentationRequest, StandingCredential, SubjectKey
 from service.web.context import Context
@@ -66,6 +68,8 @@ async def run_retention(context: Context, *, dry_run: bool = False) -> Retention
     await _forget_answers(context, report, now, dry_run=dry_run)
     if not dry_run:
         await _forget_held_answers(context, now)
+        async with context.database.transaction() as session:
+            await forget_useless_lists(session, now)
         await sweep(context.database)
     return report
 

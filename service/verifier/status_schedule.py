@@ -5,7 +5,7 @@ falls due. Only a credential on a list that nobody has heard of yet is fetched f
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import sqlalchemy
@@ -16,8 +16,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.credentials.status_list import parse_aggregation
 from service.errors import ServiceError
 from service.storage.cache import keep_document
-from service.storage.statuses import KeptList, StatusQuery, cache_key, list_kept_lists
-from service.storage.tables import CachedDocument, StandingCredential
+from service.storage.held_lists import MAX_LISTS, list_held_lists
+from service.storage.statuses import ListTerms, StatusQuery
+from service.storage.tables import CachedDocument, HeldStatusList, StandingCredential
 from service.storage.trust import list_trusted_issuers, normalize_issuer
 from service.verifier.issuers import KeyFinder
 from service.verifier.statuses import StatusListUnavailableError, refresh_status_lists
@@ -37,7 +38,7 @@ async def refresh_all_status_lists(context: Context) -> None:
     for org_id, queries in wanted.items():
         async with context.database.reading() as session:  # when its turn comes: the others' lists may take long
             finder = KeyFinder(context, org_id, await list_trusted_issuers(session, org_id), now)
-        await refresh_status_lists(finder, queries, ahead=REFRESH_EVERY)
+        await refresh_status_lists(finder, queries, ahead=REFRESH_EVERY, is_look=False)
         await _follow_aggregations(finder)
 
 
@@ -53,39 +54,44 @@ async def _list_wanted(session: AsyncSession, now: datetime) -> dict[str, set[St
     wanted: dict[str, set[StatusQuery]] = {}
     for org_id, signer, address in (await connection.execute(statement)).all():
         wanted.setdefault(org_id, set()).add(StatusQuery(str(signer), str(address), 0))
-    is_list = col(CachedDocument.url).startswith(cache_key(""), autoescape=True)
-    holders = sqlalchemy.select(col(CachedDocument.org_id)).where(is_list).distinct()
-    for (org_id,) in (await connection.execute(holders)).all():
-        kept = await list_kept_lists(session, org_id, now)
-        wanted.setdefault(org_id, set()).update(StatusQuery(each.issuer, each.uri, 0) for each in kept)
+    for (org_id,) in (await connection.execute(sqlalchemy.select(col(HeldStatusList.org_id)).distinct())).all():
+        held = await list_held_lists(session, org_id)
+        usable = {StatusQuery(terms.issuer, uri, 0) for uri, terms in held.items() if terms.is_usable(now)}
+        wanted.setdefault(org_id, set()).update(usable)
     return wanted
 
 
 async def _follow_aggregations(finder: KeyFinder) -> None:
     """Fetch lists that nobody has asked for yet, from the issuers whose lists name an aggregation."""
     async with finder.context.database.reading() as session:
-        kept = await list_kept_lists(session, finder.org_id, finder.now)
+        held = await list_held_lists(session, finder.org_id)
     names = {normalize_issuer(row.issuer) for row in finder.trusted}
-    places = {(each.issuer, each.aggregation_uri) for each in kept if normalize_issuer(each.issuer) in names}
+    places = {
+        (terms.issuer, terms.aggregation_uri)
+        for terms in held.values()
+        if terms.is_usable(finder.now) and normalize_issuer(terms.issuer) in names
+    }
     for issuer, uri in sorted((issuer, uri) for issuer, uri in places if uri is not None):
         try:
             async with asyncio.timeout(_AGGREGATION_TIME_S):
-                await _follow(finder, issuer, uri, kept)
+                await _follow(finder, issuer, uri, held)
         except (ServiceError, TimeoutError) as error:
             _log.warning("status_aggregation_not_followed", error=type(error).__name__)
 
 
-async def _follow(finder: KeyFinder, issuer: str, uri: str, kept: Collection[KeptList]) -> None:
+async def _follow(finder: KeyFinder, issuer: str, uri: str, held: Mapping[str, ListTerms]) -> None:
     place = (finder.org_id, f"aggregation:{issuer} {uri}")
     async with finder.context.database.reading() as session:
-        held = await session.get(CachedDocument, place)
-    if held is not None and finder.now - held.fetched_at < AGGREGATIONS_EVERY:
+        last = await session.get(CachedDocument, place)
+    if last is not None and finder.now - last.fetched_at < AGGREGATIONS_EVERY:
         return
     async with finder.context.database.transaction() as session:  # first, so that what fails is not asked for at once
         await keep_document(session, org_id=finder.org_id, url=place[1], body="", issued_at=None, fetched_at=finder.now)
     answer = await finder.context.fetcher.get(uri)
     if answer.status != 200:
         raise StatusListUnavailableError("The status list aggregation could not be fetched.")
-    known = {each.uri for each in kept}
+    known = {address for address, terms in held.items() if terms.is_usable(finder.now)}
     named = [each for each in parse_aggregation(answer.body) if each not in known]
-    await refresh_status_lists(finder, [StatusQuery(issuer, each, 0) for each in named])
+    # Those of nobody who was seen yet are the first to go where there are too many, so they aren't fetched for that.
+    room = max(0, MAX_LISTS - sum(terms.issuer == issuer for terms in held.values()))
+    await refresh_status_lists(finder, [StatusQuery(issuer, each, 0) for each in named[:room]], is_look=False)

@@ -1,15 +1,16 @@
 """Keep verified copies of the status lists of issuers outside this deployment."""
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from service.credentials.jose import parse_jws
 from service.credentials.status_list import MAX_TOKEN_BYTES, StatusList, verify_status_list_token
 from service.errors import ServiceError, UnavailableError
+from service.storage.held_lists import USE_NOTED, keep_status_list, list_held_lists, note_use
 from service.storage.history import record_status_list
-from service.storage.statuses import StatusQuery, StatusReading, find_due_lists, keep_status_list
+from service.storage.statuses import StatusQuery, StatusReading
 from service.storage.trust import hold_max_status_age, normalize_issuer
 from service.verifier.checks import Checklist
 from service.verifier.issuers import KeyFinder
@@ -46,7 +47,7 @@ def record_status(checklist: Checklist, reading: StatusReading) -> str:
 
 
 async def refresh_status_lists(
-    finder: KeyFinder, queries: Collection[StatusQuery], *, ahead: timedelta = timedelta(0)
+    finder: KeyFinder, queries: Collection[StatusQuery], *, ahead: timedelta = timedelta(0), is_look: bool = True
 ) -> None:
     """Fetch the lists that are due. A list that cannot be had is logged; what is read later says how old it is.
 
@@ -56,6 +57,7 @@ async def refresh_status_lists(
         finder: Finds the issuers' keys, and knows the time.
         queries: Name the lists and their issuers; the indices mean nothing here.
         ahead: Also fetch what falls due within this time.
+        is_look: Somebody looks at credentials on these lists; False for a schedule.
     """
     names = {normalize_issuer(row.issuer) for row in finder.trusted}
     own_prefix = f"{finder.context.base_url}/issuers/"
@@ -67,15 +69,20 @@ async def refresh_status_lists(
     if not issuers:
         return
     async with finder.context.database.reading() as session:
-        due = await find_due_lists(session, org_id=finder.org_id, uris=list(issuers), now=finder.now + ahead)
+        held = await list_held_lists(session, finder.org_id, issuers)
+    due = [uri for uri in issuers if uri not in held or held[uri].is_due(finder.now + ahead)]
     for uri in due:
         try:
-            await _refresh_list(finder, issuers[uri], uri)
+            await _refresh_list(finder, issuers[uri], uri, finder.now if is_look else None)
         except ServiceError as error:
             _log.warning("status_list_not_refreshed", code=error.code)
+    forgotten = [uri for uri, terms in held.items() if terms.used_at is None or finder.now - terms.used_at > USE_NOTED]
+    if is_look and forgotten:
+        async with finder.context.database.transaction() as session:
+            await note_use(session, finder.org_id, forgotten, finder.now)
 
 
-async def _refresh_list(finder: KeyFinder, issuer: str, uri: str) -> None:
+async def _refresh_list(finder: KeyFinder, issuer: str, uri: str, used_at: datetime | None) -> None:
     status_list = await _fetch_list(finder, issuer, uri)
     async with finder.context.database.transaction() as session:
         # Read here, not before the fetch: a change of policy has passed over the copies that were held by then.
@@ -87,6 +94,7 @@ async def _refresh_list(finder: KeyFinder, issuer: str, uri: str) -> None:
             status_list=status_list,
             fetched_at=finder.now,
             max_age=max_age,
+            used_at=used_at,
         )
         if kept:
             await record_status_list(session, finder.org_id, issuer, status_list, finder.now, max_age)

@@ -14,8 +14,8 @@ from service.credentials.certificates import CertificateInvalidError, is_authori
 from service.credentials.credential_types import CREDENTIAL_TYPES
 from service.errors import InvalidInputError, NotFoundError
 from service.storage.audit import append_audit_entry
+from service.storage.held_lists import apply_max_status_age
 from service.storage.history import record_trust
-from service.storage.statuses import apply_max_status_age
 from service.storage.tables import Organization, TrustedIssuer
 from service.storage.trust import find_max_status_ages, list_trusted_issuers
 from service.web.instants import format_instant

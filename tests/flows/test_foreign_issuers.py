@@ -11,7 +11,7 @@ import pytest
 from sqlmodel import select
 
 from service.credentials.did import did_jwk_from_jwk, did_key_from_jwk
-from service.storage.tables import CachedDocument
+from service.storage.tables import CachedDocument, HeldStatusList
 from service.storage.trust import hold_max_status_age
 from service.verifier.status_schedule import refresh_all_status_lists
 from tests.deployment import Deployment, running_deployment
@@ -299,5 +299,5 @@ async def test_lists_of_standing_are_refreshed_apart_from_decisions(platform: Pl
 async def test_each_platform_keeps_its_own_copies(platform: Platform, abroad: ForeignIssuer) -> None:
     await verify(platform, abroad)
     async with platform.deployment.context.database.reading() as session:
-        rows = (await session.exec(select(CachedDocument))).all()
-    assert {row.org_id for row in rows} == {platform.member.org_id}
+        for table in (CachedDocument, HeldStatusList):
+            assert set((await session.exec(select(table.org_id))).all()) == {platform.member.org_id}

@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
+from service.privacy.retention import run_retention
+from service.storage import held_lists
+from service.storage.held_lists import list_held_lists
+from service.verifier import status_schedule
 from service.verifier.status_schedule import refresh_all_status_lists
 from tests.deployment import running_deployment
 from tests.foreign_issuer import LIST_PATH, ForeignIssuer, running_foreign_issuer
 from tests.unit.sd_jwt_support import new_key_pair
-from tests.verifying_support import Platform, failed
+from tests.verifying_support import Platform, Wallet, failed
 
 HOLDER = new_key_pair()
 UNAVAILABLE = {("status", "status_unavailable")}
@@ -175,3 +180,95 @@ async def test_an_aggregation_that_cannot_be_read_harms_nothing(
 async def test_an_aggregation_address_must_be_a_text(platform: Platform, abroad: ForeignIssuer) -> None:
     abroad.serve_list(platform.deployment.clock(), aggregation_uri=7)
     assert failed((await verify(platform, abroad))["checks"]) == UNAVAILABLE
+
+
+async def verify_on(platform: Platform, abroad: ForeignIssuer, number: int) -> str:
+    status = {"status_list": {"uri": f"{abroad.origin}/lists/{number}", "idx": 5}}
+    return str((await verify(platform, abroad, status=status))["status"])
+
+
+async def read_held(platform: Platform, abroad: ForeignIssuer) -> set[int]:
+    async with platform.deployment.context.database.reading() as session:
+        held = await list_held_lists(session, platform.member.org_id)
+    return {int(uri.rpartition("/")[2]) for uri in held}
+
+
+async def test_only_so_many_lists_of_an_issuer_are_kept_and_every_one_that_a_standing_needs(
+    platform: Platform, abroad: ForeignIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (held_lists, status_schedule):
+        monkeypatch.setattr(module, "MAX_LISTS", 3)
+    clock = platform.deployment.clock
+    for number in range(1, 8):
+        abroad.serve_list(clock(), path=f"/lists/{number}", statuses={5: 1} if number == 2 else {})
+    query = {"id": "k", "format": "dc+sd-jwt", "meta": {"vct_values": ["urn:goodstanding:vct:kyc:1"]}}
+    made = await platform.ask(
+        dcql_query={"credentials": [query | {"claims": [{"path": ["sub"]}]}]}, investor_ref="inv-1"
+    )
+    wallet = Wallet(platform.deployment, held=[abroad.issue(HOLDER, clock())], keys=HOLDER)
+    assert (await wallet.answer(made)).status_code == 200
+    for number in (2, 3, 4, 5):
+        clock.advance(seconds=1)
+        await verify_on(platform, abroad, number)
+    assert await read_held(platform, abroad) == {1, 3, 4, 5}
+    clock.advance(hours=25)
+    for number in (3, 2, 6):  # noticed again after a day, so the list that was looked at long ago goes
+        abroad.serve_list(clock(), path=f"/lists/{number}", statuses={5: 1} if number == 2 else {})
+        await verify_on(platform, abroad, number)
+        clock.advance(seconds=1)
+    assert await read_held(platform, abroad) == {1, 2, 3, 6}
+    abroad.serve_list(clock(), path="/lists/2", statuses={5: 1}, aggregation_uri=f"{abroad.origin}/lists")
+    abroad.serve("/lists", {"status_lists": [f"{abroad.origin}/lists/{number}" for number in range(1, 8)]})
+    clock.advance(minutes=11)
+    await refresh_all_status_lists(platform.deployment.context)
+    assert "/lists" in abroad.asked
+    assert "/lists/7" not in abroad.asked
+    assert await read_held(platform, abroad) == {1, 2, 3, 6}
+    assert (await platform.read_standing("inv-1"))["credentials"][0]["status"] == "valid"
+
+
+async def test_a_list_that_was_forgotten_comes_back_no_older(
+    platform: Platform, abroad: ForeignIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held_lists, "MAX_LISTS", 1)
+    clock = platform.deployment.clock
+    abroad.serve_list(clock())
+    abroad.serve_list(clock(), path="/lists/2", statuses={5: 1})
+    assert await verify_on(platform, abroad, 2) == "revoked"
+    clock.advance(seconds=1)
+    assert await verify_on(platform, abroad, 1) == "valid"
+    assert await read_held(platform, abroad) == {1}
+    abroad.serve_list(clock() - timedelta(minutes=5), path="/lists/2")
+    assert await verify_on(platform, abroad, 2) == "unknown"
+    abroad.serve_list(clock(), path="/lists/2")
+    assert await verify_on(platform, abroad, 2) == "valid"
+
+
+async def test_no_copy_is_read_as_a_whole(platform: Platform, abroad: ForeignIssuer) -> None:
+    abroad.serve_list(platform.deployment.clock())
+    await verify(platform, abroad)
+    said: list[str] = []
+
+    def listen(*execution: Any) -> None:
+        said.append(execution[2])
+
+    engine = platform.deployment.context.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", listen)
+    try:
+        await verify(platform, abroad)
+        await refresh_all_status_lists(platform.deployment.context)
+        await platform.trust(abroad.identifier, "kyc", max_status_age=600)
+    finally:
+        event.remove(engine, "before_cursor_execute", listen)
+    about = [each for each in said if "held_status_list" in each]
+    assert len(about) >= 4
+    assert not any("packed" in each for each in about)
+
+
+async def test_copies_that_say_nothing_any_more_are_forgotten(platform: Platform, abroad: ForeignIssuer) -> None:
+    abroad.serve_list(platform.deployment.clock())
+    await verify(platform, abroad)
+    for days, kept in ((29, {1}), (2, set())):
+        platform.deployment.clock.advance(days=days)
+        await run_retention(platform.deployment.context)
+        assert await read_held(platform, abroad) == kept

@@ -19,6 +19,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.keys import DataKey, FileKeystore, KeystoreError
 from service.storage import migrations
 from service.storage.database import Database
+from service.storage.held_lists import list_held_lists
 from service.storage.migrate import upgrade
 from service.storage.past import (
     RecordIncompleteError,
@@ -30,7 +31,7 @@ from service.storage.past import (
 )
 from service.storage.personal_data import open_presented
 from service.storage.standings import list_investors, list_standing, read_investor_keys
-from service.storage.statuses import StatusQuery
+from service.storage.statuses import StatusQuery, open_statuses
 from service.storage.subject_keys import name_presentation, read_subject_keys
 from service.storage.tables import Investor, PresentationRequest, TrustedIssuer
 
@@ -253,6 +254,11 @@ async def test_history_starts_at_the_state_that_an_older_database_is_in(database
         assert (trust.version, trust.entries) == (3, [await session.get(TrustedIssuer, ("o", "abroad"))])
         statuses = [await read_foreign_status(session, created_at + timedelta(hours=hours)) for hours in (-1, 1, 25)]
         assert statuses == [None, 1, None]
+        held = await list_held_lists(session, "o")
+        assert list(held) == ["https://abroad.example/1"]
+        query = StatusQuery("https://abroad.example", "https://abroad.example/1", 1)
+        source = await open_statuses(await session.connection(), "https://here.example", {"o": [query]})
+        assert source.read("o", query, created_at + timedelta(hours=1)).value == 1
         assert await list_investors_as_of(session, keys, "o", ["ada"], created_at - timedelta(seconds=1)) == {}
         with pytest.raises(RecordIncompleteError, match="on record from 20") as refused:
             await list_investors_as_of(session, keys, "o", ["ada"], created_at)

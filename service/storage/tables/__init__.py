@@ -48,6 +48,7 @@ from service.storage.tables.organizations import ApiClient, IdempotencyRecord, O
 from service.storage.tables.subjects import LegalHold, SubjectKey
 from service.storage.tables.verifying import (
     CachedDocument,
+    HeldStatusList,
     Investor,
     IssuerKeySighting,
     PresentationRequest,
@@ -68,6 +69,7 @@ __all__ = [
     "DailySales",
     "Grant",
     "HeldReservation",
+    "HeldStatusList",
     "HolderCount",
     "HolderLink",
     "HolderPerson",

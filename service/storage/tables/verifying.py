@@ -139,8 +139,31 @@ class StandingCredential(SQLModel, table=True):
     presented_at: datetime = Field(sa_type=Instant)
 
 
+class HeldStatusList(SQLModel, table=True):
+    """A verified copy of a status list of an issuer outside this deployment, as decisions read it.
+
+    ``max_age_seconds`` is the platform's policy; ``used_at`` is about when a credential on the list was looked at last.
+    """
+
+    __tablename__ = "held_status_list"
+    __table_args__ = (Index("ix_held_status_list_issuer", "org_id", "issuer"),)
+
+    org_id: str = Field(primary_key=True)
+    uri: str = Field(primary_key=True)
+    issuer: str
+    bits: int
+    packed: bytes
+    issued_at: datetime = Field(sa_type=Instant)
+    expires_at: datetime | None = Field(default=None, sa_type=Instant)
+    ttl_seconds: int | None = None
+    max_age_seconds: int | None = None
+    aggregation_uri: str | None = None
+    fetched_at: datetime = Field(sa_type=Instant)
+    used_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
 class CachedDocument(SQLModel, table=True):
-    """A status list token, key set or DID document fetched from an issuer outside this deployment."""
+    """A key set, certificate chain or DID document fetched from an issuer outside this deployment."""
 
     __tablename__ = "cached_document"
 
