@@ -12,8 +12,9 @@ import httpx2
 from service.credentials.credential_types import CREDENTIAL_TYPES
 from service.credentials.dcql import HeldCredential, match_query
 from service.credentials.dcql_query import parse_dcql_query
+from service.credentials.did import did_jwk_from_jwk
 from service.credentials.disclosures import reveal_claims
-from service.credentials.jose import parse_json, parse_jws
+from service.credentials.jose import parse_json, parse_jws, sign_jws
 from service.credentials.presentation import hash_transaction_data, present_sd_jwt
 from service.credentials.sd_jwt import issue_sd_jwt, parse_sd_jwt
 from service.credentials.status_list import set_status
@@ -89,6 +90,30 @@ class Issuer:
             sign=context.signer.signing_function(key.kid),
             new_salt=new_salt,
         )
+
+    async def issue_jwt_vc(self, name: str, holder: KeyPair, **changes: Any) -> str:
+        """Sign a JWT VC of version 1.1; ``changes`` replace claims of the payload, ``None`` takes one away."""
+        context = self.deployment.context
+        async with context.database.reading() as session:
+            key = await get_active_key(session, self.member.org_id, ISSUER)
+        now, did = self.deployment.clock(), self.member.organization.did
+        payload = {
+            "iss": did,
+            "sub": did_jwk_from_jwk(holder.jwk),
+            "nbf": int(now.timestamp()),
+            "exp": int((now + timedelta(days=30)).timestamp()),
+            "status": {"status_list": {"uri": self.list_uri, "idx": self.next_index}},
+            "vc": {
+                "@context": ["https://www.w3.org/2018/credentials/v1"],
+                "type": ["VerifiableCredential", CREDENTIAL_TYPES[name].w3c_type],
+                "credentialSubject": CLAIMS[name],
+            },
+            **changes,
+        }
+        self.next_index += 1
+        claims = {name: value for name, value in payload.items() if value is not None}
+        header = {"alg": key.alg, "kid": f"{did}#{key.kid}", "typ": "JWT"}
+        return sign_jws(header, claims, context.signer.signing_function(key.kid))
 
     async def record(self, compact: str) -> None:
         """Put a credential on the issuer's record as signed now, as issuing it over OpenID4VCI does."""

@@ -39,8 +39,9 @@ class VerifiedCredential(NamedTuple):
     Attributes:
         format: Credential format identifier.
         issuer: ``iss``.
-        vct: Type of the credential.
-        claims: All claims that were shown, without traces of selective disclosure.
+        vct: Type of the credential; in the W3C data model, our ``vct`` of the type if it is ours.
+        claims: All claims that were shown, without traces of selective disclosure; in the W3C data model, those of the
+            subject.
         holder_jwk: Key of the holder; ``None`` if the credential is bound to nobody.
         status: Status list entry; ``None`` if the issuer keeps no status.
         issued_at: ``iat``, aware UTC.
@@ -51,6 +52,7 @@ class VerifiedCredential(NamedTuple):
         digest: ``sha256:<hex>`` of what the issuer signed.
         holder_bound: Whether the presenter has proved to hold ``holder_jwk``.
         x5c: Of the header, as it came; None if there is none.
+        subject_id: Identifier of the holder, where the format has one.
     """
 
     format: str
@@ -67,6 +69,7 @@ class VerifiedCredential(NamedTuple):
     digest: str
     holder_bound: bool = False
     x5c: Any = None
+    subject_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

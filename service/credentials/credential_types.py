@@ -80,6 +80,11 @@ class CredentialType:
         return self.VCT_FORMAT.format(name=self.name)
 
     @property
+    def w3c_type(self) -> str:
+        """The entry of ``type`` in credentials of the W3C data model: ``KycCredential``."""
+        return "".join(word.capitalize() for word in self.name.split("-")) + "Credential"
+
+    @property
     def disclosable(self) -> frozenset[str]:
         """Claims that are selectively disclosable, each as a whole value; all others are always visible."""
         return frozenset(self.claims + self.service_claims)
@@ -125,6 +130,7 @@ CREDENTIAL_TYPES: Mapping[str, CredentialType] = MappingProxyType({kind.name: ki
 """Name to type."""
 
 _TYPES_BY_VCT = {kind.vct: kind for kind in _TYPES}
+_TYPES_BY_W3C_TYPE = {kind.w3c_type: kind for kind in _TYPES}
 
 
 def type_named(name: str) -> CredentialType:
@@ -146,6 +152,11 @@ def type_of(vct: str) -> CredentialType:
         return _TYPES_BY_VCT[vct]
     except KeyError:
         raise UnknownCredentialTypeError("The credential type is not known.") from None
+
+
+def type_of_w3c(name: str) -> CredentialType | None:
+    """Return the type whose credentials of the W3C data model carry ``name`` in ``type``; None if it is not ours."""
+    return _TYPES_BY_W3C_TYPE.get(name)
 
 
 def rule_zone(name: str, claims: Mapping[str, Any]) -> tzinfo:

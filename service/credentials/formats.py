@@ -1,27 +1,39 @@
 """The one door through which credentials of every format are read and verified."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from service.credentials.credential import Expected, VerifiedCredential
 from service.credentials.jose import VerificationKey
+from service.credentials.jwt_vc import UnverifiedJwtVc, parse_jwt, read_jwt_vc, verify_jwt_vc
+from service.credentials.jwt_vp import (
+    ENVELOPED_CREDENTIAL,
+    ENVELOPED_PRESENTATION,
+    PresentedJwtVc,
+    is_jwt_vp,
+    open_envelope,
+    read_jwt_vp,
+    verify_presented_jwt_vc,
+)
 from service.credentials.presentation import verify_presentation
 from service.credentials.sd_jwt import UnverifiedCredential, read_credential, verify_sd_jwt_vc
+from service.credentials.sd_jwt_errors import HolderBindingMissingError
+from service.credentials.w3c_errors import W3cDocumentError
 from service.errors import VerificationError
 
-UnverifiedDocument = UnverifiedCredential
+UnverifiedDocument = UnverifiedCredential | UnverifiedJwtVc | PresentedJwtVc
 """A credential of any format, with the presentation that it came in."""
 
 
 class UnsupportedFormatError(VerificationError):
-    """Not a credential of a format that can be verified."""
+    """Not a credential or presentation of a format that can be verified."""
 
     code = "unsupported_format"
     check = "format"
 
 
-def read_document(document: str | Mapping[str, Any]) -> list[UnverifiedDocument]:
+def read_document(document: str | Mapping[str, Any]) -> Sequence[UnverifiedDocument]:
     """Read a credential or a presentation once, as far as that is possible without a key.
 
     Returns:
@@ -30,9 +42,16 @@ def read_document(document: str | Mapping[str, Any]) -> list[UnverifiedDocument]
     Raises:
         VerificationError, MalformedError: It cannot be read; the former says which check that is.
     """
-    if isinstance(document, str) and "~" in document:
-        return [read_credential(document)]
-    raise UnsupportedFormatError("Only SD-JWT VCs (dc+sd-jwt) can be verified.")
+    if isinstance(document, str):
+        if "~" in document:
+            return [read_credential(document)]
+        if document.count(".") == 2:
+            return _read_jwt(document)
+    elif document.get("type") == ENVELOPED_CREDENTIAL:
+        return [read_jwt_vc(parse_jwt(open_envelope(document, ENVELOPED_CREDENTIAL)))]
+    elif document.get("type") == ENVELOPED_PRESENTATION:
+        return read_jwt_vp(parse_jwt(open_envelope(document, ENVELOPED_PRESENTATION)))
+    raise UnsupportedFormatError("Neither an SD-JWT VC (dc+sd-jwt) nor a JWT VC (jwt_vc_json, vc+jwt).")
 
 
 def verify_document(
@@ -49,6 +68,26 @@ def verify_document(
     Raises:
         VerificationError: Its ``check`` names the step that did not pass.
     """
+    if isinstance(read, UnverifiedCredential):
+        return _verify_sd_jwt(read, key, expected, now)
+    if isinstance(read, PresentedJwtVc):
+        if expected is None:
+            raise W3cDocumentError("A presentation is verified by what it must be bound to, not as a credential.")
+        return verify_presented_jwt_vc(read, key, expected, now=now)
+    credential = verify_jwt_vc(read, key, now=now, expected_audience=None if expected is None else expected.audience)
+    if expected is not None:
+        raise HolderBindingMissingError("The credential came without a presentation of its holder's.")
+    return credential
+
+
+def _read_jwt(compact: str) -> Sequence[UnverifiedDocument]:
+    jwt = parse_jwt(compact)
+    return read_jwt_vp(jwt) if is_jwt_vp(jwt) else [read_jwt_vc(jwt)]
+
+
+def _verify_sd_jwt(
+    read: UnverifiedCredential, key: VerificationKey, expected: Expected | None, now: datetime
+) -> VerifiedCredential:
     if expected is None:
         return verify_sd_jwt_vc(read, key, now=now)
     return verify_presentation(

@@ -31,6 +31,7 @@ __all__ = [
     "b64url_decode",
     "b64url_encode",
     "check_times",
+    "is_media_type",
     "jwk_thumbprint",
     "load_key",
     "parse_json",
@@ -130,8 +131,7 @@ def verify_signature(jws: UnverifiedJws, key: VerificationKey, *, expected_typ: 
     algorithm = _ALGORITHMS[key.alg]
     if jws.header["alg"] not in algorithm.names:
         raise InvalidSignatureError("The token's algorithm isn't the key's.")
-    typ = jws.header.get("typ", "")
-    if typ not in expected_typ and _media_type(typ) not in map(_media_type, expected_typ):
+    if not is_media_type(jws.header.get("typ", ""), expected_typ):
         raise InvalidClaimsError("The token is of another type.")
     _verify_signature(jws, key, algorithm)
 
@@ -264,6 +264,14 @@ def _check_header(header: Mapping[str, Any]) -> None:
     for name in ("typ", "kid"):
         if not isinstance(header.get(name, ""), str):
             raise MalformedJoseError(f"The token's {name} isn't a string.")
+
+
+def is_media_type(typ: str, expected: Collection[str]) -> bool:
+    """Tell whether ``typ`` or ``cty`` names one of the expected media types, with or without ``application/``.
+
+    Source: RFC 7515, sections 4.1.9 and 4.1.10.
+    """
+    return typ in expected or _media_type(typ) in map(_media_type, expected)
 
 
 def _media_type(typ: str) -> str:

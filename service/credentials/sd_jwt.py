@@ -1,7 +1,7 @@
 """SD-JWT VC: issue, read, verify, and keep only some disclosures. The holder's proof is in ``presentation``."""
 
 from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -14,23 +14,15 @@ from service.credentials.jose import (
     SignFunction,
     UnverifiedJws,
     VerificationKey,
-    jwk_thumbprint,
     parse_json,
     parse_jws,
-    read_numeric_date,
     sign_jws,
     verify_signature,
 )
+from service.credentials.jwt_claims import check_audience, read_cnf_jwk, read_period, read_status_claim, require_text
 from service.credentials.sd_jwt_errors import (
-    AudienceMismatchError,
-    CredentialClaimsError,
-    CredentialExpiredError,
-    CredentialExpiryMissingError,
-    CredentialNotYetValidError,
-    HolderKeyError,
     SdJwtMalformedError,
     SdJwtTypeError,
-    StatusReferenceError,
 )
 
 SD_JWT_VC_TYP = "dc+sd-jwt"
@@ -38,8 +30,6 @@ SD_JWT_VC_TYP = "dc+sd-jwt"
 INBOUND_TYP = frozenset({SD_JWT_VC_TYP, "vc+sd-jwt"})
 MAX_CHARACTERS = 262_144
 MAX_DISCLOSURES = 512
-# Longer than any address that we would fetch a status list from.
-MAX_URI_CHARACTERS = 2_048
 
 
 class SdJwt(NamedTuple):
@@ -85,7 +75,7 @@ class UnverifiedCredential(NamedTuple):
             CredentialClaimsError: ``iss`` or ``vct`` is missing or not a text.
         """
         header = self.jws.header
-        issuer, vct = _read_text(self.payload, "iss"), _read_text(self.payload, "vct")
+        issuer, vct = require_text(self.payload, "iss"), require_text(self.payload, "vct")
         return UnverifiedIssuer(issuer, header.get("kid"), vct, header.get("x5c"))
 
     def read_status(self) -> StatusReference | None:
@@ -94,7 +84,7 @@ class UnverifiedCredential(NamedTuple):
         Raises:
             StatusReferenceError: Not a reference to a status list.
         """
-        return _read_status(self.payload)
+        return read_status_claim(self.payload)
 
 
 def issue_sd_jwt(
@@ -178,7 +168,7 @@ def read_holder_jwk(compact: str) -> Mapping[str, Any] | None:
         SdJwtMalformedError: Not an SD-JWT.
         HolderKeyError: ``cnf`` has no ``jwk``, or a key without a thumbprint.
     """
-    return _read_cnf_jwk(_parse_payload(_parse_issuer_jwt(parse_sd_jwt(compact))))
+    return read_cnf_jwk(_parse_payload(_parse_issuer_jwt(parse_sd_jwt(compact))))
 
 
 def disclose(compact: str, names: Collection[str | ClaimsPath]) -> str:
@@ -239,18 +229,19 @@ def verify_sd_jwt_vc(
     _verify_issuer_jwt(jws, key)  # (2)
     revealed = reveal_claims(read.payload, sd_jwt.disclosures)  # (3)
     claims = revealed.claims
-    not_before, issued_at, expires_at = _check_times(claims, now=now, leeway=leeway, require_exp=require_exp)  # (5)
-    _check_audience(claims, expected_audience)  # (6)
+    period = read_period(claims)
+    period.check(now=now, leeway=leeway, require_exp=require_exp)  # (5)
+    check_audience(claims, expected_audience)  # (6)
     return VerifiedCredential(
         format=SD_JWT_VC_TYP,
-        issuer=_read_text(claims, "iss"),  # (4)
-        vct=_read_text(claims, "vct"),
+        issuer=require_text(claims, "iss"),  # (4)
+        vct=require_text(claims, "vct"),
         claims=claims,
-        holder_jwk=_read_cnf_jwk(claims),  # (7)
-        status=_read_status(claims),
-        issued_at=issued_at,
-        not_before=not_before,
-        expires_at=expires_at,
+        holder_jwk=read_cnf_jwk(claims),  # (7)
+        status=read_status_claim(claims),
+        issued_at=period.issued_at,
+        not_before=period.not_before,
+        expires_at=period.expires_at,
         kid=jws.header.get("kid"),
         disclosed=frozenset([str(location[0]) for location in revealed.locations.values()]),
         digest=f"sha256:{sha256(sd_jwt.issuer_jwt.encode('ascii')).hexdigest()}",
@@ -281,66 +272,3 @@ def _verify_issuer_jwt(jws: UnverifiedJws, key: VerificationKey) -> None:
         verify_signature(jws, key, expected_typ=INBOUND_TYP)
     except InvalidClaimsError as error:
         raise SdJwtTypeError("The credential's typ is neither dc+sd-jwt nor vc+sd-jwt.") from error
-
-
-def _read_text(claims: Mapping[str, Any], name: str) -> str:
-    value = claims.get(name)
-    if not isinstance(value, str) or not value:
-        raise CredentialClaimsError(f"The credential has no {name}.")
-    return value
-
-
-def _check_times(
-    claims: Mapping[str, Any], *, now: datetime, leeway: timedelta, require_exp: bool
-) -> tuple[datetime | None, datetime | None, datetime | None]:
-    not_before, issued_at = _read_instant(claims, "nbf"), _read_instant(claims, "iat")
-    expires_at = _read_instant(claims, "exp")
-    if expires_at is None and require_exp:
-        raise CredentialExpiryMissingError("The credential has no exp.")
-    if expires_at is not None and now >= expires_at + leeway:
-        raise CredentialExpiredError("The credential has expired.")
-    for start in (not_before, issued_at):
-        if start is not None and start > now + leeway:
-            raise CredentialNotYetValidError("The credential is not valid yet.")
-    return not_before, issued_at, expires_at
-
-
-def _read_instant(claims: Mapping[str, Any], name: str) -> datetime | None:
-    try:
-        seconds = read_numeric_date(claims, name)
-    except InvalidClaimsError as error:
-        raise CredentialClaimsError(f"The credential's {name} is not a time.") from error
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
-def _check_audience(claims: Mapping[str, Any], expected: str | None) -> None:
-    if "aud" not in claims:
-        return
-    audience = claims["aud"]
-    if expected is None or expected not in (audience if isinstance(audience, list) else [audience]):
-        raise AudienceMismatchError("The credential was issued for another audience.")
-
-
-def _read_cnf_jwk(claims: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    if "cnf" not in claims:
-        return None
-    confirmation = claims["cnf"]
-    jwk = confirmation.get("jwk") if isinstance(confirmation, dict) else None
-    if not isinstance(jwk, dict):
-        raise HolderKeyError("The credential's cnf has no jwk.")
-    try:
-        jwk_thumbprint(jwk)
-    except MalformedJoseError as error:
-        raise HolderKeyError(f"The credential's holder key cannot be read: {error.detail}") from error
-    return jwk
-
-
-def _read_status(claims: Mapping[str, Any]) -> StatusReference | None:
-    # A mechanism that we do not know would mean a status that we never see, so it is refused rather than skipped.
-    if "status" not in claims:
-        return None
-    match claims["status"]:
-        case {"status_list": {"idx": int() as index, "uri": str() as uri}}:
-            if index >= 0 and not isinstance(index, bool) and 0 < len(uri) <= MAX_URI_CHARACTERS:
-                return StatusReference(uri, index)
-    raise StatusReferenceError("The credential's status is not a status list reference.")

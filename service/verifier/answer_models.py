@@ -30,6 +30,10 @@ class VerdictAnswer(AnswerModel):
     claims: dict[str, Any]
     status: str | None
     checks: list[CheckAnswer]
+    credentials: Annotated[
+        list["VerdictAnswer"],
+        Field(default_factory=list, description="Of a presentation of several credentials, each one's verdict."),
+    ]
 
 
 class VerdictsAnswer(AnswerModel):

@@ -22,8 +22,8 @@ from service.credentials.certificates import (
     verify_chain,
 )
 from service.credentials.did import resolve_did_jwk, resolve_did_key
+from service.credentials.formats import read_document
 from service.credentials.jose import load_key
-from service.credentials.sd_jwt import read_issuer
 from service.errors import MalformedError, VerificationError
 from service.storage.tables import CredentialCopy, Organization, SigningKey
 from service.storage.trust import TrustEntry, covers_day, normalize_issuer
@@ -135,8 +135,7 @@ class KeyFinder:
         """
         own_prefix = f"{self.context.base_url}/issuers/"
         wanted = defaultdict[str, set[str]](set)
-        for issuer in {_peek_issuer(document) for document in documents} - {None}:
-            assert issuer is not None
+        for issuer in {issuer for document in documents for issuer in _peek_issuers(document)}:
             url = normalize_issuer(issuer)
             if url.startswith(own_prefix):
                 wanted[url.removeprefix(own_prefix)].add(issuer)
@@ -176,11 +175,11 @@ def _find_certified_key(issuer: str, x5c: Any, anchors: Sequence[Certificate], n
     return IssuerKey(load_leaf_key(chain), known_from=chain[0].not_valid_before_utc, certified=True)
 
 
-def _peek_issuer(document: str) -> str | None:
+def _peek_issuers(document: str) -> list[str]:
     try:
-        return read_issuer(document)[0]
+        return [each.read_issuer().issuer for each in read_document(document)]
     except (VerificationError, MalformedError):
-        return None
+        return []
 
 
 async def _find_own_key(session: AsyncSession, slug: str, kid: str | None, now: datetime) -> IssuerKey:

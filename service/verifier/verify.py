@@ -9,6 +9,7 @@ from typing import Any
 from service.credentials.credential import Expected
 from service.credentials.formats import UnverifiedDocument, read_document
 from service.errors import MalformedError, VerificationError
+from service.verifier.checks import Check, summarize
 from service.verifier.issuers import KeyFinder
 from service.verifier.known import Known, read_known
 from service.verifier.verification import (
@@ -36,7 +37,7 @@ async def verify_all(context: Context, org_id: str, verifications: Sequence[Veri
     """Verify documents by the platform's own list of trusted issuers; answers come in order."""
     now = context.clock()
     documents = [_read(item.document) for item in verifications]
-    readable = [each for read in documents if isinstance(read, list) for each in read]
+    readable = [each for read in documents if not isinstance(read, str | dict) for each in read]
     known = await read_known(context, org_id, readable, now)
     finder = KeyFinder(context, org_id, known.trusted, now, known.keys)
     examined = []
@@ -45,10 +46,10 @@ async def verify_all(context: Context, org_id: str, verifications: Sequence[Veri
         if len(verifications) > 1:
             await asyncio.sleep(0)  # a batch must not keep others waiting
     await _judge(context, finder, known, [each for group in examined for each in group])
-    return [_describe(each) for (each,) in examined]
+    return [_describe_all(group) for group in examined]
 
 
-def _read(document: str | dict[str, Any]) -> list[UnverifiedDocument] | str | dict[str, Any]:
+def _read(document: str | dict[str, Any]) -> Sequence[UnverifiedDocument] | str | dict[str, Any]:
     """Read a document; one that cannot be read stays as it is."""
     try:
         return read_document(document)
@@ -68,17 +69,50 @@ async def _judge(context: Context, finder: KeyFinder, known: Known, examined: Se
         )
 
 
+def _describe_all(group: Sequence[Examined]) -> dict[str, Any]:
+    """Describe a document; of a presentation of several credentials only what they have in common, then each."""
+    described = [_describe(each) for each in group]
+    if len(described) == 1:
+        return described[0]
+    outcome = summarize(check for each in group for check in each.checklist)
+    shared = {name: described[0][name] for name in ("format", "issuer", "holder", "status")}
+    return {
+        "valid": outcome == "verified",
+        "outcome": outcome,
+        **{name: value if all(each[name] == value for each in described) else None for name, value in shared.items()},
+        "claims": {},
+        "checks": [_find_worst(name, group).to_json() for name in dict.fromkeys(_list_names(group))],
+        "credentials": described,
+    }
+
+
+def _list_names(group: Sequence[Examined]) -> list[str]:
+    return [check.check for each in group for check in each.checklist]
+
+
+def _find_worst(name: str, group: Sequence[Examined]) -> Check:
+    found = [check for each in group for check in each.checklist if check.check == name]
+    return min(found, key=lambda check: ("fail", "undetermined", "pass").index(check.outcome))
+
+
 def _describe(examined: Examined) -> dict[str, Any]:
     credential = examined.credential
-    outcome, holder = examined.checklist.outcome, examined.holder
+    outcome = examined.checklist.outcome
     is_readable = next(iter(examined.checklist)).outcome == "pass"
     return {
         "valid": outcome == "verified",
         "outcome": outcome,
         "format": examined.format if is_readable else None,
         "issuer": examined.issuer,
-        "holder": None if holder is None else THUMBPRINT_URN + holder,
+        "holder": _name_holder(examined),
         "claims": {} if credential is None else dict(credential.claims),
         "status": examined.status,
         "checks": [check.to_json() for check in examined.checklist],
     }
+
+
+def _name_holder(examined: Examined) -> str | None:
+    if examined.credential is not None and examined.credential.subject_id is not None:
+        return examined.credential.subject_id
+    thumbprint = examined.holder
+    return None if thumbprint is None else THUMBPRINT_URN + thumbprint
