@@ -76,7 +76,7 @@ async def revoke_grant(session: AsyncSession, org_id: str, grant_id: str, kind: 
     grant = (await session.exec(query.with_for_update())).first()
     if grant is None or grant.revoked_at is not None:
         return
-    grant.revoked_at = now
+    grant.revoked_at = grant.expires_at = now  # nobody needs the row any longer
     session.add(grant)
     await session.exec(
         delete(IssuanceToken).where(col(IssuanceToken.org_id) == org_id, col(IssuanceToken.grant_id) == grant_id)

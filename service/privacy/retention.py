@@ -4,6 +4,7 @@
 - A person whom an issuer met six years ago or earlier, once no hold, credential or rule keeps the records.
 - The answer to a presentation request that names no investor, after thirty days.
 - An answer whose browser did not come back in time.
+- What expired at issuers: claims of offers, access tokens, grants, used nonces and proofs.
 - A copy of another issuer's status list that said nothing for thirty days, and that nothing needs.
 - The first answer to an idempotency key, after thirty days; callers may repeat a request for seven.
 
@@ -28,6 +29,7 @@ from service.privacy.residue import sweep
 from service.privacy.trail import empty_entries, leave_tombstone
 from service.rules.dates import add_months
 from service.storage.audit import PRESENTATIONS_ERASED
+from service.storage.expired import sweep_expired
 from service.storage.held_answers import forget_held_answers
 from service.storage.held_lists import forget_useless_lists
 from service.storage.subject_keys import name_person, name_presentation
@@ -68,6 +70,7 @@ async def run_retention(context: Context, *, dry_run: bool = False) -> Retention
     await _forget_answers(context, report, now, dry_run=dry_run)
     if not dry_run:
         await _forget_held_answers(context, now)
+        await sweep_expired(context.database, now)
         async with context.database.transaction() as session:
             await forget_useless_lists(session, now)
         await sweep(context.database)
@@ -213,5 +216,12 @@ async def _forget_answers(context: Context, report: RetentionReport, now: dateti
         async with context.database.reading() as session:
             report.answers = (await session.exec(select(func.count()).where(due))).one()
         return
-    async with context.database.transaction() as session:
-        report.answers = (await session.exec(delete(IdempotencyRecord).where(due))).rowcount
+    key = tuple_(col(IdempotencyRecord.org_id), col(IdempotencyRecord.key))
+    page = select(IdempotencyRecord.org_id, IdempotencyRecord.key).where(due).limit(_AT_ONCE)
+    found = _AT_ONCE
+    while found == _AT_ONCE:
+        async with context.database.transaction() as session:
+            names = [tuple(row) for row in (await session.exec(page.with_for_update(skip_locked=True))).all()]
+            await session.exec(delete(IdempotencyRecord).where(key.in_(names)))
+        found = len(names)
+        report.answers += found

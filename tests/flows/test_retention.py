@@ -1,12 +1,27 @@
 """What is due is erased without being asked, and nothing else is."""
 
+from datetime import datetime, timedelta
+
 import pytest
-from sqlmodel import col, select
+from sqlmodel import SQLModel, col, select
 
 from service.log.records import check_records
 from service.log.sequencer import advance_log
 from service.privacy.retention import run_retention
-from service.storage.tables import AuditEntry, IdempotencyRecord, PresentationRequest, SubjectKey
+from service.storage import expired
+from service.storage.tables import (
+    AuditEntry,
+    AuthorizationRequest,
+    CredentialOffer,
+    IdempotencyRecord,
+    IssuanceToken,
+    PresentationRequest,
+    RefreshToken,
+    SpentNonce,
+    SpentProof,
+    SubjectKey,
+    WalletGrant,
+)
 from tests.deployment import Deployment
 from tests.gate_support import Market, open_market
 from tests.log_support import verify_stored
@@ -100,3 +115,65 @@ async def test_kept_answers_go_after_thirty_days(market: Market) -> None:
         assert (await run_retention(context)).answers == answers
     async with context.database.reading() as session:
         assert (await session.exec(select(IdempotencyRecord))).all() == []
+
+
+def list_expiring(org_id: str, name: str, now: datetime, expires_at: datetime) -> list[SQLModel]:
+    """Return one row of each kind that expires."""
+    key = {"org_id": org_id, "expires_at": expires_at}
+    offer = CredentialOffer(
+        **key,
+        id=name,
+        credential_configuration_id="kyc",
+        subject_ref="s",
+        sealed_claims=b"sealed",
+        sealed_code=b"sealed",
+        code_sha256=name,
+        created_at=now,
+    )
+    request = AuthorizationRequest(
+        **key,
+        id=name,
+        request_uri_sha256=name,
+        client_id="c",
+        redirect_uri="https://wallet.example",
+        code_challenge="c",
+        scope_ids=[],
+        detail_ids=[],
+    )
+    return [
+        offer,
+        request,
+        IssuanceToken(**key, token_sha256=name, offer_id=name),
+        SpentNonce(**key, nonce_sha256=name),
+        SpentProof(**key, proof_sha256=name),
+        WalletGrant(**key, id=name, offer_id=name, client_id="c", by_details=False, newest_sha256=name),
+        RefreshToken(org_id=org_id, token_sha256=name, grant_id=name),
+    ]
+
+
+async def test_what_expired_at_issuers_goes_in_pieces_until_nothing_is_left(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expired, "AT_ONCE", 4)
+    context, now = deployment.context, deployment.clock()
+    issuers = [(await deployment.add_organization(slug, "issuer")).org_id for slug in ("one", "two")]
+    async with context.database.transaction() as session:
+        for org_id in issuers:
+            for number in range(9):
+                session.add_all(list_expiring(org_id, f"{org_id}-{number}", now, now - timedelta(hours=2)))
+            session.add_all(list_expiring(org_id, f"{org_id}-late", now, now - timedelta(minutes=30)))
+        waiting = list_expiring(issuers[0], "waiting", now, now - timedelta(days=29))[0]
+        assert isinstance(waiting, CredentialOffer)
+        waiting.deferred_at = now - timedelta(days=29)
+        session.add(waiting)
+    await run_retention(context, dry_run=True)
+    async with context.database.reading() as session:
+        assert len((await session.exec(select(IssuanceToken))).all()) == 20
+    await run_retention(context)
+    async with context.database.reading() as session:
+        for table in (AuthorizationRequest, IssuanceToken, SpentNonce, SpentProof, WalletGrant, RefreshToken):
+            assert len((await session.exec(select(table))).all()) == 2, table
+        offers = (await session.exec(select(CredentialOffer))).all()
+    assert len(offers) == 21
+    sealed = {offer.id for offer in offers if offer.sealed_claims or offer.sealed_code}
+    assert sealed == {*(f"{org_id}-late" for org_id in issuers), "waiting"}

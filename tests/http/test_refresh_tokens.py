@@ -4,7 +4,10 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlmodel import select
 
+from service.privacy.retention import run_retention
+from service.storage.tables import RefreshToken, WalletGrant
 from tests.authorization_support import CodeWallet, register_wallet, start
 from tests.deployment import Deployment
 from tests.issuing_support import KYC_CLAIMS
@@ -102,6 +105,13 @@ async def test_a_token_that_comes_again_ends_the_grant(wallet: CodeWallet) -> No
     for body in (first, second, third):
         assert_error(await wallet.refresh(body["refresh_token"]), "invalid_grant")
         assert_error(await wallet.get_credential(body["access_token"]), "invalid_token", 401)
+    context = wallet.deployment.context
+    wallet.deployment.clock.advance(hours=2)
+    await run_retention(context)
+    async with context.database.reading() as session:
+        for table in (WalletGrant, RefreshToken):
+            assert (await session.exec(select(table))).all() == []
+    assert_error(await wallet.refresh(third["refresh_token"]), "invalid_grant")
 
 
 async def test_another_wallet_or_issuer_gets_nothing_and_ends_nothing(wallet: CodeWallet) -> None:

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from service.storage.types import Instant, JsonColumn
@@ -20,6 +20,9 @@ class Subject(SQLModel, table=True):
     created_at: datetime = Field(sa_type=Instant)
 
 
+_SEALED = text("length(sealed_claims) > 0")
+
+
 class CredentialOffer(SQLModel, table=True):
     """A credential waiting to be fetched. Claims and code are sealed, and emptied once nobody needs them.
 
@@ -33,6 +36,7 @@ class CredentialOffer(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("state IN ('pending','redeemed','cancelled')", name="ck_credential_offer_state"),
         Index("ix_credential_offer_renews", "org_id", "renews"),
+        Index("ix_credential_offer_sealed", "expires_at", sqlite_where=_SEALED, postgresql_where=_SEALED),
     )
 
     org_id: str = Field(primary_key=True)
@@ -73,7 +77,7 @@ class IssuanceToken(SQLModel, table=True):
     client_id: str | None = None
     dpop_jkt: str | None = None
     grant_id: str | None = None
-    expires_at: datetime = Field(sa_type=Instant)
+    expires_at: datetime = Field(sa_type=Instant, index=True)
 
 
 class Credential(SQLModel, table=True):
