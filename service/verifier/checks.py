@@ -1,7 +1,8 @@
 """Named checks and what they add up to."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 CheckOutcome = Literal["pass", "fail", "undetermined"]
@@ -33,13 +34,22 @@ class Check:
         return {"check": self.check, "outcome": self.outcome, "code": self.code, "detail": self.detail}
 
 
+# Nearly every list is made of the same checks, which nobody can change.
+@cache
+def _list_unchecked(names: tuple[str, ...]) -> Mapping[str, Check]:
+    return {name: Check(name, "undetermined", "not_checked", "An earlier check did not pass.") for name in names}
+
+
+@cache
+def _pass(name: str, code: str | None, detail: str | None) -> Check:
+    return Check(name, "pass", code, detail)
+
+
 class Checklist:
     """The checks of one credential; what nobody got to stays ``undetermined`` with code ``not_checked``."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self._checks = {
-            name: Check(name, "undetermined", "not_checked", "An earlier check did not pass.") for name in names
-        }
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._checks = dict(_list_unchecked(names))
 
     def __iter__(self) -> Iterator[Check]:
         return iter(self._checks.values())
@@ -48,7 +58,7 @@ class Checklist:
         """Record that checks passed; names that this list does not have are left out."""
         for name in names:
             if name in self._checks:
-                self._checks[name] = Check(name, "pass", code, detail)
+                self._checks[name] = _pass(name, code, detail)
 
     def mark_failed(self, name: str, code: str, detail: str) -> None:
         """Record that a check failed."""

@@ -42,6 +42,7 @@ from service.verifier.statuses import record_status, refresh_status_lists
 
 # What has passed when a check fails: the order in which the core works, not the order in which we list.
 _TO_VALIDITY = CREDENTIAL_CHECKS[:5]
+_AUTHENTIC = tuple(name for name in PRESENTATION_CHECKS if name not in CREDENTIAL_CHECKS[5:])
 _PASSED_BEFORE = {
     "format": (),
     "issuer": CREDENTIAL_CHECKS[:1],
@@ -133,8 +134,9 @@ async def _authenticate(finder: KeyFinder, read: UnverifiedDocument, expected: E
     except (VerificationError, MalformedError) as error:
         _record_failure(examined, error)
     else:
-        examined.credential = credential if found.certified else credential._replace(x5c=None)
-        examined.checklist.mark_passed(*(name for name in PRESENTATION_CHECKS if name not in CREDENTIAL_CHECKS[5:]))
+        is_certified = found.certified or credential.x5c is None
+        examined.credential = credential if is_certified else credential._replace(x5c=None)
+        examined.checklist.mark_passed(*_AUTHENTIC)
     return examined
 
 

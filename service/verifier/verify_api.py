@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends
+from fastapi import Depends, Request
 from pydantic import ValidationError
 
 from service.credentials.credential import Expected
@@ -10,7 +10,7 @@ from service.verifier.answer_models import VerdictAnswer, VerdictsAnswer
 from service.verifier.models import BatchBody, VerificationBody
 from service.verifier.verify import Verification, verify_all
 from service.web.auth import Caller, require_scope
-from service.web.dependencies import ContextDep
+from service.web.dependencies import ContextDep, get_context
 from service.web.openapi import answers
 from service.web.problems import shape_problem
 from service.web.routing import v1_router
@@ -28,9 +28,9 @@ def _read_verification(body: VerificationBody) -> Verification:
 
 
 @router.post("/verify", responses=answers(VerdictAnswer))
-async def verify(body: VerificationBody, context: ContextDep, caller: Verifier) -> dict[str, Any]:
+async def verify(body: VerificationBody, request: Request, caller: Verifier) -> dict[str, Any]:
     """Verify one; an unauthentic credential is an answer, not an error."""
-    return (await verify_all(context, caller.org_id, [_read_verification(body)]))[0]
+    return (await verify_all(get_context(request), caller.org_id, [_read_verification(body)]))[0]
 
 
 @router.post("/verify/batch", responses=answers(VerdictsAnswer))

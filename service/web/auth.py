@@ -2,13 +2,14 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Depends, Request
+from fastapi import Request
 from fastapi.security import OAuth2
+from fastapi.security.base import SecurityBase
 from fastapi.security.utils import get_authorization_scheme_param
 
 from service.credentials.dpop import InvalidDpopProofError
@@ -209,13 +210,24 @@ _scheme = OAuth2(
 )
 
 
-def require_scope(*scopes: str) -> Callable[..., Awaitable[Caller]]:
-    """Make a dependency that admits callers whose token carries one of ``scopes``."""
+class ScopeCheck(SecurityBase):
+    """A dependency that admits callers whose token carries one of some scopes.
 
-    async def check(request: Request, _token: Annotated[str | None, Depends(_scheme)]) -> Caller:
+    It is the security scheme itself, not a dependency on it, since the framework solves each of those per request.
+    """
+
+    def __init__(self, scopes: Sequence[str]) -> None:
+        self.model, self.scheme_name = _scheme.model, _scheme.scheme_name
+        self._scopes = scopes
+
+    async def __call__(self, request: Request) -> Caller:
+        """Return the caller; raises what ``authenticate`` raises, and InsufficientScopeError."""
         caller = await authenticate(request)
-        if caller.scopes.isdisjoint(scopes):
-            raise InsufficientScopeError(f"This call needs the scope {' or '.join(scopes)}.")
+        if caller.scopes.isdisjoint(self._scopes):
+            raise InsufficientScopeError(f"This call needs the scope {' or '.join(self._scopes)}.")
         return caller
 
-    return check
+
+def require_scope(*scopes: str) -> ScopeCheck:
+    """Make a dependency that admits callers whose token carries one of ``scopes``."""
+    return ScopeCheck(scopes)

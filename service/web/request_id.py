@@ -4,6 +4,7 @@ import re
 import secrets
 import time
 from contextvars import ContextVar
+from functools import lru_cache
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -17,6 +18,11 @@ _log = structlog.get_logger(__name__)
 
 REQUESTS = Counter("goodstanding_http_requests_total", "Answered requests.", ["method", "route", "status"])
 LATENCY = Histogram("goodstanding_http_request_seconds", "Time to answer.", ["method", "route"])
+
+
+@lru_cache(maxsize=4096)  # finding them by their labels takes as long as counting
+def _find_metrics(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(method, route, status), LATENCY.labels(method, route)
 
 
 def get_request_id() -> str:
@@ -73,6 +79,7 @@ class RequestIdMiddleware:
     def _record(scope: Scope, status: int, seconds: float) -> None:
         # The route's template, never the path: paths hold ids.
         route = getattr(scope.get("route"), "path", "unmatched")
-        REQUESTS.labels(scope["method"], route, status).inc()
-        LATENCY.labels(scope["method"], route).observe(seconds)
+        answered, latency = _find_metrics(scope["method"], route, status)
+        answered.inc()
+        latency.observe(seconds)
         _log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
