@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from service.web.openapi_links import link_operations
 from service.web.problems import MEDIA_TYPE
 
 PROBLEM_STATUSES = (400, 401, 403, 404, 409, 413, 422, 429, 503)
@@ -95,6 +96,7 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
     for path, operations in document["paths"].items():
         for operation in operations.values():
             _complete_operation(path, operation)
+    link_operations(document)
     return document
 
 
