@@ -22,6 +22,8 @@ from service.privacy.retention import run_retention_forever
 from service.settings import Settings
 from service.storage.clock import DatabaseClock, read_database_clock
 from service.storage.migrate import check_schema
+from service.vc_api.api import router as vc_api_router
+from service.vc_api.issuers import open_issuers
 from service.verifier.api import router as verifier_router
 from service.verifier.status_schedule import REFRESH_EVERY, refresh_all_status_lists
 from service.web.auth import TokenCache
@@ -112,7 +114,10 @@ def create_app(
     app.state.throttle = AuthenticationThrottle()
     install_problem_handlers(app)
     install_openapi(app)
-    parties = (organizations_router, issuer_router, verifier_router, gate_router, log_router, privacy_router)
+    parties = [organizations_router, issuer_router, verifier_router, gate_router, log_router, privacy_router]
+    if settings.vc_api:
+        app.state.vc_api_issuers = open_issuers(app.state.context.signer, settings.data_dir)
+        parties.append(vc_api_router)
     for router in (docs_router, probes_router, *parties):
         app.router.routes.extend(router.routes)
     app.router.routes.insert(0, RouteIndex(app.router.routes))

@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     fetch_allow: Annotated[tuple[str, ...], NoDecode] = ()
     log_witnesses: Annotated[tuple[str, ...], NoDecode] = ()
     admin_port: Annotated[int | None, Field(ge=1, le=65535)] = None
+    vc_api: bool = False
     log_level: str = "INFO"
 
     @field_validator("fetch_allow", "log_witnesses", mode="before")

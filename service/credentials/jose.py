@@ -39,6 +39,7 @@ __all__ = [
     "read_numeric_date",
     "sign_jws",
     "verify_jws",
+    "verify_raw_signature",
     "verify_signature",
     "write_der_signature",
     "write_json",
@@ -133,7 +134,21 @@ def verify_signature(jws: UnverifiedJws, key: VerificationKey, *, expected_typ: 
         raise InvalidSignatureError("The token's algorithm isn't the key's.")
     if not is_media_type(jws.header.get("typ", ""), expected_typ):
         raise InvalidClaimsError("The token is of another type.")
-    _verify_signature(jws, key, algorithm)
+    _verify_signature(jws.signature, jws.signing_input, key, algorithm)
+
+
+def verify_raw_signature(signature: bytes, data: bytes, key: VerificationKey) -> None:
+    """Verify a signature that stands in no JWS.
+
+    Args:
+        signature: As a ``SignFunction`` makes it.
+        data: What was signed.
+        key: The one key that may have signed it; it also fixes the algorithm.
+
+    Raises:
+        InvalidSignatureError: A signature of the wrong length, or not this key's.
+    """
+    _verify_signature(signature, data, key, _ALGORITHMS[key.alg])
 
 
 def sign_jws(header: Mapping[str, Any], claims: Mapping[str, Any] | bytes, sign: SignFunction) -> str:
@@ -208,19 +223,18 @@ _ALGORITHMS = {
 }
 
 
-def _verify_signature(jws: UnverifiedJws, key: VerificationKey, algorithm: _SignatureAlgorithm) -> None:
+def _verify_signature(signature: bytes, data: bytes, key: VerificationKey, algorithm: _SignatureAlgorithm) -> None:
     # The fixed length shuts out DER and any other second spelling of the same signature.
-    if len(jws.signature) != algorithm.signature_bytes:
-        raise InvalidSignatureError("The token's signature has the wrong length.")
+    if len(signature) != algorithm.signature_bytes:
+        raise InvalidSignatureError("The signature has the wrong length.")
     public = key.key
     try:
         if algorithm.ecdsa is None:
-            cast(Ed25519PublicKey, public).verify(jws.signature, jws.signing_input)
+            cast(Ed25519PublicKey, public).verify(signature, data)
         else:
-            der = write_der_signature(jws.signature)
-            cast(ec.EllipticCurvePublicKey, public).verify(der, jws.signing_input, algorithm.ecdsa)
+            cast(ec.EllipticCurvePublicKey, public).verify(write_der_signature(signature), data, algorithm.ecdsa)
     except InvalidSignature as error:
-        raise InvalidSignatureError("The token's signature doesn't verify.") from error
+        raise InvalidSignatureError("The signature doesn't verify.") from error
 
 
 def write_der_signature(raw: bytes) -> bytes:

@@ -49,17 +49,25 @@ def _public_jwk(key: _PrivateKey) -> dict[str, Any]:
     if isinstance(key, ed25519.Ed25519PrivateKey):
         raw = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
         return {"kty": "OKP", "crv": "Ed25519", "x": base64.urlsafe_b64encode(raw).rstrip(b"=").decode()}
-    numbers = key.public_key().public_numbers()
-    return {"kty": "EC", "crv": "P-256", "x": _b64url_uint(numbers.x, 32), "y": _b64url_uint(numbers.y, 32)}
+    numbers, size = key.public_key().public_numbers(), key.key_size // 8
+    return {
+        "kty": "EC",
+        "crv": f"P-{key.key_size}",
+        "x": _b64url_uint(numbers.x, size),
+        "y": _b64url_uint(numbers.y, size),
+    }
 
 
 def _signing_function(key: _PrivateKey) -> Callable[[bytes], bytes]:
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return key.sign
 
+    size = key.key_size // 8
+    algorithm = ec.ECDSA(hashes.SHA256() if size == 32 else hashes.SHA384())
+
     def sign(data: bytes) -> bytes:
-        r, s = decode_dss_signature(key.sign(data, ec.ECDSA(hashes.SHA256())))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        r, s = decode_dss_signature(key.sign(data, algorithm))
+        return r.to_bytes(size, "big") + s.to_bytes(size, "big")
 
     return sign
 
@@ -128,6 +136,7 @@ class FileKeystore:
         """See ``Signer.create_key``."""
         makers: dict[str, Callable[[], _PrivateKey]] = {
             "ES256": lambda: ec.generate_private_key(ec.SECP256R1()),
+            "ES384": lambda: ec.generate_private_key(ec.SECP384R1()),
             "EdDSA": ed25519.Ed25519PrivateKey.generate,
             jwe.ALGORITHM: lambda: ec.generate_private_key(ec.SECP256R1()),
         }

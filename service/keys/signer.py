@@ -9,7 +9,7 @@ from service.keys.data_key import DataKey
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """The public half of a stored key; ``kid`` is its RFC 7638 thumbprint, ``alg`` is ES256, EdDSA or ECDH-ES."""
+    """The public half of a stored key; ``kid`` is its thumbprint (RFC 7638), ``alg`` ES256, ES384, EdDSA or ECDH-ES."""
 
     kid: str
     alg: str
@@ -20,7 +20,7 @@ class Signer(Protocol):
     """Keys that never leave their holder: a file keystore today."""
 
     def create_key(self, alg: str) -> PublicKey:
-        """Make and store a key: alg ES256 or EdDSA signs, ECDH-ES decrypts, and neither does the other."""
+        """Make and store a key: alg ES256, ES384 or EdDSA signs, ECDH-ES decrypts, and neither does the other."""
 
     def signing_function(self, kid: str) -> Callable[[bytes], bytes]:
         """Return a function from a JWS signing input to its raw signature.

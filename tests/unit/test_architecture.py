@@ -14,6 +14,7 @@ LONGEST_FILE = 600
 ONLY_IN = {
     "fastapi": ["service/*/*api.py", "service/web/*", "service/web.py", "service/app.py"],
     "didkit": ["service/linked_data.py", "service/linked_data/*"],
+    "pyld": ["service/credentials/rdf.py"],
     "httpx2": ["service/fetch.py", "service/fetch/*"],
     "pydantic_settings": ["service/settings.py", "service/settings/*"],
 }

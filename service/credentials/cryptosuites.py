@@ -1,0 +1,85 @@
+"""The cryptosuites of Data Integrity: what each of them hashes before it is signed."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256, sha384
+from types import MappingProxyType
+from typing import Any, Literal
+
+import rfc8785
+
+from service.credentials.canonical import canonicalize
+from service.credentials.jwk import VerificationKey
+from service.credentials.linked_data_errors import CryptosuiteUnsupportedError, LinkedDataInvalidError
+from service.credentials.rdf import Contexts, canonicalize_rdf
+
+_DIGESTS: Mapping[str, Callable[[bytes], Any]] = {"EdDSA": sha256, "ES256": sha256, "ES384": sha384}
+
+
+@dataclass(frozen=True, slots=True)
+class Cryptosuite:
+    """One cryptosuite.
+
+    Attributes:
+        name: As ``cryptosuite`` names it.
+        algorithms: Of the keys that it takes, as ``VerificationKey.alg``.
+        canonical: How documents are brought into their canonical form.
+    """
+
+    name: str
+    algorithms: tuple[str, ...]
+    canonical: Literal["jcs", "rdfc"]
+
+
+CRYPTOSUITES: Mapping[str, Cryptosuite] = MappingProxyType(
+    {
+        suite.name: suite
+        for suite in (
+            Cryptosuite("eddsa-rdfc-2022", ("EdDSA",), "rdfc"),
+            Cryptosuite("eddsa-jcs-2022", ("EdDSA",), "jcs"),
+            Cryptosuite("ecdsa-rdfc-2019", ("ES256", "ES384"), "rdfc"),
+            Cryptosuite("ecdsa-jcs-2019", ("ES256", "ES384"), "jcs"),
+        )
+    }
+)
+"""The supported cryptosuites by name. Source: VC DI EdDSA 1.0 and VC DI ECDSA 1.0, sections 3.2 and 3.3."""
+
+
+def hash_secured(
+    unsecured: Mapping[str, Any],
+    options: Mapping[str, Any],
+    suite: Cryptosuite,
+    key: VerificationKey,
+    contexts: Contexts,
+) -> bytes:
+    """Return what the key of a proof signs: the hash of the proof's options, then that of the document.
+
+    Args:
+        unsecured: The document without the proof, but with those that the proof builds on.
+        options: The proof without its ``proofValue``.
+        suite: The proof's cryptosuite.
+        key: Decides which hash function fits its curve.
+        contexts: The contexts that the document may name.
+
+    Raises:
+        CryptosuiteUnsupportedError: The key isn't one for this suite.
+        VerificationError: There is no canonical form; see ``canonicalize_rdf``.
+
+    Source: VC DI EdDSA 1.0, sections 3.2.3 to 3.2.5 and 3.3.3 to 3.3.5; VC DI ECDSA 1.0, the same sections.
+    """
+    if key.alg not in suite.algorithms:
+        raise CryptosuiteUnsupportedError("The proof's key isn't one for its cryptosuite.")
+    digest = _DIGESTS[key.alg]
+    if suite.canonical == "jcs":
+        forms = _canonicalize_json(options), _canonicalize_json(unsecured)
+    else:
+        config = {**options, "@context": unsecured["@context"]}
+        forms = canonicalize_rdf(config, contexts), canonicalize_rdf(unsecured, contexts)
+    return b"".join(digest(form).digest() for form in forms)
+
+
+def _canonicalize_json(value: Mapping[str, Any]) -> bytes:
+    try:
+        return canonicalize(value)
+    except rfc8785.CanonicalizationError as error:
+        raise LinkedDataInvalidError("The document has no canonical form.") from error

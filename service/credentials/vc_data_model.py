@@ -1,0 +1,251 @@
+"""The W3C data model of credentials and presentations: what every one of them must look like, whatever secures it.
+
+Version 2.0, and 1.1 where it differs: its base context, and the names of the dates. Contexts are looked at here only
+for their order; whether they are known is for ``rdf.Contexts``.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from service.credentials.instants import parse_instant
+from service.credentials.sd_jwt_errors import CredentialExpiredError, CredentialNotYetValidError
+from service.errors import VerificationError
+
+BASE_CONTEXT = "https://www.w3.org/ns/credentials/v2"
+BASE_CONTEXT_1 = "https://www.w3.org/2018/credentials/v1"
+CREDENTIAL_TYPE = "VerifiableCredential"
+PRESENTATION_TYPE = "VerifiablePresentation"
+ENVELOPED_TYPE = "EnvelopedVerifiableCredential"
+LEEWAY = timedelta(seconds=60)
+MAX_CREDENTIALS = 20
+
+_URL = re.compile(r'[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20<>"{}|\\^`]+')
+_TERM = re.compile(r"[^\x00-\x20@:][^\x00-\x20:]*")
+_LANGUAGE_VALUE = frozenset({"@value", "@language", "@direction"})
+_TYPED = ("credentialStatus", "credentialSchema", "termsOfUse", "evidence", "refreshService", "proof")
+
+
+class DataModelError(VerificationError):
+    """A credential or presentation that the W3C data model doesn't allow."""
+
+    code = "data_model_invalid"
+    check = "format"
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """When a credential holds; both ends may be open."""
+
+    valid_from: datetime | None
+    valid_until: datetime | None
+
+    def check(self, now: datetime, leeway: timedelta = LEEWAY) -> None:
+        """Check that ``now`` lies within, give or take ``leeway``.
+
+        Raises:
+            CredentialNotYetValidError, CredentialExpiredError: It does not.
+        """
+        if self.valid_from is not None and self.valid_from > now + leeway:
+            raise CredentialNotYetValidError("The credential isn't valid yet.")
+        if self.valid_until is not None and self.valid_until <= now - leeway:
+            raise CredentialExpiredError("The credential has expired.")
+
+
+def check_credential(document: Any) -> Validity:
+    """Check a credential, secured or not yet, and return when it holds.
+
+    Args:
+        document: Parsed from strict JSON; untrusted.
+
+    Raises:
+        DataModelError: It breaks a rule of the data model.
+
+    Source: VCDM 2.0, sections 4.3 to 4.11, 5.3 to 5.6 and 11.1; VCDM 1.1, sections 4.1 to 4.9 and 5.
+    """
+    base = _check_common(document, CREDENTIAL_TYPE)
+    _check_issuer(document.get("issuer"))
+    _check_subjects(document)
+    _check_names(document)
+    for name in _TYPED:
+        for entry in _objects(document, name):
+            _check_typed(entry, name)
+    _check_related(document)
+    return _read_validity(document, base)
+
+
+def check_presentation(document: Any) -> None:
+    """Check a presentation and each credential in it.
+
+    Args:
+        document: Parsed from strict JSON; untrusted.
+
+    Raises:
+        DataModelError: It breaks a rule of the data model.
+
+    Source: VCDM 2.0, section 4.13; VCDM 1.1, section 4.10.
+    """
+    _check_common(document, PRESENTATION_TYPE)
+    if "holder" in document:
+        read_identifier(document["holder"], "holder")
+    for entry in _objects(document, "proof"):
+        _check_typed(entry, "proof")
+    credentials = list(_objects(document, "verifiableCredential"))
+    if len(credentials) > MAX_CREDENTIALS:
+        raise DataModelError(f"The presentation has more than {MAX_CREDENTIALS} credentials.")
+    for credential in credentials:
+        if credential.get("type") in (ENVELOPED_TYPE, [ENVELOPED_TYPE]):
+            check_envelope(credential, ENVELOPED_TYPE)
+        else:
+            check_credential(credential)
+
+
+def check_envelope(document: Mapping[str, Any], envelope_type: str) -> str:
+    """Check an enveloped credential or presentation and return its ``data:`` URL.
+
+    Raises:
+        DataModelError: Another type, no base context, or an ``id`` that is no ``data:`` URL.
+
+    Source: VCDM 2.0, sections 4.13.1 and 4.13.2.
+    """
+    if BASE_CONTEXT not in _listed(document.get("@context")):
+        raise DataModelError("The envelope doesn't name the base context.")
+    if document.get("type") not in (envelope_type, [envelope_type]):
+        raise DataModelError("The envelope is of another type.")
+    url = document.get("id")
+    if not isinstance(url, str) or not url.startswith("data:") or "," not in url:
+        raise DataModelError("The envelope's id isn't a data URL.")
+    return url
+
+
+def read_identifier(value: Any, name: str) -> str:
+    """Return the URL that is ``value``, or that is its ``id``.
+
+    Raises:
+        DataModelError: There is none.
+    """
+    url = value.get("id") if isinstance(value, dict) else value
+    if not _is_url(url):
+        raise DataModelError(f"The {name} has no URL.")
+    return str(url)
+
+
+def read_types(document: Mapping[str, Any]) -> Sequence[str]:
+    """Return the types of a document that was checked."""
+    return [str(name) for name in _listed(document.get("type"))]
+
+
+def _check_common(document: Any, expected_type: str) -> str:
+    if not isinstance(document, dict):
+        raise DataModelError("The document isn't an object.")
+    contexts = _listed(document.get("@context"))
+    base = contexts[0] if contexts else None
+    if base not in (BASE_CONTEXT, BASE_CONTEXT_1):
+        raise DataModelError("The first context isn't the base context.")
+    if base == BASE_CONTEXT and not isinstance(document["@context"], list):
+        raise DataModelError("The contexts aren't an ordered set.")
+    for context in contexts[1:]:
+        if not isinstance(context, dict) and not _is_url(context):
+            raise DataModelError("A context is neither a URL nor an object.")
+    types = _check_types(document)
+    if expected_type not in types:
+        raise DataModelError(f"The document isn't a {expected_type}.")
+    if "id" in document and not _is_url(document["id"]):
+        raise DataModelError("The id isn't one URL.")
+    return str(base)
+
+
+def _check_types(entry: Mapping[str, Any]) -> list[Any]:
+    types = _listed(entry.get("type"))
+    if not types or not all(isinstance(name, str) and (_TERM.fullmatch(name) or _is_url(name)) for name in types):
+        raise DataModelError("A type is missing, or is neither a term nor a URL.")
+    return types
+
+
+def _check_issuer(issuer: Any) -> None:
+    read_identifier(issuer, "issuer")
+    if isinstance(issuer, dict):
+        _check_names(issuer)
+
+
+def _check_subjects(document: Mapping[str, Any]) -> None:
+    subjects = list(_objects(document, "credentialSubject"))
+    if not subjects:
+        raise DataModelError("The credential has no subject.")
+    for subject in subjects:
+        if not subject:
+            raise DataModelError("A subject of the credential has no claims.")
+        if "id" in subject and not _is_url(subject["id"]):
+            raise DataModelError("A subject's id isn't one URL.")
+
+
+def _check_typed(entry: Mapping[str, Any], name: str) -> None:
+    _check_types(entry)
+    if "id" in entry and not _is_url(entry["id"]):
+        raise DataModelError(f"The id of the {name} isn't one URL.")
+    if name == "credentialSchema" and "id" not in entry:
+        raise DataModelError("The credentialSchema has no id.")
+
+
+def _check_names(entry: Mapping[str, Any]) -> None:
+    for name in ("name", "description"):
+        for value in _listed(entry.get(name)):
+            if isinstance(value, dict):
+                if not _LANGUAGE_VALUE.issuperset(value) or not all(isinstance(text, str) for text in value.values()):
+                    raise DataModelError(f"The {name} isn't a text with a language.")
+                value = value.get("@value")
+            if not isinstance(value, str):
+                raise DataModelError(f"The {name} isn't a text.")
+
+
+def _check_related(document: Mapping[str, Any]) -> None:
+    seen = set()
+    for entry in _objects(document, "relatedResource"):
+        url = read_identifier(entry, "relatedResource")
+        if url in seen:
+            raise DataModelError("Two related resources have one id.")
+        seen.add(url)
+        digests = [entry[name] for name in ("digestSRI", "digestMultibase") if name in entry]
+        if not digests or not all(isinstance(digest, str) for digest in digests):
+            raise DataModelError("A related resource has no digest.")
+
+
+def _read_validity(document: Mapping[str, Any], base: str) -> Validity:
+    names = ("validFrom", "validUntil") if base == BASE_CONTEXT else ("issuanceDate", "expirationDate")
+    if base == BASE_CONTEXT_1 and names[0] not in document:
+        raise DataModelError("The credential has no issuanceDate.")
+    start, end = (_read_date(document, name) for name in names)
+    if start is not None and end is not None and end < start:
+        raise DataModelError("The credential ends before it begins.")
+    return Validity(start, end)
+
+
+def _read_date(document: Mapping[str, Any], name: str) -> datetime | None:
+    if name not in document:
+        return None
+    instant = parse_instant(document[name])
+    if instant is None:
+        raise DataModelError(f"The {name} isn't a date and time with a zone.")
+    return instant
+
+
+def _objects(document: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
+    """Yield the objects of a member that is one, or a list of them; an absent one has none."""
+    if name not in document:
+        return
+    for entry in _listed(document[name]) or [None]:
+        if not isinstance(entry, dict):
+            raise DataModelError(f"The {name} isn't an object, or a list of them.")
+        yield entry
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _is_url(value: Any) -> bool:
+    return isinstance(value, str) and _URL.fullmatch(value) is not None

@@ -1,0 +1,48 @@
+"""The façade's own issuers: one did:key per kind of key, trusted by nobody."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.credentials.did import did_key_from_jwk
+from service.credentials.jose import SignFunction, VerificationKey, jwk_thumbprint, load_key
+from service.keys import Signer
+from service.keys.files import create_private_file
+
+_ALGORITHMS = ("EdDSA", "ES256", "ES384")
+_FILE = "vc-api-issuers.json"
+
+
+@dataclass(frozen=True, slots=True)
+class FacadeIssuer:
+    """One issuer.
+
+    Attributes:
+        did: Its did:key.
+        key: The public key.
+        sign: Signs with the private one.
+    """
+
+    did: str
+    key: VerificationKey
+    sign: SignFunction
+
+    @property
+    def method(self) -> str:
+        """DID URL of the key."""
+        return f"{self.did}#{self.did.removeprefix('did:key:')}"
+
+
+def open_issuers(signer: Signer, data_dir: Path) -> Mapping[str, FacadeIssuer]:
+    """Return the issuers by their DID; made at the first start, so that suites can be told of them."""
+    path = data_dir / _FILE
+    if not path.exists():
+        made = [dict(signer.create_key(alg).jwk) for alg in _ALGORITHMS]
+        create_private_file(path, json.dumps(made).encode())  # the keys of the first process are the ones that count
+    issuers = [_open_issuer(signer, load_key(jwk)) for jwk in json.loads(path.read_bytes())]
+    return {issuer.did: issuer for issuer in issuers}
+
+
+def _open_issuer(signer: Signer, key: VerificationKey) -> FacadeIssuer:
+    return FacadeIssuer(did_key_from_jwk(key.jwk), key, signer.signing_function(jwk_thumbprint(key.jwk)))
