@@ -57,6 +57,7 @@ class Issuer:
     deployment: Deployment
     member: Member
     next_index: int = 0
+    x5c: list[str] | None = None
 
     @property
     def identifier(self) -> str:
@@ -86,7 +87,7 @@ class Issuer:
         return issue_sd_jwt(
             {name: value for name, value in payload.items() if value is not None},
             disclosable=CREDENTIAL_TYPES[name].disclosable,
-            header={"alg": key.alg, "kid": key.kid},
+            header={"alg": key.alg, "kid": key.kid} | ({"x5c": self.x5c} if self.x5c else {}),
             sign=context.signer.signing_function(key.kid),
             new_salt=new_salt,
         )

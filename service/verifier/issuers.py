@@ -6,7 +6,7 @@ presented credential must not make us call an address of its own choosing, nor t
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -66,9 +66,10 @@ class KeyFinder:
     async def find(self, issuer: str, kid: Any, x5c: Any = None, credential_type: str | None = None) -> IssuerKey:
         """Return the issuer's key called ``kid``; the name is compared exactly and never interpreted.
 
-        Where the platform's list has trust anchors for the issuer, the key is the one that ``x5c`` certifies, and
-        ``kid`` means nothing. Elsewhere ``x5c`` means nothing. Anchors of entries that do not count today certify
-        nothing, but still keep the issuer from signing without a certificate.
+        Where the platform's list has trust anchors for an issuer elsewhere, the key is the one that ``x5c`` certifies,
+        and ``kid`` means nothing. Of an issuer here the key is the one that we keep, certified if ``x5c`` and the
+        anchors say so. Without anchors ``x5c`` means nothing. Anchors of entries that do not count today certify
+        nothing, but still keep an issuer elsewhere from signing without a certificate.
 
         Args:
             issuer: ``iss`` as the credential says, not verified.
@@ -85,8 +86,15 @@ class KeyFinder:
         """
         if kid is not None and not isinstance(kid, str):
             raise IssuerKeyUnknownError("The kid is not a text.")
-        if entries := self._list_anchored(issuer):
+        entries = self._list_anchored(issuer)
+        if entries and not self._is_own(issuer):
             return _find_certified_key(issuer, x5c, self._choose_anchors(entries, credential_type), self.now)
+        found = await self._find_named(issuer, kid)
+        if entries and x5c is not None:  # ours sign by keys that we know; a certificate only says who else knows them
+            found = _mark_certified(found, issuer, x5c, self._choose_anchors(entries, credential_type), self.now)
+        return found
+
+    async def _find_named(self, issuer: str, kid: str | None) -> IssuerKey:
         place = (issuer, kid or "")
         if place in self.known:
             return self.known[place]
@@ -116,10 +124,11 @@ class KeyFinder:
         if signed_at is None or signed_at > found.retired_at + ROTATION_GRACE:
             raise IssuerKeyRetiredError("The issuer has no record that the retired key signed this in its time.")
 
+    def _is_own(self, issuer: str) -> bool:
+        return normalize_issuer(issuer).startswith(f"{self.context.base_url}/issuers/")
+
     def _list_anchored(self, issuer: str) -> list[TrustEntry]:
         url = normalize_issuer(issuer)
-        if url.startswith(f"{self.context.base_url}/issuers/"):
-            return []
         return [row for row in self.trusted if row.x509_anchors and normalize_issuer(row.issuer) == url]
 
     def _choose_anchors(self, entries: Sequence[TrustEntry], credential_type: str | None) -> list[Certificate]:
@@ -173,6 +182,16 @@ def _find_certified_key(issuer: str, x5c: Any, anchors: Sequence[Certificate], n
     anchor = verify_chain(chain, anchors, now=now)
     check_names(chain, anchor, expected_names=(issuer, normalize_issuer(issuer)))
     return IssuerKey(load_leaf_key(chain), known_from=chain[0].not_valid_before_utc, certified=True)
+
+
+def _mark_certified(
+    found: IssuerKey, issuer: str, x5c: Any, anchors: Sequence[Certificate], now: datetime
+) -> IssuerKey:
+    try:
+        certified = _find_certified_key(issuer, x5c, anchors, now)
+    except VerificationError:
+        return found
+    return replace(found, certified=certified.key.jwk == found.key.jwk)
 
 
 def _peek_issuers(document: str) -> list[str]:

@@ -12,11 +12,12 @@ from service.credentials.certificates import write_x5c
 from service.credentials.credential_types import CREDENTIAL_TYPES
 from service.credentials.encoding import b64url_encode
 from service.credentials.presentation import present_sd_jwt
-from tests.certificate_support import SIGN_USAGE, Authority, new_root, to_pem
-from tests.deployment import START, running_deployment
+from service.web.signing import ISSUER, get_active_key
+from tests.certificate_support import SIGN_USAGE, Authority, load_public_key, new_root, to_pem
+from tests.deployment import START, Deployment, running_deployment
 from tests.foreign_issuer import LIST_PATH, METADATA_PATH, ForeignIssuer, running_foreign_issuer
 from tests.unit.sd_jwt_support import new_key_pair
-from tests.verifying_support import Platform, Wallet, failed
+from tests.verifying_support import Platform, Wallet, build_scene, failed
 
 HOLDER = new_key_pair()
 ROOT = new_root(START)
@@ -160,6 +161,37 @@ async def test_authorities_are_those_of_verified_certificates(platform: Platform
         answered = await platform.read(made["id"])
         found.append((answered["state"], failed(answered["checks"])))
     assert found == [("verified", set()), ("rejected", {("query", "query_unsatisfied")})]
+
+
+@pytest.mark.parametrize(
+    ("certified", "anchor", "state"),
+    [("own", ROOT, "verified"), ("own", None, "rejected"), ("own", new_root(START), "rejected")]
+    + [(rest, ROOT, "rejected") for rest in ("other key", "other name", "junk", "none")],
+)
+async def test_authorities_of_issuers_here_are_those_of_certificates_of_their_keys(
+    sqlite_deployment: Deployment, certified: str, anchor: Authority | None, state: str
+) -> None:
+    """Whatever comes as ``x5c``, the key that we keep verifies the credential; only an authority needs the chain."""
+    scene = await build_scene(sqlite_deployment)
+    anchors = None if anchor is None else [anchor.pem]
+    await scene.platform.trust(scene.kyc.identifier, "kyc", entry_id="kyc", x509_anchors=anchors)
+    async with sqlite_deployment.context.database.reading() as session:
+        own = load_public_key((await get_active_key(session, scene.kyc.member.org_id, ISSUER)).public_jwk)
+    key = HOLDER.private.public_key() if certified == "other key" else own
+    names = {"uris": ["https://other.example"] if certified == "other name" else [scene.kyc.identifier]}
+    asked = AuthorityKeyIdentifier(b"0123456789", None, None)
+    chain = write_x5c((ROOT.certify(key, **names, extensions=((asked, False),)),))
+    scene.kyc.x5c = {"junk": ["junk"], "none": None}.get(certified, chain)
+    scene.wallet.held = [await scene.kyc.issue("kyc", scene.wallet.keys)]
+    assert (await scene.platform.verify(credential=scene.wallet.held[0]))["outcome"] == "verified"
+    query = {"id": "kyc", "format": "dc+sd-jwt", "meta": {"vct_values": [CREDENTIAL_TYPES["kyc"].vct]}}
+    authority = {"type": "aki", "values": [b64url_encode(b"0123456789")]}
+    made = await scene.platform.ask(dcql_query={"credentials": [query | {"trusted_authorities": [authority]}]})
+    request = await scene.wallet.open(made)
+    binding = {"audience": request["client_id"], "nonce": request["nonce"], "issued_at": sqlite_deployment.clock()}
+    shown = present_sd_jwt(scene.wallet.held[0], names=[], sign=scene.wallet.keys.sign, **binding)
+    await scene.wallet.send(request, {"kyc": [shown]})
+    assert (await scene.platform.read(made["id"]))["state"] == state
 
 
 async def test_a_credential_older_than_its_certificate_is_backdated(platform: Platform, abroad: ForeignIssuer) -> None:
