@@ -23,6 +23,7 @@ __all__ = [
     "did_key_from_jwk",
     "did_web_from_url",
     "did_web_url",
+    "find_holder_key",
     "list_document_keys",
     "resolve_did_jwk",
     "resolve_did_key",
@@ -108,6 +109,20 @@ def resolve_did_jwk(did: str) -> dict[str, Any]:
     if not isinstance(jwk, dict):
         raise MalformedDidError("The did:jwk doesn't hold a JWK.")
     return build_did_document(did, [DidKey("0", load_key(jwk).jwk, RELATIONSHIPS)])
+
+
+def find_holder_key(did: str) -> VerificationKey | None:
+    """Return the key with which a did:key or did:jwk proves itself, named as in the DID document.
+
+    Returns:
+        None for every other identifier, and for kinds of keys that verify nothing here.
+    """
+    resolve = resolve_did_key if did.startswith("did:key:") else resolve_did_jwk
+    with suppress(MalformedError):
+        document = resolve(did)
+        name = document["verificationMethod"][0]["id"]
+        return select_verification_key(document, name, relationship="authentication")
+    return None
 
 
 def build_did_document(did: str, methods: Sequence[DidKey]) -> dict[str, Any]:

@@ -7,14 +7,13 @@ of names for one thing has to agree before anything else is looked at.
 """
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeVar
 
 from service.credentials.credential import LEEWAY, StatusReference, UnverifiedIssuer, VerifiedCredential
-from service.credentials.did import resolve_did_jwk, resolve_did_key, select_verification_key
+from service.credentials.did import find_holder_key
 from service.credentials.jose import (
     MalformedJoseError,
     UnverifiedJws,
@@ -38,7 +37,6 @@ from service.credentials.w3c_document import (
     read_subject,
 )
 from service.credentials.w3c_errors import JwtVcConflictError, JwtVcMalformedError, JwtVcTypeError, W3cDocumentError
-from service.errors import MalformedError
 
 JWT_VC_JSON = "jwt_vc_json"
 VC_JWT = "vc+jwt"
@@ -173,20 +171,6 @@ def verify_jwt_vc(
         x5c=jws.header.get("x5c"),
         subject_id=read.subject_id,
     )
-
-
-def find_holder_key(did: str) -> VerificationKey | None:
-    """Return the key with which a did:key or did:jwk proves itself, named as in the DID document.
-
-    Returns:
-        None for every other identifier, and for kinds of keys that verify nothing here.
-    """
-    resolve = resolve_did_key if did.startswith("did:key:") else resolve_did_jwk
-    with suppress(MalformedError):
-        document = resolve(did)
-        name = document["verificationMethod"][0]["id"]
-        return select_verification_key(document, name, relationship="authentication")
-    return None
 
 
 def check_type(jws: UnverifiedJws, *, typ: tuple[str, ...], cty: str | None) -> None:

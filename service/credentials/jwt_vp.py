@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from service.credentials.credential import LEEWAY, Expected, StatusReference, UnverifiedIssuer, VerifiedCredential
+from service.credentials.did import find_holder_key
 from service.credentials.jose import (
     InvalidClaimsError,
     InvalidSignatureError,
@@ -27,7 +28,6 @@ from service.credentials.jwt_vc import (
     UnverifiedJwtVc,
     agree,
     check_type,
-    find_holder_key,
     parse_jwt,
     read_jwt_vc,
     verify_jwt_vc,

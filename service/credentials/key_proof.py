@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from service.credentials.did import resolve_did_jwk, resolve_did_key, select_verification_key
+from service.credentials.did import find_holder_key, resolve_did_jwk, resolve_did_key, select_verification_key
 from service.credentials.jose import (
     InvalidClaimsError,
     SignFunction,
@@ -51,6 +51,7 @@ class HolderKey:
         thumbprint: RFC 7638 SHA-256 thumbprint, base64url; equal for equal keys.
         nonce: The ``c_nonce`` in the proof; the caller spends it.
         attestation: What an attester says of the key and its siblings, if that was asked for and sent.
+        did: The did:key or did:jwk by which the proof named it; None if it came as a JWK.
     """
 
     jwk: Mapping[str, Any]
@@ -58,6 +59,7 @@ class HolderKey:
     thumbprint: str
     nonce: str
     attestation: KeyAttestation | None = None
+    did: str | None = None
 
 
 def build_key_proof(
@@ -148,7 +150,8 @@ def verify_key_proof(
         raise InvalidProofError("The key proof was made for another issuer.")
     _check_client(claims, client_id)  # (5)
     _check_age(claims, now=now, max_age=max_age, leeway=leeway)  # (6)
-    return HolderKey(key.jwk, key.alg, jwk_thumbprint(key.jwk), _check_nonce(claims, nonce), attestation)  # (7)
+    did = _read_did(jws.header, key)
+    return HolderKey(key.jwk, key.alg, jwk_thumbprint(key.jwk), _check_nonce(claims, nonce), attestation, did)  # (7)
 
 
 def _read_attestation(
@@ -180,6 +183,12 @@ def _read_named_key(header: Mapping[str, Any]) -> VerificationKey:
     if named == ["kid"]:
         return _resolve_key(header["kid"])
     raise InvalidProofError("The key proof does not name exactly one public key as jwk or kid.")
+
+
+def _read_did(header: Mapping[str, Any], key: VerificationKey) -> str | None:
+    did: str = header.get("kid", "").partition("#")[0]
+    found = find_holder_key(did)
+    return did if found is not None and found.jwk == key.jwk else None  # an attester may call keys what it likes
 
 
 def _resolve_key(kid: str) -> VerificationKey:

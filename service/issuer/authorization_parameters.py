@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from service.credentials.credential_types import CREDENTIAL_TYPES
+from service.credentials.configurations import CONFIGURATIONS
 from service.credentials.jose import b64url_encode
 from service.errors import ProtocolError
 from service.issuer.tokens import read_requested_ids
@@ -137,13 +137,13 @@ def _read_thumbprint(sent: Mapping[str, str]) -> str | None:
 
 def _read_wanted(sent: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     scope = dict.fromkeys(sent.get("scope", "").split(" "))
-    scope_ids = tuple(name for name in scope if name in CREDENTIAL_TYPES)  # unknown ones are ignored
+    scope_ids = tuple(name for name in scope if name in CONFIGURATIONS)  # unknown ones are ignored
     if "authorization_details" not in sent:
         if not scope_ids:
             raise ProtocolError("invalid_scope", "The scope names no credential of this issuer.")
         return scope_ids, ()
     detail_ids = dict.fromkeys(read_requested_ids(sent["authorization_details"]))
-    if not detail_ids.keys() <= CREDENTIAL_TYPES.keys():
+    if not detail_ids.keys() <= CONFIGURATIONS.keys():
         raise ProtocolError("invalid_authorization_details", "No such credential configuration.")
     return scope_ids, tuple(detail_ids)
 

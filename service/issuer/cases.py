@@ -34,7 +34,7 @@ from service.issuer.case_review import (
     check_again,
     work_out,
 )
-from service.issuer.claims import InvalidCredentialClaimsError, find_credential_type
+from service.issuer.claims import InvalidCredentialClaimsError, find_configuration
 from service.issuer.identity import Issuer
 from service.issuer.offers import DEFAULT_LIFETIME, MadeOffer, OfferRequest, create_offer
 from service.issuer.subjects import make_person_key, open_person_key
@@ -97,7 +97,7 @@ async def open_case(
         UnknownCredentialConfigurationError: There is no such type.
         CaseTypeError: No rule is worked out for it.
     """
-    name = find_credential_type(configuration_id).name
+    name = find_configuration(configuration_id).id
     if name not in (QUALIFIED_INVESTOR, INVESTMENT_LIMIT):
         raise CaseTypeError(f"Credentials of {name} are offered without a case.")
     await make_person_key(await session.connection(), signer, org_id, subject_ref, now)

@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.credentials.claims_lint import lint_claims
+from service.credentials.configurations import CONFIGURATIONS, CredentialConfiguration
 from service.credentials.credential_types import (
-    CREDENTIAL_TYPES,
-    CredentialType,
     add_implied_claims,
     complete_claims,
     rule_zone,
@@ -30,15 +29,15 @@ class InvalidCredentialClaimsError(InvalidInputError):
     code = "claims_invalid"
 
 
-def find_credential_type(configuration_id: str) -> CredentialType:
-    """Return the type behind a credential configuration id.
+def find_configuration(configuration_id: str) -> CredentialConfiguration:
+    """Return a credential configuration.
 
     Raises:
-        UnknownCredentialConfigurationError: There is none.
+        UnknownCredentialConfigurationError: There is none of this id.
     """
-    if configuration_id not in CREDENTIAL_TYPES:
+    if configuration_id not in CONFIGURATIONS:
         raise UnknownCredentialConfigurationError("No such credential configuration.")
-    return CREDENTIAL_TYPES[configuration_id]
+    return CONFIGURATIONS[configuration_id]
 
 
 def prepare_claims(issuer: Issuer, name: str, sent: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
+from service.credentials.configurations import CONFIGURATIONS
 from service.issuer.authorization import OpenedRequest, make_form_seal
 from service.issuer.identity import Issuer
 from service.issuer.offer_page import CSS, PAGE_HEADERS, PAGE_POLICY, TEMPLATES
@@ -34,7 +35,7 @@ class _Consent:
 def render_consent(signer: Signer, issuer: Issuer, opened: OpenedRequest, *, wallet_name: str) -> str:
     """Render the question; ``wallet_name`` is what the issuer's officers call the wallet."""
     offer = opened.offer
-    kind = None if offer is None else load_type_metadata(offer.credential_configuration_id)
+    kind = None if offer is None else load_type_metadata(CONFIGURATIONS[offer.credential_configuration_id].kind.name)
     consent = _Consent(
         issuer=issuer.name,
         wallet=wallet_name,

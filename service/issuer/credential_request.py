@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache, partial
 from typing import Any
 
-from service.credentials.credential_types import CREDENTIAL_TYPES
+from service.credentials.configurations import CONFIGURATIONS
 from service.credentials.jose import MalformedJoseError, parse_json
 from service.credentials.key_attestation import KeyAttestation, verify_key_attestation
 from service.credentials.key_proof import HolderKey, InvalidNonceError, InvalidProofError, verify_key_proof
@@ -45,7 +45,10 @@ class CredentialRequest:
 
 @dataclass(frozen=True, slots=True)
 class ProvedKeys:
-    """Distinct public holder keys, those of the proofs first, and the nonces to spend, each with its end."""
+    """Distinct public holder keys, those of the proofs first, and the nonces to spend, each with its end.
+
+    The ``kid`` of a key is the DID by which it was proved; a key that was proved as such has none.
+    """
 
     jwks: tuple[Mapping[str, Any], ...]
     nonces: Mapping[str, datetime]
@@ -103,7 +106,7 @@ def check_authorized(request: CredentialRequest, *, offered_id: str, identifier:
         if request.identifier != identifier:
             raise ProtocolError("unknown_credential_identifier", "No such credential_identifier came with this token.")
         return
-    if request.configuration_id not in CREDENTIAL_TYPES:
+    if request.configuration_id not in CONFIGURATIONS:
         raise ProtocolError("unknown_credential_configuration", "No such credential configuration.")
     if identifier is not None:
         raise ProtocolError("invalid_credential_request", "Use the credential_identifier that came with this token.")
@@ -202,7 +205,7 @@ def _gather_keys(
     keys: Sequence[HolderKey], attestations: Sequence[KeyAttestation | None]
 ) -> tuple[Mapping[str, Any], ...]:
     """Return proved keys, then others that were attested with them, as many as one response holds."""
-    found = {key.thumbprint: key.jwk for key in keys}
+    found = {key.thumbprint: key.jwk if key.did is None else {**key.jwk, "kid": key.did} for key in keys}
     for attestation in attestations:
         if attestation is not None:
             found |= {name: jwk for name, jwk in attestation.jwks.items() if name not in found}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.credentials.did import did_web_from_url
 from service.errors import NotFoundError
 from service.storage.rows import find_row
 from service.storage.tables import Organization
@@ -35,6 +36,11 @@ class Issuer:
     def identifier(self) -> str:
         """Credential Issuer Identifier, and ``iss`` of its credentials."""
         return f"{self.base_url}/issuers/{self.slug}"
+
+    @property
+    def did(self) -> str:
+        """The did:web of the same address: issuer of its credentials of the W3C data model."""
+        return did_web_from_url(self.identifier)
 
     def status_list_uri(self, list_id: str) -> str:
         """Address of a status list token; what credentials name as ``status.status_list.uri``."""

@@ -5,7 +5,7 @@ signed escapes revocation, and the wallet may try again with the same access tok
 copies to the same grant. An offer is redeemed once: of two requests that run together, one is answered. After that
 the claims are gone from storage, and a lost answer needs a new offer.
 
-Source: OpenID4VCI 1.0, sections 8 and 9; SD-JWT VC draft, section 2.2.
+Source: OpenID4VCI 1.0, sections 8 and 9.
 """
 
 import hashlib
@@ -17,11 +17,10 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.credentials.credential_types import CREDENTIAL_TYPES, CredentialExpiryError, compute_expiry
-from service.credentials.disclosures import conceal_claims
-from service.credentials.jose import b64url_encode, jwk_thumbprint, sign_jws, write_json
+from service.credentials.configurations import CONFIGURATIONS
+from service.credentials.credential_types import CredentialExpiryError, compute_expiry
+from service.credentials.jose import jwk_thumbprint, sign_jws, write_json
 from service.credentials.key_proof import InvalidNonceError
-from service.credentials.sd_jwt import SD_JWT_VC_TYP, SdJwt
 from service.errors import ProtocolError
 from service.issuer.claims import coarsen
 from service.issuer.credential_request import (
@@ -40,6 +39,7 @@ from service.issuer.deferral import (
     invalid_transaction,
     read_deferred_request,
 )
+from service.issuer.drafts import Draft, Statement
 from service.issuer.encryption import Message, ResponseEncryption, open_message
 from service.issuer.identity import Issuer
 from service.issuer.key_attestations import AttestationPolicy, read_policy
@@ -61,18 +61,7 @@ from service.storage.tables import (
     CredentialCopy,
     IssuanceNotification,
 )
-from service.web.signing import ISSUER, ActiveKey, build_header, find_active_key
-
-SALT_BYTES = 16
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """One copy, complete but for its signature."""
-
-    number: int
-    payload: Mapping[str, Any]
-    disclosures: tuple[str, ...]
+from service.web.signing import ISSUER, ActiveKey, find_active_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +70,7 @@ class _Intent:
     offer_id: str
     header: Mapping[str, Any]
     kid: str
-    drafts: tuple[_Draft, ...]
+    drafts: tuple[Draft, ...]
     is_deferred: bool
 
 
@@ -189,13 +178,13 @@ async def _record_intent(
     granted = await find_grant(connection, org_id=offer.org_id, offer_id=offer.id)
     grant = granted or await _add_grant(connection, offer, claims, now)
     key = await find_active_key(connection, issuer.org_id, ISSUER)
-    shared = await _build_shared_claims(connection, issuer, offer, grant, claims, now)
+    statement = await _build_statement(connection, issuer, offer, grant, claims, now)
     list_id, indices = await allocate_indices(connection, issuer.org_id, len(holder_jwks), now=now)
     first_number = 1 if granted is None else await _next_copy_number(connection, grant)
     drafts, copies = [], []
     for number, (jwk, index) in enumerate(zip(holder_jwks, indices, strict=True), first_number):
         status = {"status_list": {"idx": index, "uri": issuer.status_list_uri(list_id)}}
-        drafts.append(_draft(number, offer, {**shared, "cnf": {"jwk": dict(jwk)}, "status": status}))
+        drafts.append(statement.draft(number, jwk, status))
         copies.append(_copy_row(grant, number, list_id, index, jwk, key))
     await insert_rows(connection, CredentialCopy, copies)
     record = {
@@ -208,8 +197,7 @@ async def _record_intent(
         ],
     }
     await _audit(connection, grant.org_id, grant.id, "issuance.intent", record, now)
-    header = build_header(key, typ=SD_JWT_VC_TYP, certified_at=now)
-    return _Intent(grant.id, offer.id, header, key.kid, tuple(drafts), is_deferred)
+    return _Intent(grant.id, offer.id, statement.build_header(key, now), key.kid, tuple(drafts), is_deferred)
 
 
 async def _finish(
@@ -223,26 +211,21 @@ async def _finish(
     """Answer with what the recorded intent is about, or with what to wait for."""
     if not isinstance(begun, _Intent):
         return defer_credentials(begun, encryption)
-    signed = _sign(signer, begun)
+    sign = signer.signing_function(begun.kid)
+    signed = [sign_jws(begun.header, draft.payload, sign) for draft in begun.drafts]
     notification_id = await database.write(lambda connection: _record_signed(connection, issuer, begun, signed, now))
-    return grant_credentials([copy.without_key_binding() for copy in signed], notification_id, encryption)
-
-
-def _sign(signer: Signer, intent: _Intent) -> tuple[SdJwt, ...]:
-    sign = signer.signing_function(intent.kid)
-    return tuple(
-        SdJwt(sign_jws(intent.header, draft.payload, sign), draft.disclosures, None) for draft in intent.drafts
-    )
+    credentials = [draft.finish(jwt) for draft, jwt in zip(begun.drafts, signed, strict=True)]
+    return grant_credentials(credentials, notification_id, encryption)
 
 
 async def _record_signed(
-    connection: AsyncConnection, issuer: Issuer, intent: _Intent, signed: Sequence[SdJwt], now: datetime
+    connection: AsyncConnection, issuer: Issuer, intent: _Intent, signed: Sequence[str], now: datetime
 ) -> str | None:
     offer = await lock_offer(connection, issuer.org_id, intent.offer_id)
     _check_pending(offer, now, is_deferred=intent.is_deferred)
     digests = {
-        draft.number: "sha256:" + hashlib.sha256(copy.issuer_jwt.encode()).hexdigest()
-        for draft, copy in zip(intent.drafts, signed, strict=True)
+        draft.number: "sha256:" + hashlib.sha256(jwt.encode()).hexdigest()
+        for draft, jwt in zip(intent.drafts, signed, strict=True)
     }
     key = {"org_id": issuer.org_id, "credential_id": intent.credential_id}
     rows = [{**key, "copy_number": number, "signed_at": now, "digest": digest} for number, digest in digests.items()]
@@ -286,7 +269,7 @@ async def _add_grant(connection: AsyncConnection, offer: Offer, claims: Mapping[
 def _compute_expiry(offer: Offer, claims: Mapping[str, Any], now: datetime) -> datetime:
     try:
         expires_at = compute_expiry(
-            offer.credential_configuration_id,
+            CONFIGURATIONS[offer.credential_configuration_id].kind.name,
             claims,
             issued_at=coarsen(now),
             credential_expires_on=offer.credential_expires_on,
@@ -298,35 +281,18 @@ def _compute_expiry(offer: Offer, claims: Mapping[str, Any], now: datetime) -> d
     return expires_at
 
 
-async def _build_shared_claims(
+async def _build_statement(
     connection: AsyncConnection,
     issuer: Issuer,
     offer: Offer,
     grant: Grant,
     claims: Mapping[str, Any],
     now: datetime,
-) -> dict[str, Any]:
-    kind = CREDENTIAL_TYPES[offer.credential_configuration_id]
-    shared = {
-        "iss": issuer.identifier,
-        "vct": kind.vct,
-        "iat": int(coarsen(now).timestamp()),
-        "exp": int(grant.expires_at.timestamp()),
-        **claims,
-    }
-    if "sub" in kind.service_claims:
-        shared["sub"] = await get_subject(connection, offer.org_id, offer.subject_ref, now=now)
-    return shared
-
-
-def _draft(number: int, offer: Offer, claims: Mapping[str, Any]) -> _Draft:
-    disclosable = CREDENTIAL_TYPES[offer.credential_configuration_id].disclosable
-    payload, disclosures = conceal_claims(claims, disclosable=disclosable, new_salt=_new_salt)
-    return _Draft(number, payload, tuple(disclosures))
-
-
-def _new_salt() -> str:
-    return b64url_encode(secrets.token_bytes(SALT_BYTES))
+) -> Statement:
+    configuration = CONFIGURATIONS[offer.credential_configuration_id]
+    if "sub" in configuration.kind.service_claims:
+        claims = {**claims, "sub": await get_subject(connection, offer.org_id, offer.subject_ref, now=now)}
+    return Statement(configuration, issuer, claims, coarsen(now), grant.expires_at)
 
 
 def _copy_row(

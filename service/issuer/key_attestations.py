@@ -20,7 +20,7 @@ from service.credentials.certificates import (
     read_x5c,
     verify_chain,
 )
-from service.credentials.credential_types import CREDENTIAL_TYPES
+from service.credentials.configurations import CONFIGURATIONS
 from service.credentials.jose import MalformedJoseError, VerificationKey, load_key
 from service.credentials.key_attestation import InvalidKeyAttestationError, KeyAttestation
 from service.errors import InvalidInputError
@@ -119,7 +119,7 @@ async def put_policy(
         KeyAttestationPolicyInvalidError: See there.
     """
     policy = _load(attesters, required)
-    if not required.keys() <= CREDENTIAL_TYPES.keys():
+    if not required.keys() <= CONFIGURATIONS.keys():
         raise KeyAttestationPolicyInvalidError("required: names a credential configuration that there is not.")
     if policy.required and not policy.counts:
         raise KeyAttestationPolicyInvalidError("required: nobody is trusted to attest.")

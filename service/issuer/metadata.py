@@ -5,7 +5,9 @@ from dataclasses import asdict
 from typing import Any
 
 from service.credentials import client_assertion, dpop, wallet_attestation
-from service.credentials.credential_types import CREDENTIAL_TYPES, CredentialType
+from service.credentials.configurations import CONFIGURATIONS, CredentialConfiguration
+from service.credentials.jwt_vc import JWT_VC_JSON
+from service.credentials.w3c_document import CREDENTIAL
 from service.issuer.credential_request import ATTESTATION_PROOF, BATCH_SIZE, JWT_PROOF, PROOF_ALGORITHMS
 from service.issuer.identity import Issuer
 from service.issuer.key_attestations import AttestationPolicy
@@ -44,8 +46,7 @@ def build_issuer_metadata(
         "batch_credential_issuance": {"batch_size": BATCH_SIZE},
         "display": [{"name": issuer.name, "locale": _LOCALE}],
         "credential_configurations_supported": {
-            name: _build_configuration(kind, load_type_metadata(name), policy)
-            for name, kind in CREDENTIAL_TYPES.items()
+            name: _build_configuration(configuration, policy) for name, configuration in CONFIGURATIONS.items()
         },
     }
 
@@ -74,7 +75,7 @@ def build_authorization_server_metadata(issuer: Issuer, *, trusts_attestations: 
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
         "grant_types_supported": [PRE_AUTHORIZED_CODE_GRANT, AUTHORIZATION_CODE_GRANT, REFRESH_TOKEN_GRANT],
-        "scopes_supported": list(CREDENTIAL_TYPES),
+        "scopes_supported": list(CONFIGURATIONS),
         "authorization_details_types_supported": [DETAILS_TYPE],
         "pre-authorized_grant_anonymous_access_supported": True,
         "status_list_aggregation_endpoint": f"{issuer.identifier}/status-lists",
@@ -110,22 +111,27 @@ def build_jwks(keys: Sequence[SigningKey]) -> dict[str, Any]:
     return {"keys": [{**key.public_jwk, "kid": key.kid, "alg": key.alg, "use": "sig"} for key in keys]}
 
 
-def _build_configuration(
-    kind: CredentialType, metadata: Mapping[str, Any], policy: AttestationPolicy
-) -> dict[str, Any]:
-    """Describe one type as ``dc+sd-jwt``. Source: OpenID4VCI 1.0, sections 12.2.4 and A.3.2."""
+def _build_configuration(configuration: CredentialConfiguration, policy: AttestationPolicy) -> dict[str, Any]:
+    """Describe one type in one format. Source: OpenID4VCI 1.0, sections 12.2.4, A.1.1.2 and A.3.2."""
+    metadata = load_type_metadata(configuration.kind.name)
     return {
-        "format": "dc+sd-jwt",
-        "scope": kind.name,
-        "vct": kind.vct,
+        "format": configuration.format,
+        "scope": configuration.id,
+        **_describe_type(configuration),
         "cryptographic_binding_methods_supported": list(BINDING_METHODS),
         "credential_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
-        "proof_types_supported": _describe_proof_types(policy, kind.name),
+        "proof_types_supported": _describe_proof_types(policy, configuration.id),
         "credential_metadata": {
             "display": metadata["display"],
-            "claims": [_describe_claim(claim) for claim in metadata["claims"] if claim["sd"] != "never"],
+            "claims": [_describe_claim(claim, configuration) for claim in metadata["claims"] if claim["sd"] != "never"],
         },
     }
+
+
+def _describe_type(configuration: CredentialConfiguration) -> dict[str, Any]:
+    if configuration.format == JWT_VC_JSON:
+        return {"credential_definition": {"type": [CREDENTIAL, configuration.kind.w3c_type]}}
+    return {"vct": configuration.kind.vct}
 
 
 def _describe_proof_types(policy: AttestationPolicy, name: str) -> dict[str, Any]:
@@ -136,10 +142,10 @@ def _describe_proof_types(policy: AttestationPolicy, name: str) -> dict[str, Any
     return dict.fromkeys((JWT_PROOF, ATTESTATION_PROOF) if policy.counts else (JWT_PROOF,), described)
 
 
-def _describe_claim(claim: Mapping[str, Any]) -> dict[str, Any]:
+def _describe_claim(claim: Mapping[str, Any], configuration: CredentialConfiguration) -> dict[str, Any]:
     """Turn a claim of the type metadata into a claims description. Source: OpenID4VCI 1.0, appendix B.2."""
     return {
-        "path": claim["path"],
+        "path": [*(("credentialSubject",) if configuration.format == JWT_VC_JSON else ()), *claim["path"]],
         "mandatory": claim["mandatory"],
         "display": [{"name": entry["label"], "locale": entry["locale"]} for entry in claim["display"]],
     }

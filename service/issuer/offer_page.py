@@ -8,6 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from service.credentials.configurations import CONFIGURATIONS
 from service.issuer.identity import Issuer
 from service.issuer.offer_rows import Offer
 from service.issuer.offers import build_deep_link
@@ -47,7 +48,7 @@ async def render_offer(signer: Signer, issuer: Issuer, row: Offer) -> str:
     deep_link = build_deep_link(signer, issuer, row)
     offer = _OfferOnPage(
         issuer=issuer.name,
-        credential=str(load_type_metadata(row.credential_configuration_id)["name"]),
+        credential=str(load_type_metadata(CONFIGURATIONS[row.credential_configuration_id].kind.name)["name"]),
         deep_link=deep_link,
         qr_code=await draw_qr_code(deep_link, title="QR code that opens your wallet with this offer"),
         needs_code=row.tx_code_digest is not None,

@@ -20,7 +20,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.credentials.credential_types import CredentialExpiryError, compute_expiry
 from service.credentials.jose import b64url_encode, write_json
 from service.errors import ConflictError, InvalidInputError, NotFoundError
-from service.issuer.claims import coarsen, find_credential_type, prepare_claims
+from service.issuer.claims import coarsen, find_configuration, prepare_claims
 from service.issuer.credential_rows import find_grant
 from service.issuer.credentials import CredentialView, list_offer_credentials
 from service.issuer.identity import Issuer
@@ -61,7 +61,7 @@ class OfferRequest:
     """What the back office asks for.
 
     Attributes:
-        credential_configuration_id: Name of the credential type.
+        credential_configuration_id: Names the credential type and its format.
         claims: As parsed from JSON.
         subject_ref: The issuer's own reference to the person.
         tx_code: Whether redeeming needs a transaction code.
@@ -119,10 +119,11 @@ async def create_offer(
         CredentialExpiryError: The credential would have expired already.
         OfferRenewalError: See ``renews``.
     """
-    name = find_credential_type(request.credential_configuration_id).name
+    configuration = find_configuration(request.credential_configuration_id)
+    name = configuration.kind.name
     claims = prepare_claims(issuer, name, request.claims, now=now)
     _check_expiry(name, claims, request.credential_expires_on, now)
-    await _check_renewal(connection, issuer.org_id, request, name)
+    await _check_renewal(connection, issuer.org_id, request)
     await forget_expired(connection, issuer.org_id, now=now)
     offer_id, code = new_id("offer"), secrets.token_urlsafe(32)
     key = await make_person_key(connection, signer, issuer.org_id, request.subject_ref, now)
@@ -130,7 +131,7 @@ async def create_offer(
     offer = Offer(
         org_id=issuer.org_id,
         id=offer_id,
-        credential_configuration_id=name,
+        credential_configuration_id=configuration.id,
         subject_ref=request.subject_ref,
         sealed_claims=key.seal(write_json(claims), context=_claims_context(issuer.org_id, offer_id)),
         grant_type=request.grant_type,
@@ -287,12 +288,12 @@ def _check_expiry(name: str, claims: Mapping[str, Any], expires_on: date | None,
         raise CredentialExpiryError("The credential would have expired already.")
 
 
-async def _check_renewal(connection: AsyncConnection, org_id: str, request: OfferRequest, name: str) -> None:
+async def _check_renewal(connection: AsyncConnection, org_id: str, request: OfferRequest) -> None:
     if request.renews is None:
         return
     held = await find_grant(connection, org_id=org_id, id=request.renews)
     about = None if held is None else (held.subject_ref, held.credential_configuration_id)
-    if about != (request.subject_ref, name):
+    if about != (request.subject_ref, request.credential_configuration_id):
         raise OfferRenewalError("No credential of this person and type has the id in renews.")
 
 

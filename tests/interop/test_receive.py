@@ -34,7 +34,8 @@ def type_metadata_url(deployment: Deployment) -> str:
     return f"{deployment.seed['organizations']['kyc']['credential_issuer']}/type-metadata/kyc"
 
 
-CONFIGURATIONS = {"kyc", "aml-screening", "qualified-investor", "investment-limit"}
+TYPES = ("kyc", "aml-screening", "qualified-investor", "investment-limit")
+CONFIGURATIONS = {*TYPES, *(f"{name}-jwt" for name in TYPES)}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,64 @@
+"""Credentials of our types as JWT VCs of VCDM 1.1, before they are signed."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from service.credentials.credential_types import CredentialType
+from service.credentials.did import did_jwk_from_jwk
+from service.credentials.w3c_document import CREDENTIAL, V1_CONTEXT
+
+JWT_TYP = "JWT"
+
+
+def build_jwt_vc_claims(
+    kind: CredentialType,
+    claims: Mapping[str, Any],
+    *,
+    issuer: str,
+    holder_jwk: Mapping[str, Any],
+    issued_at: datetime,
+    expires_at: datetime,
+    status: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Write the claims of the JWT; what they say of the credential stands in it once more, for readers of either.
+
+    Args:
+        kind: The type.
+        claims: What it states of its subject, all of it shown to whoever sees the credential.
+        issuer: The issuer's DID.
+        holder_jwk: The holder's key; its ``kid``, if it has one, is a DID URL of a did:key or did:jwk of that key.
+        issued_at: As coarse as the issuer shows it; aware.
+        expires_at: Aware.
+        status: The JWT claim ``status``.
+
+    Source: VCDM 1.1, section 6.3.1; Token Status List draft, section 6.1.
+    """
+    subject_id = name_holder(holder_jwk)
+    seconds = int(issued_at.timestamp())
+    return {
+        "iss": issuer,
+        "sub": subject_id,
+        "iat": seconds,
+        "nbf": seconds,
+        "exp": int(expires_at.timestamp()),
+        "status": status,
+        "vc": {
+            "@context": [V1_CONTEXT],
+            "type": [CREDENTIAL, kind.w3c_type],
+            "issuer": issuer,
+            "issuanceDate": _write_instant(issued_at),
+            "expirationDate": _write_instant(expires_at),
+            "credentialSubject": {"id": subject_id, **claims},
+        },
+    }
+
+
+def name_holder(jwk: Mapping[str, Any]) -> str:
+    """Return the DID of a holder's key: the one by which it was proved, else its did:jwk."""
+    kid: str = jwk.get("kid", "")
+    return kid.partition("#")[0] or did_jwk_from_jwk(jwk)
+
+
+def _write_instant(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,81 @@
+"""Copies of a credential, complete but for their signatures, in the format of their configuration."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from service.credentials.configurations import CredentialConfiguration
+from service.credentials.disclosures import conceal_claims
+from service.credentials.jose import b64url_encode
+from service.credentials.jwt_vc import JWT_VC_JSON
+from service.credentials.jwt_vc_issuing import JWT_TYP, build_jwt_vc_claims
+from service.credentials.sd_jwt import SD_JWT_VC_TYP, SdJwt
+from service.issuer.identity import Issuer
+from service.web.signing import ActiveKey, Header, build_header
+
+SALT_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One copy; ``disclosures`` is None in a format that hides nothing."""
+
+    number: int
+    payload: Mapping[str, Any]
+    disclosures: tuple[str, ...] | None
+
+    def finish(self, jwt: str) -> str:
+        """Return what the wallet gets, given the signed payload."""
+        return jwt if self.disclosures is None else SdJwt(jwt, self.disclosures, None).without_key_binding()
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What all copies say; times are as coarse as they are shown."""
+
+    configuration: CredentialConfiguration
+    issuer: Issuer
+    claims: Mapping[str, Any]
+    issued_at: datetime
+    expires_at: datetime
+
+    def draft(self, number: int, holder_jwk: Mapping[str, Any], status: Mapping[str, Any]) -> Draft:
+        """Draft the copy for one holder key and status entry."""
+        if self.configuration.format == JWT_VC_JSON:
+            payload = build_jwt_vc_claims(
+                self.configuration.kind,
+                self.claims,
+                issuer=self.issuer.did,
+                holder_jwk=holder_jwk,
+                issued_at=self.issued_at,
+                expires_at=self.expires_at,
+                status=status,
+            )
+            return Draft(number, payload, None)
+        return self._draft_sd_jwt(number, holder_jwk, status)
+
+    def build_header(self, key: ActiveKey, now: datetime) -> Header:
+        """Build the protected header that all copies share."""
+        if self.configuration.format == JWT_VC_JSON:
+            return build_header(key, typ=JWT_TYP, kid=f"{self.issuer.did}#{key.kid}", certified_at=now)
+        return build_header(key, typ=SD_JWT_VC_TYP, certified_at=now)
+
+    def _draft_sd_jwt(self, number: int, holder_jwk: Mapping[str, Any], status: Mapping[str, Any]) -> Draft:
+        kind = self.configuration.kind
+        claims = {
+            "iss": self.issuer.identifier,
+            "vct": kind.vct,
+            "iat": int(self.issued_at.timestamp()),
+            "exp": int(self.expires_at.timestamp()),
+            **self.claims,
+            "cnf": {"jwk": {name: value for name, value in holder_jwk.items() if name != "kid"}},
+            "status": status,
+        }
+        payload, disclosures = conceal_claims(claims, disclosable=kind.disclosable, new_salt=_new_salt)
+        return Draft(number, payload, tuple(disclosures))
+
+
+def _new_salt() -> str:
+    return b64url_encode(secrets.token_bytes(SALT_BYTES))
