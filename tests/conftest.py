@@ -1,19 +1,35 @@
 """Fixtures that every folder of tests shares."""
 
 import asyncio
+import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from service.keys import FileKeystore
 from service.storage.database import Database
 from service.storage.migrate import upgrade
-from tests.deployment import Deployment, running_deployment
+from tests.deployment import Deployment
 from tests.postgres import PostgresServer, running_postgres
+from tests.prepared import Original, Originals, running_copy
 
 _LONG = ("/faults/", "/interop/", "_cli.py", "test_backup", "test_readme", "test_past_register", "test_properties")
+
+
+_IN_MEMORY = Path("/dev/shm")
+_ROOM_BYTES = 4 << 30
+
+
+def pytest_configure() -> None:
+    """Keep the run's files in memory where there is room: thousands of databases would wait for a disk."""
+    if "TMPDIR" in os.environ or not _IN_MEMORY.is_dir() or shutil.disk_usage(_IN_MEMORY).free < _ROOM_BYTES:
+        return
+    os.environ["TMPDIR"] = str(_IN_MEMORY)
+    tempfile.tempdir = None  # read anew
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -64,18 +80,59 @@ def postgres_template(postgres_server: PostgresServer, tmp_path_factory: pytest.
         yield url.rsplit("/", 1)[1]
 
 
+@pytest.fixture(scope="session")
+def originals() -> Originals:
+    """What fixtures have prepared in this process, copied for each test."""
+    return Originals()
+
+
 @pytest.fixture
-def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
-    """URL of a migrated SQLite database of the test's own."""
+def sqlite_original(
+    request: pytest.FixtureRequest,
+    originals: Originals,
+    sqlite_template: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Original | None:
+    """What the test's deployment on SQLite is a copy of, if it asks for something prepared."""
+
+    def make_place() -> tuple[str, Path]:
+        folder = tmp_path_factory.mktemp("original")
+        return f"sqlite+aiosqlite:///{shutil.copy(sqlite_template, folder)}", folder
+
+    return originals.find(request, "sqlite", make_place)
+
+
+@pytest.fixture
+def postgresql_original(
+    request: pytest.FixtureRequest,
+    originals: Originals,
+    postgres_server: PostgresServer,
+    postgres_template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Original | None:
+    """What the test's deployment on PostgreSQL is a copy of, if it asks for something prepared."""
+
+    def make_place() -> tuple[str, Path]:
+        return postgres_server.make_database(postgres_template), tmp_path_factory.mktemp("original")
+
+    return originals.find(request, "postgresql", make_place)
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, sqlite_original: Original | None, tmp_path: Path) -> str:
+    """URL of a SQLite database of the test's own: migrated, and prepared where the test asks for it."""
     path = tmp_path / "goodstanding.sqlite3"
-    shutil.copy(sqlite_template, path)
+    shutil.copy(sqlite_original.database if sqlite_original else sqlite_template, path)
     return f"sqlite+aiosqlite:///{path}"
 
 
 @pytest.fixture
-def postgres_url(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str]:
-    """URL of a migrated PostgreSQL database of the test's own."""
-    with postgres_server.temporary_database(template=postgres_template) as url:
+def postgres_url(
+    postgres_server: PostgresServer, postgres_template: str, postgresql_original: Original | None
+) -> Iterator[str]:
+    """URL of a PostgreSQL database of the test's own: migrated, and prepared where the test asks for it."""
+    template = postgresql_original.database if postgresql_original else postgres_template
+    with postgres_server.temporary_database(template=template) as url:
         yield url
 
 
@@ -95,14 +152,23 @@ async def database(migrated_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def deployment(migrated_url: str, tmp_path: Path) -> AsyncIterator[Deployment]:
+def original(request: pytest.FixtureRequest, migrated_url: str) -> Original | None:
+    """What the test's deployment is a copy of, if it asks for something prepared."""
+    found: Original | None = request.getfixturevalue(f"{make_url(migrated_url).get_backend_name()}_original")
+    return found
+
+
+@pytest.fixture
+async def deployment(migrated_url: str, original: Original | None, tmp_path: Path) -> AsyncIterator[Deployment]:
     """A whole deployment, on both kinds of database."""
-    async with running_deployment(migrated_url, tmp_path) as running:
+    async with running_copy(original, migrated_url, tmp_path) as running:
         yield running
 
 
 @pytest.fixture
-async def sqlite_deployment(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Deployment]:
+async def sqlite_deployment(
+    sqlite_url: str, sqlite_original: Original | None, tmp_path: Path
+) -> AsyncIterator[Deployment]:
     """A whole deployment on SQLite, for tests of the HTTP surface."""
-    async with running_deployment(sqlite_url, tmp_path) as running:
+    async with running_copy(sqlite_original, sqlite_url, tmp_path) as running:
         yield running

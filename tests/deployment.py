@@ -69,6 +69,7 @@ class Deployment:
     http: httpx2.AsyncClient
     settings: Settings
     tokens: dict[tuple[str, str], tuple[str, datetime]] = field(default_factory=dict)
+    made: Any = None  # what a fixture under ``tests.prepared.prepared`` made of it
 
     async def add_organization(self, slug: str, *roles: str, scopes: set[str] | None = None, **more: Any) -> Member:
         new = NewOrganization(name=slug.title(), slug=slug, roles=roles, **more)

@@ -75,6 +75,12 @@ class PostgresServer:
         if self._ask(counting) == "0":
             self.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
 
+    def make_database(self, template: str) -> str:
+        """Copy a database that nothing is connected to, and return the SQLAlchemy URL of the copy."""
+        name = f"test_{secrets.token_hex(8)}"
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return self.url(name)
+
     @contextmanager
     def temporary_database(self, *, template: str = "template0") -> Iterator[str]:
         """Make a database, yield its SQLAlchemy URL, and drop it together with what is still connected.
@@ -82,12 +88,11 @@ class PostgresServer:
         Args:
             template: Database to copy; nothing may be connected to it. The default gives an empty one.
         """
-        name = f"test_{secrets.token_hex(8)}"
-        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        url = self.make_database(template)
         try:
-            yield self.url(name)
+            yield url
         finally:
-            self.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            self.execute(f'DROP DATABASE "{url.rsplit("/", 1)[1]}" WITH (FORCE)')
 
 
 @contextmanager

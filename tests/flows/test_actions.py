@@ -7,9 +7,10 @@ import pytest
 from tests.actions_support import ACTIONS, CONTROL, DOCUMENT, NO_AFFILIATE, ONE, REG_D_CONVERTIBLE, ask
 from tests.deployment import Deployment
 from tests.gate_support import REG_D, Market, codes, open_market
+from tests.prepared import prepared
 
 
-@pytest.fixture
+@prepared
 async def market(deployment: Deployment) -> Market:
     market = await open_market(deployment)
     for ref in ("alice", "bob"):

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
 from sqlalchemy import text
 from sqlmodel import SQLModel, col, select
 
@@ -17,11 +16,12 @@ from service.storage.tables import AuditEntry, CredentialOffer, IdempotencyRecor
 from tests.case_support import CLAIMS, INCOME, REVIEW, Desk, open_desks
 from tests.deployment import Deployment
 from tests.issuing_support import Wallet, issuer_path
+from tests.prepared import prepared
 
 FIGURES = ("250117", "250,117", "231999.43", "231,999.43")
 
 
-@pytest.fixture
+@prepared
 async def desks(deployment: Deployment) -> tuple[Desk, Desk]:
     return await open_desks(deployment)
 

@@ -20,9 +20,10 @@ from service.web.signing import ISSUER, VERIFIER, get_active_key, get_x5c, rotat
 from tests.certificate_support import Authority, load_public_key, new_root, to_pem
 from tests.deployment import BASE_URL, Deployment, Member
 from tests.issuing_support import Wallet, add_issuer, make_offer
+from tests.prepared import prepared
 
 
-@pytest.fixture
+@prepared
 async def member(sqlite_deployment: Deployment) -> Member:
     return await add_issuer(sqlite_deployment)
 

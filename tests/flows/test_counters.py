@@ -12,11 +12,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.storage.tables import HeldReservation, HolderCount, Lot, Reservation, Security
 from tests.deployment import Deployment
 from tests.gate_support import REG_D, Market, codes, open_market
+from tests.prepared import prepared
 
 NOTE = {"trade": {"seller": {"affiliate": False}, "general_solicitation": False}}
 
 
-@pytest.fixture
+@prepared
 async def market(deployment: Deployment) -> Market:
     market = await open_market(deployment)
     for ref in ("alice", "bob"):

@@ -10,11 +10,12 @@ from sqlmodel import SQLModel
 from tests.actions_support import ACTIONS
 from tests.deployment import Deployment
 from tests.gate_support import NON_US, REG_D, Market, codes, open_market, open_venue
+from tests.prepared import prepared
 
 PRICE = {"amount": "1000.00", "currency": "USD"}
 
 
-@pytest.fixture
+@prepared
 async def market(deployment: Deployment) -> Market:
     market = await open_market(deployment)
     await market.admit("alice")

@@ -16,6 +16,7 @@ from service.storage.tables import AuditEntry, HolderLink, Investor, SubjectKey,
 from tests.deployment import Deployment
 from tests.gate_support import Market, codes, open_market
 from tests.log_support import verify_stored
+from tests.prepared import prepared
 from tests.privacy_support import SIX_YEARS, TEN_YEARS, call, dump_files, dump_rows, erase
 from tests.verifying_support import CLAIMS
 
@@ -23,7 +24,7 @@ REF = "canary-ref"
 CANARIES = ("canary", "Canary", "CANARY")
 
 
-@pytest.fixture
+@prepared
 async def market(deployment: Deployment) -> Market:
     market = await open_market(deployment)
     await market.admit("bob")

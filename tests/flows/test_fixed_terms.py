@@ -6,9 +6,10 @@ import pytest
 
 from tests.deployment import Deployment
 from tests.gate_support import REG_D, SECURITY, Market, open_market
+from tests.prepared import prepared
 
 
-@pytest.fixture
+@prepared
 async def market(sqlite_deployment: Deployment) -> Market:
     """An open security of two offerings and an admitted investor; nothing was sold."""
     market = await open_market(sqlite_deployment)

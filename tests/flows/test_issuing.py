@@ -35,9 +35,10 @@ from service.storage.tables import (
 )
 from tests.deployment import Deployment, Member
 from tests.issuing_support import KYC_CLAIMS, Wallet, add_issuer, issuer_path, make_offer
+from tests.prepared import prepared
 
 
-@pytest.fixture
+@prepared
 async def member(deployment: Deployment) -> Member:
     return await add_issuer(deployment)
 

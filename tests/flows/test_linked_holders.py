@@ -15,6 +15,7 @@ from service.storage.tables import AffiliateSale, DailySales, HolderCount, Holde
 from tests.actions_support import CONTROL, NO_AFFILIATE, ask
 from tests.deployment import Deployment
 from tests.gate_support import REG_D, Market, codes, link, open_market, open_venue, reconcile_all
+from tests.prepared import prepared
 from tests.verifying_support import Wallet
 
 REG_CF = {"regime": "us.reg_cf", "reporting": False, "class_outstanding_since": "2025-01-01", "security": "equity"}
@@ -24,7 +25,7 @@ AFFILIATE: dict[str, Any] = {
 }
 
 
-@pytest.fixture
+@prepared
 async def market(deployment: Deployment) -> Market:
     """The registrar, and the securities ``note`` and ``bond``."""
     market = await open_market(deployment)

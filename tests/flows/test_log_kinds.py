@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
 from sqlmodel import select
 
 from service.log.records import check_records
@@ -17,6 +16,7 @@ from tests.case_support import open_desks
 from tests.deployment import Deployment
 from tests.gate_support import Market, open_market
 from tests.log_support import verify_stored
+from tests.prepared import prepared
 
 PAGE = Path(__file__).parents[2] / "docs/log.md"
 
@@ -65,7 +65,7 @@ async def rotate_all(market: Market) -> None:
             await rotate_signing_key(session, context.signer, org_id=owner, purpose=purpose, now=context.clock())
 
 
-@pytest.fixture
+@prepared
 async def market(deployment: Deployment) -> Market:
     market = await open_market(deployment)
     await issue_and_revoke(deployment)

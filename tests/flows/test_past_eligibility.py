@@ -2,15 +2,14 @@
 
 from typing import Any
 
-import pytest
-
 from tests.deployment import Deployment
 from tests.gate_support import Market, open_market
+from tests.prepared import prepared
 
 ASKED = {"investors": ["alice"], "securities": ["note"], "action": "primary"}
 
 
-@pytest.fixture
+@prepared
 async def market(deployment: Deployment) -> Market:
     return await open_market(deployment)
 

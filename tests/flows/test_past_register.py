@@ -17,11 +17,12 @@ from tests.deployment import Deployment
 from tests.flows.test_actions import pledge, settle
 from tests.flows.test_past_standing import change_status, put_on_file
 from tests.gate_support import Market, open_market
+from tests.prepared import prepared
 
 Moments = list[tuple[datetime, Any]]
 
 
-@pytest.fixture
+@prepared
 async def market(deployment: Deployment) -> Market:
     market = await open_market(deployment, settle_within=3600)
     await market.put_offering("reg-d", REG_D_CONVERTIBLE)

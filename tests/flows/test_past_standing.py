@@ -13,13 +13,14 @@ from service.web.instants import format_instant
 from tests.deployment import START, Deployment, running_deployment
 from tests.flows.test_standing import KYC_QUERY, coverage_of, present
 from tests.foreign_issuer import LIST_PATH, ForeignIssuer, running_foreign_issuer
+from tests.prepared import prepared
 from tests.unit.sd_jwt_support import new_key_pair
 from tests.verifying_support import LIST_ID, Issuer, Platform, Scene, Wallet, build_scene
 
 Moments = list[tuple[datetime, dict[str, Any]]]
 
 
-@pytest.fixture
+@prepared
 async def scene(deployment: Deployment) -> Scene:
     return await build_scene(deployment)
 

@@ -20,9 +20,10 @@ from service.web.context import Context
 from service.web.idempotency import IdempotencyKeyReusedError
 from tests.deployment import Deployment
 from tests.gate_support import REG_D, Market, codes, open_market, reconcile_all
+from tests.prepared import prepared
 
 
-@pytest.fixture
+@prepared
 async def market(deployment: Deployment) -> Market:
     market = await open_market(deployment)
     for ref in ("alice", "bob"):

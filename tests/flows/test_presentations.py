@@ -13,11 +13,12 @@ from service.credentials.sd_jwt import parse_sd_jwt
 from service.keys.jwe import encrypt
 from service.storage.tables import AuditEntry, StandingCredential
 from tests.deployment import Deployment
+from tests.prepared import prepared
 from tests.unit.sd_jwt_support import new_key_pair
 from tests.verifying_support import Scene, Wallet, add_issuer, build_scene, failed, seconds
 
 
-@pytest.fixture
+@prepared
 async def scene(deployment: Deployment) -> Scene:
     return await build_scene(deployment)
 

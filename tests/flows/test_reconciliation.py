@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 from service.cli.main import app
 from tests.deployment import BASE_URL, PASSPHRASE, Deployment
 from tests.gate_support import Market, open_market, reconcile_all
+from tests.prepared import prepared
 
 
-@pytest.fixture
+@prepared
 async def market(deployment: Deployment) -> Market:
     """Something held, something promised of a lot, something promised of what was issued."""
     market = await open_market(deployment, caps={"holders": 50})

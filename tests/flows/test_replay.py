@@ -13,9 +13,10 @@ from service.gate.bundle import open_bundle
 from service.gate.replay import RulesUnavailableError, UnreadableBundleError, replay_text
 from tests.deployment import Deployment
 from tests.gate_support import Market, open_market
+from tests.prepared import prepared
 
 
-@pytest.fixture
+@prepared
 async def market(sqlite_deployment: Deployment) -> Market:
     return await open_market(sqlite_deployment)
 

@@ -22,6 +22,7 @@ from service.rules.law import choose_law
 from tests.actions_support import CONTROL, NO_AFFILIATE, ONE, REG_D_CONVERTIBLE, ask
 from tests.deployment import Deployment
 from tests.gate_support import Market, open_market
+from tests.prepared import prepared
 from tests.unit.sd_jwt_support import new_key_pair
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,7 @@ Path_ = tuple[str | int, ...]
 OTHER_LAW = "2026.11.1+LW-US-INVEST"
 
 
-@pytest.fixture
+@prepared
 async def market(sqlite_deployment: Deployment) -> Market:
     market = await open_market(sqlite_deployment)
     await market.put_offering("reg-d", REG_D_CONVERTIBLE)

@@ -2,15 +2,15 @@
 
 import asyncio
 
-import pytest
 from sqlmodel import select
 
 from service.storage.tables import AuditEntry, Lot, ReservationEnding
 from tests.deployment import Deployment
 from tests.gate_support import REG_D, SECURITY, Market, codes, open_market
+from tests.prepared import prepared
 
 
-@pytest.fixture
+@prepared
 async def market(deployment: Deployment) -> Market:
     market = await open_market(deployment)
     await market.admit("alice")

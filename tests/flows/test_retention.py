@@ -25,10 +25,11 @@ from service.storage.tables import (
 from tests.deployment import Deployment
 from tests.gate_support import Market, open_market
 from tests.log_support import verify_stored
+from tests.prepared import prepared
 from tests.privacy_support import SIX_YEARS, call, dump_rows
 
 
-@pytest.fixture
+@prepared
 async def market(deployment: Deployment) -> Market:
     return await open_market(deployment)
 

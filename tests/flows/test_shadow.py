@@ -12,11 +12,12 @@ from service.cli.shadow_trades import TradeFileError, read_trades
 from service.storage.tables import AuditEntry
 from tests.deployment import Deployment
 from tests.gate_support import Market, open_market
+from tests.prepared import prepared
 
 COLUMNS = "trade_date,action,security,offering,seller,buyer,quantity,price,currency,outcome,offering.state"
 
 
-@pytest.fixture
+@prepared
 async def market(sqlite_deployment: Deployment) -> Market:
     return await open_market(sqlite_deployment)
 

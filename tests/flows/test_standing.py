@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.deployment import Deployment
+from tests.prepared import prepared
 from tests.verifying_support import Scene, Wallet, build_scene, failed
 
 KYC_QUERY = {
@@ -29,7 +30,7 @@ QUALIFIED_QUERY = {
 }
 
 
-@pytest.fixture
+@prepared
 async def scene(deployment: Deployment) -> Scene:
     return await build_scene(deployment)
 

@@ -9,12 +9,13 @@ from sqlmodel import select
 from service.storage.tables import AuditEntry, Transfer
 from tests.deployment import Deployment
 from tests.gate_support import NON_US, OFFSHORE, REG_D, REG_S, SECURITY, Market, codes, open_market
+from tests.prepared import prepared
 from tests.verifying_support import CLAIMS
 
 STATUSES = [(1, "CRED_REVOKED"), (2, "CRED_SUSPENDED"), (3, "CRED_STATUS_UNAVAILABLE")]
 
 
-@pytest.fixture
+@prepared
 async def market(deployment: Deployment) -> Market:
     return await open_market(deployment)
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.deployment import Deployment
 from tests.gate_support import NON_US, REG_D, Market, codes, open_market
+from tests.prepared import prepared
 
 REG_B = {"regime": "us.506b", "general_solicitation": False}
 SOPHISTICATED = {"buyer": {"sophisticated": True}}
@@ -15,7 +16,7 @@ TODAY = date(2026, 11, 23)
 LIMIT = {"regime": "us.reg_cf", "limit_at_least": "5000", "currency": "USD", "as_of": "2026-11-01"}
 
 
-@pytest.fixture
+@prepared
 async def market(deployment: Deployment) -> Market:
     market = await open_market(deployment)
     for ref in ("alice", "bob"):

@@ -9,6 +9,7 @@ from service.gate.replay import replay_text
 from tests.actions_support import ACTIONS, CONTROL, DOCUMENT, NO_AFFILIATE, ONE, REG_D_CONVERTIBLE, ask
 from tests.deployment import Deployment
 from tests.gate_support import Market, codes, open_market
+from tests.prepared import prepared
 
 EVERY = [
     *ACTIONS,
@@ -19,7 +20,7 @@ EVERY = [
 ]
 
 
-@pytest.fixture
+@prepared
 async def market(sqlite_deployment: Deployment) -> Market:
     """Give alice 100, and a pledgor 100 that are pledged to the bank."""
     market = await open_market(sqlite_deployment)

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import httpx2
-import pytest
 from sqlmodel import select
 
 from service.storage.tables import AuthorizationRequest, Organization
@@ -19,11 +18,12 @@ from tests.authorization_support import (
 )
 from tests.deployment import Deployment
 from tests.issuing_support import make_offer
+from tests.prepared import prepared
 
 DETAILS = json.dumps([{"type": "openid_credential", "credential_configuration_id": "kyc"}])
 
 
-@pytest.fixture
+@prepared
 async def wallet(sqlite_deployment: Deployment) -> CodeWallet:
     return await start(sqlite_deployment)
 

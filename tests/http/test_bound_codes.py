@@ -1,7 +1,6 @@
 """Codes and refresh tokens belong to the key and the instance that asked for them (RFC 9449, HAIP 1.0)."""
 
 import httpx2
-import pytest
 
 from tests.authorization_support import (
     CALLBACK,
@@ -16,11 +15,12 @@ from tests.authorization_support import (
 from tests.deployment import Deployment
 from tests.issuing_support import add_issuer, make_offer
 from tests.oauth_support import Party
+from tests.prepared import prepared
 
 PAR, TOKEN = "/issuers/kyc/par", "/issuers/kyc/token"
 
 
-@pytest.fixture
+@prepared
 async def wallet(sqlite_deployment: Deployment) -> CodeWallet:
     return await start(sqlite_deployment)
 

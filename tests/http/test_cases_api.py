@@ -11,11 +11,12 @@ import structlog
 from service.rules import RULES_VERSION
 from tests.case_support import CLAIMS, INCOME, REVIEW, Desk, open_desks
 from tests.deployment import Deployment
+from tests.prepared import prepared
 
 POOR = INCOME | {"income_y2": "200000.00"}
 
 
-@pytest.fixture
+@prepared
 async def desks(sqlite_deployment: Deployment) -> tuple[Desk, Desk]:
     return await open_desks(sqlite_deployment)
 

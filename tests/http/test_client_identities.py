@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
 from cryptography import x509
 
 from service.credentials.certificates import hash_certificate, load_leaf_key, read_x5c, verify_chain
@@ -15,6 +14,7 @@ from service.web.certification import import_certificate, name_for_certificate
 from service.web.signing import VERIFIER, get_active_key, rotate_signing_key
 from tests.certificate_support import Authority, load_public_key, new_root, to_pem
 from tests.deployment import BASE_URL, Deployment
+from tests.prepared import prepared
 from tests.unit.sd_jwt_support import new_key_pair
 from tests.verifying_support import Scene, build_scene, failed, seconds
 
@@ -22,7 +22,7 @@ ATTESTER = new_key_pair()
 PATH = "/v1/verifier-attestation"
 
 
-@pytest.fixture
+@prepared
 async def scene(sqlite_deployment: Deployment) -> Scene:
     return await build_scene(sqlite_deployment)
 

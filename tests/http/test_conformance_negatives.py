@@ -15,6 +15,7 @@ from tests.http.test_wallet_clients import ask, trust_provider
 from tests.issuing_support import Wallet as IssuingWallet
 from tests.issuing_support import add_issuer, make_offer
 from tests.oauth_support import Party
+from tests.prepared import prepared
 from tests.unit.sd_jwt_support import new_key_pair
 from tests.verifying_support import Scene, build_scene, failed
 
@@ -25,7 +26,7 @@ def corrupt(token: str) -> str:
     return f"{signed}.{b64url_encode(bytes(byte ^ 0x5A for byte in b64url_decode(signature)))}"
 
 
-@pytest.fixture
+@prepared
 async def wallet(sqlite_deployment: Deployment) -> IssuingWallet:
     return IssuingWallet(sqlite_deployment, await add_issuer(sqlite_deployment))
 
@@ -127,7 +128,7 @@ async def test_par_and_token_take_one_dpop_key(sqlite_deployment: Deployment) ->
         assert_refused(await wallet.redeem_code(code, prove(other, "token")), "invalid_grant")
 
 
-@pytest.fixture
+@prepared
 async def scene(sqlite_deployment: Deployment) -> Scene:
     return await build_scene(sqlite_deployment)
 

@@ -16,6 +16,7 @@ from service.storage.tables import SigningKey
 from service.web.signing import ENCRYPTION, rotate_signing_key
 from tests.deployment import Deployment
 from tests.issuing_support import Wallet, add_issuer, assert_error, get_token
+from tests.prepared import prepared
 
 METADATA = "/.well-known/openid-credential-issuer/issuers/kyc"
 MY_KEY = ECKey.generate_key("P-256", {"kid": "mine", "alg": "ECDH-ES"})
@@ -26,7 +27,7 @@ REGISTRY = jwe.JWERegistry(
 )
 
 
-@pytest.fixture
+@prepared
 async def wallet(sqlite_deployment: Deployment) -> Wallet:
     return Wallet(sqlite_deployment, await add_issuer(sqlite_deployment))
 

@@ -6,9 +6,10 @@ import pytest
 
 from tests.deployment import Deployment, Member
 from tests.issuing_support import KYC_CLAIMS, Wallet, add_issuer, make_offer
+from tests.prepared import prepared
 
 
-@pytest.fixture
+@prepared
 async def member(sqlite_deployment: Deployment) -> Member:
     return await add_issuer(sqlite_deployment)
 

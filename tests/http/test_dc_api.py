@@ -10,6 +10,7 @@ from service.credentials.did import select_verification_key
 from service.credentials.jose import parse_json, parse_jws, verify_jws
 from service.keys.jwe import encrypt
 from tests.deployment import Deployment
+from tests.prepared import prepared
 from tests.unit.sd_jwt_support import new_key_pair
 from tests.verifying_support import Scene, build_scene, failed
 
@@ -17,7 +18,7 @@ ORIGIN = "https://venue.example"
 TERMS: dict[str, Any] = {"purpose": "us.506c", "expected_origins": [ORIGIN, "http://localhost:8443"]}
 
 
-@pytest.fixture
+@prepared
 async def scene(sqlite_deployment: Deployment) -> Scene:
     return await build_scene(sqlite_deployment)
 

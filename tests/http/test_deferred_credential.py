@@ -18,11 +18,12 @@ from service.web.signing import ENCRYPTION
 from tests.deployment import Deployment, Member
 from tests.issuing_support import Wallet, add_issuer, assert_error, make_offer
 from tests.oauth_support import Party
+from tests.prepared import prepared
 
 REGISTRY = jwe.JWERegistry(algorithms=["ECDH-ES", "A128GCM"])
 
 
-@pytest.fixture
+@prepared
 async def member(sqlite_deployment: Deployment) -> Member:
     return await add_issuer(sqlite_deployment)
 

@@ -12,13 +12,14 @@ from service.issuer.offers import PRE_AUTHORIZED_CODE_GRANT
 from tests.deployment import BASE_URL, Deployment, Member, running_deployment
 from tests.issuing_support import Wallet, add_issuer, make_offer
 from tests.oauth_support import Party
+from tests.prepared import prepared
 
 TOKEN_PATH, CREDENTIAL_PATH = "/issuers/kyc/token", "/issuers/kyc/credential"
 ALGORITHMS = 'algs="ES256 ES384 EdDSA Ed25519"'
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
-@pytest.fixture
+@prepared
 async def wallet(sqlite_deployment: Deployment) -> Wallet:
     return Wallet(sqlite_deployment, await add_issuer(sqlite_deployment))
 

@@ -10,9 +10,10 @@ import rfc8785
 from service.credentials.jose import load_key, parse_jws, verify_jws
 from tests.deployment import Deployment, Member
 from tests.gate_support import REG_D, SECURITY, Market, codes, open_market
+from tests.prepared import prepared
 
 
-@pytest.fixture
+@prepared
 async def market(sqlite_deployment: Deployment) -> Market:
     market = await open_market(sqlite_deployment)
     await market.admit("alice")

@@ -15,6 +15,7 @@ from service.keys import PublicKey
 from tests.certificate_support import load_public_key, new_root, to_pem
 from tests.deployment import Deployment
 from tests.issuing_support import Wallet, add_issuer, assert_error, get_token, make_offer
+from tests.prepared import prepared
 
 POLICY = "/v1/key-attestation-policy"
 HIGH, BASIC = "iso_18045_high", "iso_18045_basic"
@@ -50,7 +51,7 @@ class Attester:
         return sign_jws(header, claims, self.wallet.deployment.context.signer.signing_function(key.kid))
 
 
-@pytest.fixture
+@prepared
 async def wallet(sqlite_deployment: Deployment) -> Wallet:
     return Wallet(sqlite_deployment, await add_issuer(sqlite_deployment))
 

@@ -13,9 +13,10 @@ from tests.case_support import open_desks
 from tests.deployment import Deployment, Member
 from tests.gate_support import Market, open_market
 from tests.log_support import verify_stored
+from tests.prepared import prepared
 
 
-@pytest.fixture
+@prepared
 async def market(sqlite_deployment: Deployment) -> Market:
     market = await open_market(sqlite_deployment)
     await market.admit("alice")

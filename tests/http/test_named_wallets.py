@@ -4,9 +4,10 @@ import pytest
 
 from tests.deployment import Deployment
 from tests.issuing_support import Wallet, add_issuer, make_offer
+from tests.prepared import prepared
 
 
-@pytest.fixture
+@prepared
 async def wallet(sqlite_deployment: Deployment) -> Wallet:
     return Wallet(sqlite_deployment, await add_issuer(sqlite_deployment))
 

@@ -12,12 +12,13 @@ from service.issuer.offers import PRE_AUTHORIZED_CODE_GRANT
 from service.storage.tables import Organization
 from tests.deployment import BASE_URL, Deployment, Member
 from tests.issuing_support import Wallet, add_issuer, assert_error, get_token, make_offer
+from tests.prepared import prepared
 
 IDENTIFIER = f"{BASE_URL}/issuers/kyc"
 TYPES = ["kyc", "aml-screening", "qualified-investor", "investment-limit"]
 
 
-@pytest.fixture
+@prepared
 async def member(sqlite_deployment: Deployment) -> Member:
     return await add_issuer(sqlite_deployment)
 

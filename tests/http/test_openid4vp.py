@@ -12,13 +12,14 @@ from service.keys.jwe import encrypt
 from service.wallet import links as wallet_links
 from service.wallet import requests as wallet_requests
 from tests.deployment import Deployment
+from tests.prepared import prepared
 from tests.unit.sd_jwt_support import new_key_pair
 from tests.verifying_support import Scene, build_scene
 
 KYC = {"id": "k", "format": "dc+sd-jwt", "meta": {"vct_values": ["urn:goodstanding:vct:kyc:1"]}}
 
 
-@pytest.fixture
+@prepared
 async def scene(sqlite_deployment: Deployment) -> Scene:
     return await build_scene(sqlite_deployment)
 

@@ -5,11 +5,12 @@ import asyncio
 import pytest
 
 from tests.deployment import Deployment, Member
+from tests.prepared import prepared
 
 NEW = {"name": "Sample Broker", "slug": "sample-broker", "roles": ["issuer"], "attester_class": "us_broker_dealer"}
 
 
-@pytest.fixture
+@prepared
 async def operator(deployment: Deployment) -> Member:
     return await deployment.add_organization("operator", "operator")
 

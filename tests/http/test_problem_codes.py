@@ -24,12 +24,13 @@ from service.web.request_id import RequestIdMiddleware
 from service.web.signing import VERIFIER, get_active_key
 from tests.deployment import BASE_URL, Deployment, Member, running_deployment
 from tests.gate_support import SECURITY
+from tests.prepared import prepared
 from tests.verifying_support import build_scene
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
-@pytest.fixture
+@prepared
 async def platform(sqlite_deployment: Deployment) -> Member:
     return await sqlite_deployment.add_organization("platform", "platform")
 

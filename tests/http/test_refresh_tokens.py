@@ -11,9 +11,10 @@ from service.storage.tables import RefreshToken, WalletGrant
 from tests.authorization_support import CodeWallet, register_wallet, start
 from tests.deployment import Deployment
 from tests.issuing_support import KYC_CLAIMS
+from tests.prepared import prepared
 
 
-@pytest.fixture
+@prepared
 async def wallet(sqlite_deployment: Deployment) -> CodeWallet:
     return await start(sqlite_deployment)
 

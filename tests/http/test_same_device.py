@@ -4,11 +4,11 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from sqlmodel import col, select
 
 from service.storage.tables import PresentationRequest
 from tests.deployment import Deployment
+from tests.prepared import prepared
 from tests.verifying_support import Scene, build_scene, failed
 
 TERMS: dict[str, Any] = {
@@ -19,7 +19,7 @@ TERMS: dict[str, Any] = {
 }
 
 
-@pytest.fixture
+@prepared
 async def scene(sqlite_deployment: Deployment) -> Scene:
     return await build_scene(sqlite_deployment)
 

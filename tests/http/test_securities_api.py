@@ -6,11 +6,12 @@ import pytest
 
 from tests.deployment import Deployment
 from tests.gate_support import REG_D, SECURITY, Market, open_market
+from tests.prepared import prepared
 
 CAPS = {"holders": None, "nonaccredited_holders": None, "beneficial_owners": None}
 
 
-@pytest.fixture
+@prepared
 async def market(sqlite_deployment: Deployment) -> Market:
     return await open_market(sqlite_deployment)
 

@@ -6,15 +6,14 @@ import zlib
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
 from service.credentials.jose import load_key, parse_jws
 from service.credentials.status_list import StatusList, verify_status_list_token
 from tests.deployment import BASE_URL, Deployment, Member
 from tests.issuing_support import Wallet, add_issuer, make_offer
+from tests.prepared import prepared
 
 
-@pytest.fixture
+@prepared
 async def member(sqlite_deployment: Deployment) -> Member:
     return await add_issuer(sqlite_deployment)
 

@@ -15,12 +15,13 @@ from service.web.signing import ACCESS, GATE, ISSUER, get_active_key
 from tests.deployment import BASE_URL, Deployment, Member
 from tests.gate_support import SECURITY, open_market
 from tests.issuing_support import Wallet, add_issuer, make_offer
+from tests.prepared import prepared
 from tests.verifying_support import build_scene, failed
 
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # order of P-256
 
 
-@pytest.fixture
+@prepared
 async def platform(sqlite_deployment: Deployment) -> Member:
     return await sqlite_deployment.add_organization("platform", "platform")
 

@@ -1,12 +1,12 @@
 """A holder signs a trade or a representation while presenting, and the verdict says to what."""
 
-import pytest
 from sqlmodel import select
 
 from service.credentials.presentation import hash_transaction_data
 from service.credentials.transaction_data import HASH_ALGORITHMS, REPRESENTATION, STATEMENTS
 from service.storage.tables import AuditEntry
 from tests.deployment import Deployment
+from tests.prepared import prepared
 from tests.unit.test_transaction_data import TRADE_DATA
 from tests.verifying_support import Scene, build_scene, failed
 
@@ -14,7 +14,7 @@ QUERY = {"credentials": [{"id": "kyc", "format": "dc+sd-jwt", "meta": {"vct_valu
 DECLARED = {"type": REPRESENTATION, "credential_ids": ["kyc"], "representation": "us.506c.prior_verified"}
 
 
-@pytest.fixture
+@prepared
 async def scene(sqlite_deployment: Deployment) -> Scene:
     return await build_scene(sqlite_deployment)
 

@@ -7,6 +7,7 @@ from sqlmodel import select
 
 from service.storage.tables import AuditEntry, Organization
 from tests.deployment import Deployment
+from tests.prepared import prepared
 from tests.verifying_support import Platform
 
 ENTRY = {
@@ -20,7 +21,7 @@ ENTRY = {
 }
 
 
-@pytest.fixture
+@prepared
 async def platform(sqlite_deployment: Deployment) -> Platform:
     return Platform(sqlite_deployment, await sqlite_deployment.add_organization("platform", "platform"))
 

@@ -9,13 +9,14 @@ import pytest
 from service.credentials.presentation import present_sd_jwt
 from service.web.signing import ISSUER, get_active_key, rotate_signing_key
 from tests.deployment import Deployment
+from tests.prepared import prepared
 from tests.unit.sd_jwt_support import new_key_pair
 from tests.verifying_support import Platform, Scene, build_scene, failed, seconds
 
 EXPECTED = {"nonce": "n-0S6_WzA2Mj", "audience": "https://venue.example"}
 
 
-@pytest.fixture
+@prepared
 async def scene(sqlite_deployment: Deployment) -> Scene:
     return await build_scene(sqlite_deployment)
 

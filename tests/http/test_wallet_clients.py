@@ -13,13 +13,14 @@ from tests.certificate_support import load_public_key, new_root, to_pem
 from tests.deployment import BASE_URL, START, Deployment, Member
 from tests.issuing_support import Wallet, add_issuer, make_offer
 from tests.oauth_support import Party
+from tests.prepared import prepared
 
 IDENTIFIER = f"{BASE_URL}/issuers/kyc"
 ROOT = new_root(START)
 METADATA = "/.well-known/oauth-authorization-server/issuers/kyc"
 
 
-@pytest.fixture
+@prepared
 async def member(sqlite_deployment: Deployment) -> Member:
     return await add_issuer(sqlite_deployment)
 

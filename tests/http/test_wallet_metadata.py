@@ -10,6 +10,7 @@ from joserfc.jwk import ECKey
 
 from service.credentials.jose import parse_json, parse_jws
 from tests.deployment import Deployment
+from tests.prepared import prepared
 from tests.verifying_support import Scene, build_scene
 
 FORMATS = {"dc+sd-jwt": {"sd-jwt_alg_values": ["ES256"], "kb-jwt_alg_values": ["ES256", "RS256"]}}
@@ -18,7 +19,7 @@ PUBLIC = KEY.as_dict(private=False) | {"kid": "w", "use": "enc", "alg": "ECDH-ES
 OTHERS = [{"kty": "AKP", "alg": "ML-KEM-9", "pub": "AA"}, {"kty": "OKP", "crv": "X25519", "x": "AA"}, 7]
 
 
-@pytest.fixture
+@prepared
 async def scene(sqlite_deployment: Deployment) -> Scene:
     return await build_scene(sqlite_deployment)
 
