@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -45,15 +46,9 @@ class Source:
             for pattern in patterns
         )
 
-    def imports(self) -> Iterator[str]:
-        """Yield every imported module, and every imported name behind its module."""
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Import):
-                yield from (alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                module = node.module or "."
-                yield module
-                yield from (f"{module}.{alias.name}" for alias in node.names)
+    def imports(self) -> tuple[str, ...]:
+        """Return every imported module, and every imported name behind its module."""
+        return list_imports(self.text)
 
     def names(self) -> Iterator[str]:
         """Yield every name and attribute that the code mentions, in whatever way it was imported."""
@@ -69,6 +64,18 @@ class Source:
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Call):
                 yield ast.unparse(node.func)
+
+
+@cache  # a dozen tests ask the same of every file
+def list_imports(text: str) -> tuple[str, ...]:
+    found: list[str] = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found += (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or "."
+            found += (module, *(f"{module}.{alias.name}" for alias in node.names))
+    return tuple(found)
 
 
 def sources(folder: str) -> list[Source]:
