@@ -11,11 +11,12 @@ Source: gate.md section 4; docs/decisions/0014-what-of-a-decision-is-personal.md
 import json
 import secrets
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from service.credentials.canonical import canonicalize, join_members, write_canonical
 from service.gate.assessment import Assessment, Inquiry, Part
-from service.gate.decision_format import BUNDLE_FORMAT, FIRST_FORMAT, hash_canonical
+from service.gate.decision_format import BUNDLE_FORMAT, FIRST_FORMAT, hash_bytes
 from service.gate.decisions import SignedDecision, format_instant, make_pseudonym
 from service.gate.held_credentials import HeldCredential
 from service.gate.party_facts import Party
@@ -24,19 +25,20 @@ from service.storage.subject_keys import DataKey
 _ROLES = ("seller", "buyer", "pledgor")
 
 
-def collect_inputs(inquiry: Inquiry, assessment: Assessment) -> dict[str, Any]:
-    """Collect what a decision is made from, with a salt: its digest is signed, and must not let facts be guessed."""
+def write_inputs(inquiry: Inquiry, assessment: Assessment) -> str:
+    """Write what a decision is made from, in canonical form, once for its digest and for the bundle.
+
+    It has a salt: the digest is signed, and must not let facts be guessed.
+    """
     head, verdict = inquiry.head, assessment.verdict
     names = {each.id: f"credential-{number}" for number, each in enumerate(assessment.credentials, 1)}
-    return {
+    members = {
         "format": BUNDLE_FORMAT,
         "salt": _new_salt(),
         "decided_at": format_instant(inquiry.now),
         "rules": {"version": verdict.rules_version, "sha256": verdict.rules_sha256},
         "security": {"id": head.id, "version": head.version},
         "trust": {"version": inquiry.organization.trust_version},
-        "evaluations": [_describe_part(inquiry, part, names) for part in assessment.parts],
-        "tried": [_describe_part(inquiry, part, names) for part in assessment.tried],
         "credentials": [_describe_credential(each, names) for each in assessment.credentials],
         "parties": [
             _seal_party(party, party.key, _name(inquiry, party.ref), names)
@@ -44,6 +46,10 @@ def collect_inputs(inquiry: Inquiry, assessment: Assessment) -> dict[str, Any]:
             if party.key is not None
         ],
     }
+    texts = {name: write_canonical(value) for name, value in members.items()}
+    texts["evaluations"] = _write_parts(inquiry, assessment.parts, names)
+    texts["tried"] = _write_parts(inquiry, assessment.tried, names)
+    return join_members(texts)
 
 
 def _new_salt() -> str:
@@ -54,22 +60,27 @@ def _name(inquiry: Inquiry, party_id: str) -> str:
     return make_pseudonym(inquiry.signer, org_id=inquiry.organization.id, investor_ref=party_id)
 
 
-def _describe_part(inquiry: Inquiry, part: Part, names: Mapping[str, str]) -> dict[str, Any]:
+def _write_parts(inquiry: Inquiry, parts: Iterable[Part], names: Mapping[str, str]) -> str:
+    return f"[{','.join([_write_part(inquiry, part, names) for part in parts])}]"
+
+
+def _write_part(inquiry: Inquiry, part: Part, names: Mapping[str, str]) -> str:
     named = {role: _hide_id(inquiry, part.facts, role) for role in _ROLES if role in part.facts}
-    return {
-        "offering": {"id": part.offering["id"], "version": part.offering["version"]},
-        "facts": {**part.facts, **named},
-        "sources": _describe_sources(part.sources, names),
+    members = {
+        "offering": write_canonical({"id": part.offering["id"], "version": part.offering["version"]}),
+        "facts": write_canonical({**part.facts, **named}),
+        "sources": _write_sources(part.sources, names),
     }
+    return join_members(members)
 
 
-def _describe_sources(sources: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Describe each source once: most facts share one of a few."""
-    known: dict[int, Any] = {}
+def _write_sources(sources: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """Write each source once: most facts share one of a few."""
+    known: dict[int, str] = {}
     for source in sources.values():
         if id(source) not in known:
-            known[id(source)] = _describe_source(source, names)
-    return {path: known[id(source)] for path, source in sources.items()}
+            known[id(source)] = write_canonical(_describe_source(source, names))
+    return join_members({path: known[id(source)] for path, source in sources.items()})
 
 
 def _hide_id(inquiry: Inquiry, facts: Mapping[str, Any], role: str) -> Any:
@@ -131,24 +142,25 @@ def _seal_party(party: Party, key: DataKey, pseudonym: str, names: Mapping[str, 
             for each in party.credentials
         ],
     }
-    sealed = key.seal(json.dumps(opening, separators=(",", ":")).encode(), context=f"bundle {pseudonym}")
+    canonical = canonicalize(opening)
+    sealed = key.seal(canonical, context=f"bundle {pseudonym}")
     return {
         "party": pseudonym,
-        "sha256": hash_canonical(opening),
+        "sha256": hash_bytes(canonical),
         "key": key.id,
         "sealed": b64encode(sealed).decode(),
     }
 
 
-def write_bundle(inputs: bytes, signed: SignedDecision, public_jwk: Mapping[str, Any]) -> str:
+def write_bundle(inputs: str, signed: SignedDecision, public_jwk: Mapping[str, Any]) -> str:
     """Return the text of one decision's bundle, as it is kept.
 
     Args:
-        inputs: Canonical form of what ``collect_inputs`` gave; written once, as it was hashed.
+        inputs: From ``write_inputs``.
     """
     decision = {"decision_hash": signed.decision_hash, "jws": signed.jws, "public_jwk": dict(public_jwk)}
     members = json.dumps(decision, ensure_ascii=False, separators=(",", ":"))
-    return f'{inputs.decode()[:-1]},"decision":{{"payload":{signed.payload},{members[1:]}}}'
+    return f'{inputs[:-1]},"decision":{{"payload":{signed.payload},{members[1:]}}}'
 
 
 def list_keys(bundle: Mapping[str, Any]) -> list[str]:

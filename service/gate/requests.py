@@ -106,7 +106,12 @@ def dump_request(request: TransferRequest) -> dict[str, Any]:
 
 def hash_request(request: TransferRequest) -> str:
     """Return the digest that two requests share exactly if they ask for the same."""
-    return hashlib.sha256(canonicalize(dump_request(request))).hexdigest()
+    return hash_dumped(dump_request(request))
+
+
+def hash_dumped(request: dict[str, Any]) -> str:
+    """Return what ``hash_request`` does, from what ``dump_request`` gave."""
+    return hashlib.sha256(canonicalize(request)).hexdigest()
 
 
 def bind_request(request: TransferRequest, *, on: date) -> dict[str, Any]:

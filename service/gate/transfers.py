@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from service.credentials.canonical import canonicalize
 from service.gate.assessment import Assessment, Inquiry, assess, find_affiliate
-from service.gate.bundle import collect_inputs, write_bundle
+from service.gate.bundle import write_bundle, write_inputs
 from service.gate.decision_format import hash_bytes
 from service.gate.decisions import (
     Parties,
@@ -23,7 +22,7 @@ from service.gate.material import Question
 from service.gate.purchases import Sale, promise_sale
 from service.gate.receipts import DECIDED, PENDING
 from service.gate.redaction import redact
-from service.gate.requests import bind_request, dump_request, hash_request
+from service.gate.requests import bind_request, dump_request, hash_dumped, hash_request
 from service.gate.reservations import Promise, hold
 from service.gate.rows import Holder, TransferRow
 from service.gate.transfer_models import PartyRef
@@ -141,10 +140,11 @@ def describe_subject(
 
 def _record(turn: Turn, inquiry: Inquiry, assessment: Assessment, key: str) -> TransferRow:
     """Sign, and leave decision and audit entry to be written."""
-    inputs = canonicalize(collect_inputs(inquiry, assessment))
-    subject = describe_subject(turn.signer, inquiry, assessment, new_id("trf"), inputs_sha256=hash_bytes(inputs))
+    inputs = write_inputs(inquiry, assessment)
+    inputs_sha256 = hash_bytes(inputs.encode())
+    subject = describe_subject(turn.signer, inquiry, assessment, new_id("trf"), inputs_sha256=inputs_sha256)
     signing_key = turn.find_key(inquiry.organization.id)
-    verdict, request = assessment.verdict, inquiry.request
+    verdict, request, asked = assessment.verdict, inquiry.request, dump_request(inquiry.request)
     signed = sign_decision(build_payload(subject, verdict), key=signing_key, signer=turn.signer)
     seen = redact(verdict)
     outward = None
@@ -154,7 +154,7 @@ def _record(turn: Turn, inquiry: Inquiry, assessment: Assessment, key: str) -> T
         org_id=inquiry.organization.id,
         id=subject.id,
         idempotency_key=key,
-        request_sha256=hash_request(request),
+        request_sha256=hash_dumped(asked),
         registrar_org_id=inquiry.head.org_id,
         security_id=inquiry.head.id,
         offering_id=subject.offering_id,
@@ -164,7 +164,7 @@ def _record(turn: Turn, inquiry: Inquiry, assessment: Assessment, key: str) -> T
         quantity=int(request.quantity),
         trade_date=assessment.on,
         seller_affiliate=request.trade.seller.affiliate if request.trade.seller else None,
-        request=dump_request(request),
+        request=asked,
         outcome=verdict.outcome,
         decided_at=subject.decided_at,
         expires_at=subject.expires_at,

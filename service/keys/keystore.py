@@ -1,6 +1,7 @@
 """An encrypted file keystore: one file a key, AES-256-GCM under a key derived from a passphrase (scrypt)."""
 
 import base64
+import hmac
 import json
 import os
 import secrets
@@ -9,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives import hashes, hmac, serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -204,9 +205,7 @@ class FileKeystore:
 
     def authenticate(self, data: bytes, *, purpose: str) -> bytes:
         """See ``Signer.authenticate``."""
-        mac = hmac.HMAC(self._mac_key, hashes.SHA256())
-        mac.update(purpose.encode() + b"\x00" + data)
-        return mac.finalize()
+        return hmac.digest(self._mac_key, purpose.encode() + b"\x00" + data, "sha256")
 
     def create_data_key(self, *, purpose: str) -> bytes:
         """See ``Signer.create_data_key``."""
