@@ -1,6 +1,6 @@
 """Facts with their sources, under the scenario format's names."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -62,6 +62,10 @@ class FactSheet:
         for name, value in values.items():
             if value is not None:
                 self.put(f"{prefix}.{name}", value, source)
+
+    def put_attributes(self, prefix: str, said: object, names: Iterable[str], source: Source) -> None:
+        """Set every attribute of these names that is not None below ``prefix``."""
+        self.put_present(prefix, {name: getattr(said, name) for name in names}, source)
 
 
 def encode_facts(values: Mapping[str, Any]) -> dict[str, Any]:

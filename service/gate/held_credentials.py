@@ -23,6 +23,7 @@ STATUS_ORDER = (
 )
 """Most fundamental first, as the reasons are listed."""
 
+_SOUND = {VALID, None}
 _BY_VALUE = {INVALID: "revoked", SUSPENDED: "suspended", STATUS_VALID: VALID}
 
 
@@ -58,7 +59,7 @@ class HeldCredential:
             found.add("expired")
         if self.not_before and now < self.not_before:
             found.add("not_yet_valid")
-        return worst_status(status for status in found if status)
+        return VALID if found == _SOUND else worst_status(status for status in found if status)
 
     def _read_status(self) -> str:
         if self.reading is None:

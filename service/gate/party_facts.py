@@ -83,10 +83,11 @@ def put_party(sheet: FactSheet, role: str, party: Party, question: Question) -> 
     sheet.put(f"{role}.identified", party.is_bound and kyc is not None, standing)
     sheet.put(f"{role}.frozen", party.frozen, {"kind": "investor"})
     used = [_put_kyc(sheet, role, kyc, question)] if kyc else []
-    screening = pick_screening(party, question.now)
+    presented = _list_presented_screenings(party)
+    screening = _pick_screening(party, presented, question.now)
     if screening:
         used.append(_put_screening(sheet, role, screening, question))
-    _put_political_exposure(sheet, role, party)
+    _put_political_exposure(sheet, role, party, presented)
     used.append(put_qualifications(sheet, role, party.credentials, question))
     put_limit(sheet, role, party.credentials, question)
     sheet.put(f"{role}.credential_status", worst_status(used), standing)
@@ -137,7 +138,11 @@ def pick_screening(party: Party, now: datetime) -> Screening | None:
 
     Source: api.md section 4, ``PUT /v1/investors/{ref}``.
     """
-    own, presented = _list_own_screenings(party), _list_presented_screenings(party)
+    return _pick_screening(party, _list_presented_screenings(party), now)
+
+
+def _pick_screening(party: Party, presented: Sequence[Screening], now: datetime) -> Screening | None:
+    own = _list_own_screenings(party)
     usable = [each for each in (*own, *presented) if each.is_usable(now)]
     recent_hits = (each for each in usable if each.result == "hit" and now - each.screened_at <= HIT_PREVAILS)
     newest = sorted((*own, *presented[:1]), key=lambda each: each.screened_at, reverse=True)
@@ -183,9 +188,8 @@ def _put_screening(sheet: FactSheet, role: str, screening: Screening, question: 
     return VALID if status == "expired" and hours > question.max_screen_age_hours else status
 
 
-def _put_political_exposure(sheet: FactSheet, role: str, party: Party) -> None:
+def _put_political_exposure(sheet: FactSheet, role: str, party: Party, screened: Sequence[Screening]) -> None:
     """Say what the screening credential says, hidden claims left out; a platform's own screening found no exposure."""
-    screened = _list_presented_screenings(party)
     credential = screened[0].credential if screened else pick_newest(party.credentials, "aml-screening")
     if credential:
         sheet.put_claims(role, {name: credential.claims.get(name) for name in ("pep", "edd_done")}, credential.source)

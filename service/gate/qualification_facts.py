@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, Protocol
 
 from service.credentials.credential_types import ANY_SCOPE
@@ -53,11 +54,15 @@ def put_qualifications(
     Where the regime asks for the credential, a broken one denies by its status and its claims are kept. Where it is
     only one of several ways, a broken one is as good as none, and the other ways stay open.
     """
-    jurisdictions = {_ALWAYS_READ}
-    if role == "buyer":  # of nobody else does a rule read a status under another law
-        jurisdictions.add(question.regime.partition(".")[0])
-    kinds = [kind for kind in CATEGORIES if kind.jurisdiction in jurisdictions]
-    return worst_status([_put_kind(sheet, role, kind, credentials, question) for kind in kinds])
+    # Of nobody but a buyer does a rule read a status under another law.
+    regime = question.regime if role == "buyer" else _ALWAYS_READ
+    return worst_status([_put_kind(sheet, role, kind, credentials, question) for kind in _list_kinds(regime)])
+
+
+@cache
+def _list_kinds(regime: str) -> list[CategoryFacts]:
+    jurisdictions = (_ALWAYS_READ, regime.partition(".")[0])
+    return [kind for kind in CATEGORIES if kind.jurisdiction in jurisdictions]
 
 
 def _put_kind(
