@@ -89,7 +89,7 @@ async def run_batch(
     results = []
     for number, (ask, question) in enumerate(zip(asks, questions, strict=True), 1):
         results.append(await _answer(turn, ask, question, recorded))
-        if number % _ANSWERS_AT_A_TIME == 0 and connection.dialect.name != "sqlite":  # which has a thread to itself
+        if number % _ANSWERS_AT_A_TIME == 0:
             await asyncio.sleep(0)  # others are served meanwhile
     await write_changes(connection, material.changes)
     await write_holder_names(connection, material.names)

@@ -8,8 +8,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.errors import ConflictError
 from service.gate.rows import TransferRow
 from service.storage.audit import read_log_record
-from service.storage.log import find_log_entry, prove_inclusion, read_newest_checkpoint
-from service.storage.tables import AuditEntry, LogCheckpoint, Transfer
+from service.storage.log import CheckpointRow, find_log_entry, prove_inclusion, read_newest_checkpoint
+from service.storage.tables import AuditEntry, Transfer
 
 DECIDED = "transfer.decided"
 PENDING: dict[str, Any] = {"state": "pending", "index": None}
@@ -23,7 +23,7 @@ class ReceiptPendingError(ConflictError):
 
 async def _find_place(
     session: AsyncSession, transfer: Transfer | TransferRow
-) -> tuple[AuditEntry, int, LogCheckpoint] | None:
+) -> tuple[AuditEntry, int, CheckpointRow] | None:
     """Return the decision's entry, its index, and the published checkpoint that covers it."""
     entry = await find_log_entry(session, org_id=transfer.org_id, kind=DECIDED, subject_id=transfer.id)
     newest = await read_newest_checkpoint(session, published=True)

@@ -2,12 +2,9 @@
 
 from pathlib import Path
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from service.credentials.signed_note import Checkpoint, parse_checkpoint, parse_note
 from service.errors import MalformedError, ServiceError
-from service.storage.log import compute_root
-from service.storage.tables import LogCheckpoint
+from service.storage.log import CheckpointRow, Database, compute_root
 
 PUBLISHED_FILE = "log-checkpoint"
 
@@ -45,7 +42,7 @@ def read_published(data_dir: Path) -> Checkpoint | None:
         raise PublishedCheckpointError(f"The file {path.name} is damaged; restore it, do not delete it.") from None
 
 
-async def check_history(session: AsyncSession, newest: LogCheckpoint | None, published: Checkpoint | None) -> None:
+async def check_history(database: Database, newest: CheckpointRow | None, published: Checkpoint | None) -> None:
     """Check that the tiles lead to the newest checkpoint, and that it continues the published one.
 
     Raises:
@@ -55,7 +52,10 @@ async def check_history(session: AsyncSession, newest: LogCheckpoint | None, pub
     size = newest.tree_size if newest else 0
     if published is not None and published.size > size:
         raise LogRolledBackError(f"The database holds {size} log entries; {published.size} were published.")
-    if newest is not None and await compute_root(session, size) != newest.root:
+    if newest is not None and await compute_root(database, size) != newest.root:
         raise LogForkedError("The log's tiles do not lead to its newest checkpoint.")
-    if published is not None and await compute_root(session, published.size) != published.root:
+    if published is None:
+        return
+    known = newest.root if newest and size == published.size else await compute_root(database, published.size)
+    if known != published.root:
         raise LogForkedError("The log does not continue the checkpoint that was published.")

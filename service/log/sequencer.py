@@ -11,26 +11,26 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 import structlog
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.credentials.cosignature import list_missing_witnesses
 from service.credentials.signed_note import Checkpoint, format_checkpoint, sign_note
 from service.errors import ServiceError
 from service.keys.files import replace_private_file
 from service.log.history import PUBLISHED_FILE, check_history, read_published
-from service.log.identity import log_origin, make_verifier_key
+from service.log.identity import log_origin, make_verifier_key, read_log_key
 from service.log.witnesses import Cosigners, check_witnessed
 from service.storage.log import (
+    CheckpointRow,
+    add_checkpoint,
     append_entries,
     list_waiting_entries,
+    publish_note,
     read_log_progress,
     read_newest_checkpoint,
     take_log_lock,
 )
-from service.storage.tables import LogCheckpoint
-from service.storage.tables.organizations import SYSTEM_ORG_ID
 from service.web.context import Context
-from service.web.signing import LOG, get_active_key
 
 PAUSE_S = 0.1
 PAUSE_AFTER_ERROR_S = 1.0
@@ -44,25 +44,28 @@ async def extend_log(context: Context) -> bool:
         ServiceError: As ``check_history``; nothing is signed.
         NoSigningKeyError: ``init`` makes the log's key.
     """
-    async with context.database.transaction() as session:
-        if not await take_log_lock(session):
-            return False
-        newest = await read_newest_checkpoint(session, published=False)
-        await check_history(session, newest, read_published(context.data_dir))
-        entries = await list_waiting_entries(session)
-        if not entries:
-            return False
-        size = newest.tree_size if newest else 0
-        root = await append_entries(session, size, entries)
-        session.add(await _sign(session, context, size, size + len(entries), root))
+    return await context.database.write(partial(_extend, context))
+
+
+async def _extend(context: Context, connection: AsyncConnection) -> bool:
+    if not await take_log_lock(connection):
+        return False
+    newest = await read_newest_checkpoint(connection, published=False)
+    await check_history(connection, newest, read_published(context.data_dir))
+    entries = await list_waiting_entries(connection)
+    if not entries:
+        return False
+    size = newest.tree_size if newest else 0
+    root = await append_entries(connection, size, entries)
+    await add_checkpoint(connection, await _sign(connection, context, size, size + len(entries), root))
     return True
 
 
-async def _sign(session: AsyncSession, context: Context, previous: int, size: int, root: bytes) -> LogCheckpoint:
-    key = await get_active_key(session, SYSTEM_ORG_ID, LOG)
+async def _sign(connection: AsyncConnection, context: Context, previous: int, size: int, root: bytes) -> CheckpointRow:
+    key = await read_log_key(connection)
     text = format_checkpoint(Checkpoint(log_origin(context.base_url), size, root))
     note = sign_note(text, make_verifier_key(key, context.base_url), context.signer.signing_function(key.kid))
-    return LogCheckpoint(tree_size=size, previous_size=previous, root=root, note=note, signed_at=context.clock())
+    return CheckpointRow(size, previous, root, note, signed_at=context.clock(), published_at=None)
 
 
 async def publish_checkpoint(context: Context, cosigners: Cosigners) -> bool:
@@ -74,35 +77,32 @@ async def publish_checkpoint(context: Context, cosigners: Cosigners) -> bool:
     Raises:
         ServiceError: As ``check_history``; nothing is published.
     """
-    announced = await _announce(context)
+    announced = await context.database.write(partial(_announce, context))
     if announced is None:
         return False
     note = await cosigners.add_cosignatures(announced.note, known_size=announced.previous_size)
-    return await _show(context, announced.tree_size, note)
+    return await context.database.write(partial(_show, context, announced.tree_size, note))
 
 
-async def _announce(context: Context) -> LogCheckpoint | None:
+async def _announce(context: Context, connection: AsyncConnection) -> CheckpointRow | None:
     """Put the newest checkpoint into the file, from when on it may be shown to anybody."""
-    async with context.database.transaction() as session:
-        if not await take_log_lock(session):
-            return None
-        newest = await read_newest_checkpoint(session, published=False)
-        if newest is None or newest.published_at is not None:
-            return None
-        await check_history(session, newest, read_published(context.data_dir))
-        await asyncio.to_thread(replace_private_file, context.data_dir / PUBLISHED_FILE, newest.note.encode())
+    if not await take_log_lock(connection):
+        return None
+    newest = await read_newest_checkpoint(connection, published=False)
+    if newest is None or newest.published_at is not None:
+        return None
+    await check_history(connection, newest, read_published(context.data_dir))
+    await asyncio.to_thread(replace_private_file, context.data_dir / PUBLISHED_FILE, newest.note.encode())
     return newest
 
 
-async def _show(context: Context, size: int, note: str) -> bool:
+async def _show(context: Context, size: int, note: str, connection: AsyncConnection) -> bool:
     """Let readers see a checkpoint, unless there is a newer one."""
-    async with context.database.transaction() as session:
-        newest = await read_newest_checkpoint(session, published=False)
-        if newest is None or newest.tree_size != size:
-            return False
-        newest.note = note
-        newest.published_at = newest.published_at or context.clock()
-        session.add(newest)
+    newest = await read_newest_checkpoint(connection, published=False)
+    if newest is None or newest.tree_size != size:
+        return False
+    published_at = newest.published_at or context.clock()
+    await publish_note(connection, size=size, note=note, published_at=published_at)
     return True
 
 
@@ -113,14 +113,14 @@ async def complete_checkpoint(context: Context, cosigners: Cosigners) -> bool:
     if newest is None or not list_missing_witnesses(newest.note, context.witnesses):
         return False
     note = await cosigners.add_cosignatures(newest.note, known_size=newest.previous_size)
-    return note != newest.note and await _show(context, newest.tree_size, note)
+    show = partial(_show, context, newest.tree_size, note)
+    return note != newest.note and await context.database.write(show)
 
 
 async def advance_log(context: Context, cosigners: Cosigners | None = None) -> None:
     """Sign and publish what waits; when nothing does, this is two small reads."""
     cosigners = cosigners or Cosigners(context)
-    async with context.database.reading() as session:
-        progress = await read_log_progress(session)
+    progress = await context.database.glance(read_log_progress)
     extended = progress.waiting_since is not None and await extend_log(context)
     if extended or not progress.is_published:
         await publish_checkpoint(context, cosigners)

@@ -17,7 +17,7 @@ from sqlmodel import SQLModel
 from service.storage.prepared import execute_each, fetch_all
 
 _Row = TypeVar("_Row")
-Key = tuple[str, ...]
+Key = tuple[Any, ...]
 
 
 def table_of(model: type[SQLModel]) -> Table:
@@ -49,7 +49,7 @@ async def read_rows(
     Args:
         columns: Names of the key's columns, as an index has them. SQLite can use it only in this form.
     """
-    groups: dict[Key, set[str]] = defaultdict(set)
+    groups: dict[Key, set[Any]] = defaultdict(set)
     for key in keys:
         groups[key[:-1]].add(key[-1])
     query, found = _select_by(cast(Any, row_type), model, columns), []
@@ -59,7 +59,7 @@ async def read_rows(
     return found
 
 
-def _pad(values: list[str]) -> list[str]:
+def _pad(values: list[Any]) -> list[Any]:
     """Repeat the last value up to a power of two: few lengths are few statements, which stay prepared."""
     return values + values[-1:] * ((1 << (len(values) - 1).bit_length()) - len(values))
 

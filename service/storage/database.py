@@ -5,19 +5,20 @@ commit raises before any answer is built. Reads that change nothing use ``databa
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-from sqlalchemy import CursorResult, Engine, Executable, create_engine, event, text
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import UnavailableError
-from service.storage.reading_line import ReadingLine
+from service.storage.postgres_line import PostgresLine
+from service.storage.sqlite_line import BY_HAND, SqliteLine, Work
 
 _T = TypeVar("_T")
 BUSY_TIMEOUT_MS = 10_000
@@ -30,6 +31,7 @@ _POSTGRES_ARGUMENTS = {
     "timeout": POOL_TIMEOUT_S,
     "command_timeout": STATEMENT_TIMEOUT_S,
     "prepared_statement_cache_size": STATEMENTS_KEPT,
+    "statement_cache_size": STATEMENTS_KEPT,  # of statements that go straight to the driver
 }
 # PostgreSQL's classes of errors that say something of the server and nothing of the statement: no connection, read
 # only (a standby), password or database gone, deadlock, no resources, shutting down or starting up, disk.
@@ -78,9 +80,10 @@ def _tune_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
-        # Taking the write lock at BEGIN avoids the deadlock of two readers that both want to write.
-        reading = connection.get_execution_options().get("reading", False)
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+        options = connection.get_execution_options()
+        if not options.get(BY_HAND):
+            # Taking the write lock at BEGIN avoids the deadlock of two readers that both want to write.
+            connection.exec_driver_sql("BEGIN" if options.get("reading") else "BEGIN IMMEDIATE")
 
 
 def _replace_closed_connections(engine: Engine) -> None:
@@ -121,40 +124,57 @@ def _create_line_engine(url: str) -> AsyncEngine:
     )
 
 
-def _create_thread_engine(url: str) -> Engine:
-    """Return the engine for work that has one of SQLite's threads to itself."""
-    engine = create_engine(url.replace("+aiosqlite", ""), pool_timeout=POOL_TIMEOUT_S, hide_parameters=True)
+def _create_sync_engine(url: str) -> Engine:
+    """Return the engine of connections to SQLite that are kept at hand."""
+    arguments = {"check_same_thread": False, "cached_statements": STATEMENTS_KEPT}
+    engine = create_engine(
+        url.replace("+aiosqlite", ""), poolclass=NullPool, hide_parameters=True, connect_args=arguments
+    )
     _tune_sqlite(engine)
     return engine
 
 
-class _ThreadConnection:
-    """Looks like an asynchronous connection, and never waits: the whole of a piece of work runs in one thread.
+class _SqliteLines:
+    """A connection for readings and one for writing, which must not show what is not committed."""
 
-    The asynchronous driver of SQLite changes threads four times for each statement, which would be most of the time
-    of a short transaction.
-    """
+    def __init__(self, url: str) -> None:
+        engine = _create_sync_engine(url)
+        self._reader = SqliteLine(engine, patience_s=BUSY_TIMEOUT_MS / 1000)
+        self._writer = SqliteLine(engine, patience_s=BUSY_TIMEOUT_MS / 1000)
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.dialect = connection.dialect
+    async def read(self, work: Work[_T]) -> _T:
+        return await self._reader.read(work)
 
-    async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
-        return self._connection.execute(statement, parameters)
+    async def write(self, work: Work[_T]) -> _T:
+        return await self._writer.write(work)
 
-    async def run_sync(self, work: Callable[..., _T], *arguments: Any) -> _T:
-        return work(self._connection, *arguments)
+    async def close(self) -> None:
+        self._reader.close()
+        self._writer.close()
 
 
-def _finish(work: Coroutine[Any, Any, _T]) -> _T:
-    """Run a coroutine that never waits."""
-    try:
-        work.send(None)
-    except StopIteration as finished:
-        result: _T = finished.value
-        return result
-    work.close()
-    raise RuntimeError("work in a thread of the database must not wait for anything else")
+class _PostgresLines:
+    """A connection for readings, and as many for writing as ever were at work at once."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = _create_line_engine(url)
+        self._reader = PostgresLine(self._engine)
+        self._idle: list[PostgresLine] = []
+
+    async def read(self, work: Work[_T]) -> _T:
+        return await self._reader.read(work)
+
+    async def write(self, work: Work[_T]) -> _T:
+        line = self._idle.pop() if self._idle else PostgresLine(self._engine)
+        try:
+            return await line.write(work)
+        finally:
+            self._idle.append(line)
+
+    async def close(self) -> None:
+        for line in (self._reader, *self._idle):
+            await line.close()
+        await self._engine.dispose()
 
 
 class Database:
@@ -168,8 +188,7 @@ class Database:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _create_engine(url)
-        self._thread_engine = _create_thread_engine(url) if self.is_sqlite else None
-        self._line = None if self.is_sqlite else ReadingLine(_create_line_engine(url))
+        self._lines = _SqliteLines(url) if self.is_sqlite else _PostgresLines(url)
         self._reading_engine = self.engine.execution_options(reading=True)
         # SQLite has one writer; queueing in the process is fairer than its busy handler, which sleeps and retries.
         self._write_queue = asyncio.Lock() if self.is_sqlite else None
@@ -199,23 +218,14 @@ class Database:
         ):
             yield session
 
-    async def write(self, work: Callable[[AsyncConnection], Coroutine[Any, Any, _T]]) -> _T:
+    async def write(self, work: Work[_T]) -> _T:
         """Do a piece of work in a writing transaction of its own, off the ORM; a failed commit raises.
 
         Args:
-            work: Waits for nothing but the connection's ``execute``.
+            work: A transaction is open while it waits for anything, and on SQLite no other can be.
         """
-        if self._thread_engine is None:
-            async with self._connection_slot(), self.engine.begin() as connection:
-                return await work(connection)
-        assert self._write_queue is not None
-        async with self._write_queue:
-            return await asyncio.to_thread(self._write_in_thread, work)
-
-    def _write_in_thread(self, work: Callable[[AsyncConnection], Coroutine[Any, Any, _T]]) -> _T:
-        assert self._thread_engine is not None
-        with self._thread_engine.begin() as connection:
-            return _finish(work(cast(AsyncConnection, _ThreadConnection(connection))))
+        async with self._write_queue or self._connection_slot():
+            return await self._lines.write(work)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -226,18 +236,14 @@ class Database:
         ):
             yield session
 
-    async def glance(self, work: Callable[[AsyncConnection], Coroutine[Any, Any, _T]]) -> _T:
+    async def glance(self, work: Work[_T]) -> _T:
         """Do a piece of reading off the ORM and outside of any transaction: each statement sees a moment of its own.
 
         Args:
-            work: Reads by ``fetch_all``, a few rows at a time: SQLite answers in the thread of the event loop, which
-                takes microseconds where changing threads takes a hundred; its readers wait for no writer.
+            work: Reads by ``fetch_all``, a few rows at a time: SQLite answers in the thread of the event loop, and its
+                readers wait for no writer.
         """
-        if self._line is not None:
-            return await self._line.read(work)
-        assert self._thread_engine is not None
-        with self._thread_engine.connect() as connection:
-            return _finish(work(cast(AsyncConnection, _ThreadConnection(connection))))
+        return await self._lines.read(work)
 
     async def ping(self) -> None:
         """Raise if the database does not answer."""
@@ -247,7 +253,4 @@ class Database:
     async def close(self) -> None:
         """Return every connection."""
         await self.engine.dispose()
-        if self._line is not None:
-            await self._line.close()
-        if self._thread_engine is not None:
-            self._thread_engine.dispose()
+        await self._lines.close()

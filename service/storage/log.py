@@ -3,8 +3,12 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import func, literal, text, tuple_, update
+from sqlalchemy import BigInteger, Boolean, Integer, Select, bindparam, func, literal, literal_column, text
+from sqlalchemy import select as select_columns
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -21,11 +25,18 @@ from service.credentials.tlog_tiles import (
 )
 from service.errors import ServiceError
 from service.storage.audit import PERSONAL_DATA_ACCESSED
-from service.storage.core import upsert_rows
+from service.storage.core import insert_rows, read_rows, read_values, select_fields, table_of, update_rows, upsert_rows
+from service.storage.prepared import fetch_all
 from service.storage.tables import AuditEntry, LogCheckpoint, LogTile
 
 LARGEST_BATCH = 4096
+Database = AsyncConnection | AsyncSession
 _LOCK = int.from_bytes(b"goodslog", "big", signed=True)
+_TAKE_LOCK = (
+    text("SELECT pg_try_advisory_xact_lock(:number) AS taken")
+    .bindparams(bindparam("number", type_=BigInteger))
+    .columns(taken=Boolean)
+)
 
 
 class LogDamagedError(ServiceError):
@@ -58,79 +69,139 @@ class LogProgress:
     is_published: bool
 
 
-async def take_log_lock(session: AsyncSession) -> bool:
+@dataclass(frozen=True, slots=True)
+class CheckpointRow:
+    """See ``tables.LogCheckpoint``."""
+
+    tree_size: int
+    previous_size: int
+    root: bytes
+    note: str
+    signed_at: datetime
+    published_at: datetime | None
+
+
+async def _connect(database: Database) -> AsyncConnection:
+    """Return a session's connection, to which what was added to the session has gone."""
+    if isinstance(database, AsyncSession):
+        await database.flush()
+        return await database.connection()
+    return database
+
+
+async def take_log_lock(connection: AsyncConnection) -> bool:
     """Become the one who extends the log until this transaction ends; False if somebody else is.
 
     On SQLite every writing transaction is alone already.
     """
-    if session.get_bind().dialect.name != "postgresql":
+    if connection.dialect.name != "postgresql":
         return True
-    connection = await session.connection()
-    return bool((await connection.execute(text("SELECT pg_try_advisory_xact_lock(:n)"), {"n": _LOCK})).scalar_one())
+    [row] = await fetch_all(connection, _TAKE_LOCK, {"number": _LOCK})
+    return bool(row[0])
 
 
-async def read_newest_checkpoint(session: AsyncSession, *, published: bool) -> LogCheckpoint | None:
+@cache
+def _select_newest(*, published: bool) -> Select[Any]:
+    table = table_of(LogCheckpoint)
+    query = select_fields(CheckpointRow, LogCheckpoint).order_by(table.c.tree_size.desc())
+    return _limit(query.where(table.c.published_at.is_not(None)) if published else query)
+
+
+def _limit(query: Select[Any]) -> Select[Any]:
+    """Leave the number of rows to a parameter; for SQLite, an offset that isn't given would be another one."""
+    return query.limit(bindparam("limit", type_=Integer)).offset(literal_column("0"))
+
+
+async def read_newest_checkpoint(database: Database, *, published: bool) -> CheckpointRow | None:
     """Return the largest checkpoint, or the largest of those that are out."""
-    query = select(LogCheckpoint).order_by(col(LogCheckpoint.tree_size).desc()).limit(1)
-    if published:
-        query = query.where(col(LogCheckpoint.published_at).is_not(None))
-    return (await session.exec(query)).first()
+    found = await fetch_all(await _connect(database), _select_newest(published=published), {"limit": 1})
+    return CheckpointRow(*found[0]) if found else None
 
 
-async def read_log_progress(session: AsyncSession) -> LogProgress:
+async def add_checkpoint(connection: AsyncConnection, checkpoint: CheckpointRow) -> None:
+    """Add a signed head.
+
+    Raises:
+        IntegrityError: Another one extends the same.
+    """
+    await insert_rows(connection, LogCheckpoint, [read_values(checkpoint)])
+
+
+async def publish_note(connection: AsyncConnection, *, size: int, note: str, published_at: datetime) -> None:
+    """Let readers see a checkpoint, with the cosignatures that its note has now."""
+    row = {"tree_size": size, "note": note, "published_at": published_at}
+    await update_rows(connection, LogCheckpoint, [row])
+
+
+@cache
+def _select_oldest_waiting() -> Select[Any]:
+    table = table_of(AuditEntry)
+    return select_columns(func.min(table.c.recorded_at)).where(table.c.idx.is_(None))
+
+
+async def read_log_progress(database: Database) -> LogProgress:
     """Return how far the log is behind."""
-    waiting = select(func.min(AuditEntry.recorded_at)).where(col(AuditEntry.idx).is_(None))
-    newest = await read_newest_checkpoint(session, published=False)
+    connection = await _connect(database)
+    [[waiting_since]] = await fetch_all(connection, _select_oldest_waiting(), {})
+    newest = await read_newest_checkpoint(connection, published=False)
     return LogProgress(
-        waiting_since=(await session.exec(waiting)).one(),
+        waiting_since=waiting_since,
         signed_at=newest.signed_at if newest else None,
         is_published=newest is None or newest.published_at is not None,
     )
 
 
-async def list_waiting_entries(session: AsyncSession, *, limit: int = LARGEST_BATCH) -> list[WaitingEntry]:
+@cache
+def _select_waiting() -> Select[Any]:
+    table = table_of(AuditEntry)
+    query = select_fields(WaitingEntry, AuditEntry).where(table.c.idx.is_(None))
+    return _limit(query.order_by(table.c.recorded_at, table.c.id))
+
+
+async def list_waiting_entries(connection: AsyncConnection, *, limit: int = LARGEST_BATCH) -> list[WaitingEntry]:
     """Return entries without a place, oldest first.
 
     Never by "above the last id": a transaction that took its id early may commit late.
     """
-    query = (
-        select(AuditEntry.org_id, AuditEntry.id, AuditEntry.commitment)
-        .where(col(AuditEntry.idx).is_(None))
-        .order_by(col(AuditEntry.recorded_at), col(AuditEntry.id))
-        .limit(limit)
-    )
-    return [WaitingEntry(*row) for row in (await session.exec(query)).all()]
+    return [WaitingEntry(*row) for row in await fetch_all(connection, _select_waiting(), {"limit": limit})]
 
 
-async def read_tiles(session: AsyncSession, wanted: Collection[TileId]) -> dict[TileId, bytes]:
+@dataclass(frozen=True, slots=True)
+class _TileRow:
+    """See ``tables.LogTile``."""
+
+    level: int
+    idx: int
+    data: bytes
+
+
+async def read_tiles(database: Database, wanted: Collection[TileId]) -> dict[TileId, bytes]:
     """Return those of the wanted tiles that there are, as wide as they are."""
-    if not wanted:
-        return {}
     keys = [(tile.level, tile.index) for tile in wanted]
-    query = select(LogTile).where(tuple_(col(LogTile.level), col(LogTile.idx)).in_(keys))
-    return {TileId(row.level, row.idx): row.data for row in (await session.exec(query)).all()}
+    rows = await read_rows(await _connect(database), _TileRow, LogTile, ("level", "idx"), keys)
+    return {TileId(row.level, row.idx): row.data for row in rows}
 
 
-async def append_entries(session: AsyncSession, size: int, entries: Sequence[WaitingEntry]) -> bytes:
+async def append_entries(connection: AsyncConnection, size: int, entries: Sequence[WaitingEntry]) -> bytes:
     """Give entries their places behind the first ``size`` leaves, extend the tiles, and return the new root.
 
     Raises:
         LogDamagedError: See ``code``.
     """
-    growing = await _read_growing_tiles(session, size)
+    growing = await _read_growing_tiles(connection, size)
     leaves = [entry.commitment for entry in entries]
     changed = extend_tiles(size, growing, [hash_leaf(leaf) for leaf in leaves])
-    await _write_tiles(session, changed | _extend_bundles(size, growing, leaves))
+    await _write_tiles(connection, changed | _extend_bundles(size, growing, leaves))
     places = [{"org_id": entry.org_id, "id": entry.id, "idx": size + n} for n, entry in enumerate(entries)]
-    await session.run_sync(lambda sync: sync.execute(update(AuditEntry), places))
-    return await compute_root(session, size + len(entries))
+    await update_rows(connection, AuditEntry, places)
+    return await compute_root(connection, size + len(entries))
 
 
-async def _read_growing_tiles(session: AsyncSession, size: int) -> dict[TileId, bytes]:
+async def _read_growing_tiles(connection: AsyncConnection, size: int) -> dict[TileId, bytes]:
     wanted = list_growing_tiles(size)
     if size % TILE_WIDTH:
         wanted.append(TileId(ENTRIES, size // TILE_WIDTH))
-    growing = await read_tiles(session, wanted)
+    growing = await read_tiles(connection, wanted)
     if len(growing) != len(wanted):
         raise LogDamagedError("A tile of the log is missing.")
     return growing
@@ -144,41 +215,40 @@ def _extend_bundles(size: int, growing: Mapping[TileId, bytes], leaves: Sequence
     return changed
 
 
-async def _write_tiles(session: AsyncSession, tiles: Mapping[TileId, bytes]) -> None:
-    connection = await session.connection()
+async def _write_tiles(connection: AsyncConnection, tiles: Mapping[TileId, bytes]) -> None:
     rows = [{"level": tile.level, "idx": tile.index, "data": data} for tile, data in tiles.items()]
     await upsert_rows(connection, LogTile, rows)
 
 
-async def hash_log_spans(session: AsyncSession, spans: Sequence[Span]) -> list[bytes]:
+async def hash_log_spans(database: Database, spans: Sequence[Span]) -> list[bytes]:
     """Return the hashes of spans of the log's leaves.
 
     Raises:
         LogDamagedError: See ``code``.
     """
-    tiles = await read_tiles(session, find_tiles(spans))
+    tiles = await read_tiles(database, find_tiles(spans))
     try:
         return [hash_span(span, tiles) for span in spans]
     except LookupError:
         raise LogDamagedError("A tile of the log is missing or too short.") from None
 
 
-async def compute_root(session: AsyncSession, size: int) -> bytes:
+async def compute_root(database: Database, size: int) -> bytes:
     """Return the root of the first ``size`` leaves.
 
     Raises:
         LogDamagedError: See ``code``.
     """
-    return EMPTY_ROOT if size == 0 else (await hash_log_spans(session, [Span(0, size)]))[0]
+    return EMPTY_ROOT if size == 0 else (await hash_log_spans(database, [Span(0, size)]))[0]
 
 
-async def prove_inclusion(session: AsyncSession, *, index: int, size: int) -> list[bytes]:
+async def prove_inclusion(database: Database, *, index: int, size: int) -> list[bytes]:
     """Return the proof that leaf ``index`` is in the tree of the first ``size`` leaves.
 
     Raises:
         LogDamagedError: See ``code``.
     """
-    return await hash_log_spans(session, find_inclusion_spans(index, size))
+    return await hash_log_spans(database, find_inclusion_spans(index, size))
 
 
 async def find_log_entry(session: AsyncSession, *, org_id: str, kind: str, subject_id: str) -> AuditEntry | None:

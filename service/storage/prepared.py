@@ -10,12 +10,13 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from sqlalchemy.engine import Connection, Dialect
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.selectable import SelectBase, TextualSelect
 from sqlalchemy.types import TypeEngine
+
+from service.storage.direct import DirectConnection, build_error
 
 Query: TypeAlias = SelectBase | TextualSelect
 _Convert: TypeAlias = Callable[[Any], Any]
@@ -68,7 +69,10 @@ async def fetch_all(connection: AsyncConnection, query: Query, parameters: Mappi
     """
     shape = tuple((name, len(value) if isinstance(value, list) else None) for name, value in parameters.items())
     prepared = _prepare_query(query, connection.dialect, shape)
-    return prepared.read(await connection.run_sync(_fetch, prepared.text, prepared.bind(parameters)))
+    values = prepared.bind(parameters)
+    if isinstance(connection, DirectConnection):
+        return prepared.read(await connection.fetch(prepared.text, values))
+    return prepared.read(await connection.run_sync(_fetch, prepared.text, values))
 
 
 async def execute_each(
@@ -80,7 +84,11 @@ async def execute_each(
         DBAPIError: As from ``connection.execute``.
     """
     prepared = _prepare_change(change, connection.dialect, tuple(parameters[0]))
-    await connection.run_sync(_change, prepared.text, [prepared.bind(each) for each in parameters])
+    values = [prepared.bind(each) for each in parameters]
+    if isinstance(connection, DirectConnection):
+        await connection.change(prepared.text, values)
+    else:
+        await connection.run_sync(_change, prepared.text, values)
 
 
 @lru_cache(_STATEMENTS_KEPT)
@@ -151,12 +159,4 @@ def _translate(connection: Connection, statement: str, error: Exception) -> Base
     lost = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)  # type: ignore[arg-type]  # the drivers' errors share no base
     if lost:
         connection.invalidate(error)
-    return DBAPIError.instance(
-        statement,
-        None,
-        error,
-        dialect.loaded_dbapi.Error,
-        hide_parameters=True,
-        connection_invalidated=lost,
-        dialect=dialect,
-    )
+    return build_error(dialect, statement, error, lost=lost)

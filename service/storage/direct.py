@@ -1,0 +1,51 @@
+"""Connections whose statements go straight to the driver.
+
+What SQLAlchemy does for each statement costs more than a small one costs the database. Its errors stay, and so does
+its way to execute what is too rare to be prepared.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import CursorResult, Executable
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
+
+Values = tuple[Any, ...]
+
+
+class DirectConnection(ABC):
+    """What a piece of work off the ORM needs of a connection; elsewhere an ``AsyncConnection`` does as well."""
+
+    dialect: Dialect
+
+    @abstractmethod
+    async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        """Execute a statement as SQLAlchemy does."""
+
+    @abstractmethod
+    async def fetch(self, text: str, values: Values) -> Sequence[Sequence[Any]]:
+        """Return a query's rows; text and values as the driver takes them."""
+
+    @abstractmethod
+    async def change(self, text: str, values: Sequence[Values]) -> None:
+        """Execute a change once for each tuple of values."""
+
+
+def build_error(dialect: Dialect, text: str, error: BaseException, *, lost: bool) -> BaseException:
+    """Return a driver's error as SQLAlchemy raises it, without the values.
+
+    Args:
+        error: Of the driver's module as SQLAlchemy knows it, ``dialect.loaded_dbapi``.
+        lost: The connection is of no more use.
+    """
+    return DBAPIError.instance(
+        text,
+        None,
+        error,
+        dialect.loaded_dbapi.Error,
+        hide_parameters=True,
+        connection_invalidated=lost,
+        dialect=dialect,
+    )
