@@ -16,14 +16,18 @@ from service.credentials.jwt_vp import (
     read_jwt_vp,
     verify_presented_jwt_vc,
 )
+from service.credentials.ldp_vc import UnverifiedLdpVc, read_ldp
 from service.credentials.presentation import verify_presentation
 from service.credentials.sd_jwt import UnverifiedCredential, read_credential, verify_sd_jwt_vc
 from service.credentials.sd_jwt_errors import HolderBindingMissingError
 from service.credentials.w3c_errors import W3cDocumentError
 from service.errors import VerificationError
 
-UnverifiedDocument = UnverifiedCredential | UnverifiedJwtVc | PresentedJwtVc
-"""A credential of any format, with the presentation that it came in."""
+UnverifiedToken = UnverifiedCredential | UnverifiedJwtVc | PresentedJwtVc
+"""A credential of a format that is text, with the presentation that it came in."""
+
+UnverifiedDocument = UnverifiedToken | UnverifiedLdpVc
+"""A credential of any format, with the presentation that it came in; linked data is for ``verify_ldp_vc``."""
 
 
 class UnsupportedFormatError(VerificationError):
@@ -51,16 +55,18 @@ def read_document(document: str | Mapping[str, Any]) -> Sequence[UnverifiedDocum
         return [read_jwt_vc(parse_jwt(open_envelope(document, ENVELOPED_CREDENTIAL)))]
     elif document.get("type") == ENVELOPED_PRESENTATION:
         return read_jwt_vp(parse_jwt(open_envelope(document, ENVELOPED_PRESENTATION)))
-    raise UnsupportedFormatError("Neither an SD-JWT VC (dc+sd-jwt) nor a JWT VC (jwt_vc_json, vc+jwt).")
+    elif "proof" in document:
+        return read_ldp(document)
+    raise UnsupportedFormatError("Neither SD-JWT VC (dc+sd-jwt), JWT VC (jwt_vc_json, vc+jwt) nor ldp_vc.")
 
 
 def verify_document(
-    read: UnverifiedDocument, key: VerificationKey, expected: Expected | None, *, now: datetime
+    read: UnverifiedToken, key: VerificationKey, expected: Expected | None, *, now: datetime
 ) -> VerifiedCredential:
     """Verify that a credential is authentic and within its times, and the presentation that it came in.
 
     Args:
-        read: One of ``read_document``.
+        read: One of ``read_document`` that is no linked data.
         key: The key that policy allows for its issuer.
         expected: What the presentation must be bound to; None for a bare credential.
         now: Time of the check, aware.

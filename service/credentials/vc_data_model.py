@@ -12,7 +12,7 @@ from typing import Any
 
 from service.credentials.instants import parse_instant
 from service.credentials.sd_jwt_errors import CredentialExpiredError, CredentialNotYetValidError
-from service.errors import VerificationError
+from service.credentials.w3c_errors import W3cDocumentError
 
 BASE_CONTEXT = "https://www.w3.org/ns/credentials/v2"
 BASE_CONTEXT_1 = "https://www.w3.org/2018/credentials/v1"
@@ -26,13 +26,6 @@ _URL = re.compile(r'[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20<>"{}|\\^`]+')
 _TERM = re.compile(r"[^\x00-\x20@:][^\x00-\x20:]*")
 _LANGUAGE_VALUE = frozenset({"@value", "@language", "@direction"})
 _TYPED = ("credentialStatus", "credentialSchema", "termsOfUse", "evidence", "refreshService", "proof")
-
-
-class DataModelError(VerificationError):
-    """A credential or presentation that the W3C data model doesn't allow."""
-
-    code = "data_model_invalid"
-    check = "format"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +54,7 @@ def check_credential(document: Any) -> Validity:
         document: Parsed from strict JSON; untrusted.
 
     Raises:
-        DataModelError: It breaks a rule of the data model.
+        W3cDocumentError: It breaks a rule of the data model.
 
     Source: VCDM 2.0, sections 4.3 to 4.11, 5.3 to 5.6 and 11.1; VCDM 1.1, sections 4.1 to 4.9 and 5.
     """
@@ -83,7 +76,7 @@ def check_presentation(document: Any) -> None:
         document: Parsed from strict JSON; untrusted.
 
     Raises:
-        DataModelError: It breaks a rule of the data model.
+        W3cDocumentError: It breaks a rule of the data model.
 
     Source: VCDM 2.0, section 4.13; VCDM 1.1, section 4.10.
     """
@@ -94,7 +87,7 @@ def check_presentation(document: Any) -> None:
         _check_typed(entry, "proof")
     credentials = list(_objects(document, "verifiableCredential"))
     if len(credentials) > MAX_CREDENTIALS:
-        raise DataModelError(f"The presentation has more than {MAX_CREDENTIALS} credentials.")
+        raise W3cDocumentError(f"The presentation has more than {MAX_CREDENTIALS} credentials.")
     for credential in credentials:
         if credential.get("type") in (ENVELOPED_TYPE, [ENVELOPED_TYPE]):
             check_envelope(credential, ENVELOPED_TYPE)
@@ -106,17 +99,17 @@ def check_envelope(document: Mapping[str, Any], envelope_type: str) -> str:
     """Check an enveloped credential or presentation and return its ``data:`` URL.
 
     Raises:
-        DataModelError: Another type, no base context, or an ``id`` that is no ``data:`` URL.
+        W3cDocumentError: Another type, no base context, or an ``id`` that is no ``data:`` URL.
 
     Source: VCDM 2.0, sections 4.13.1 and 4.13.2.
     """
     if BASE_CONTEXT not in _listed(document.get("@context")):
-        raise DataModelError("The envelope doesn't name the base context.")
+        raise W3cDocumentError("The envelope doesn't name the base context.")
     if document.get("type") not in (envelope_type, [envelope_type]):
-        raise DataModelError("The envelope is of another type.")
+        raise W3cDocumentError("The envelope is of another type.")
     url = document.get("id")
     if not isinstance(url, str) or not url.startswith("data:") or "," not in url:
-        raise DataModelError("The envelope's id isn't a data URL.")
+        raise W3cDocumentError("The envelope's id isn't a data URL.")
     return url
 
 
@@ -124,11 +117,11 @@ def read_identifier(value: Any, name: str) -> str:
     """Return the URL that is ``value``, or that is its ``id``.
 
     Raises:
-        DataModelError: There is none.
+        W3cDocumentError: There is none.
     """
     url = value.get("id") if isinstance(value, dict) else value
     if not _is_url(url):
-        raise DataModelError(f"The {name} has no URL.")
+        raise W3cDocumentError(f"The {name} has no URL.")
     return str(url)
 
 
@@ -139,28 +132,28 @@ def read_types(document: Mapping[str, Any]) -> Sequence[str]:
 
 def _check_common(document: Any, expected_type: str) -> str:
     if not isinstance(document, dict):
-        raise DataModelError("The document isn't an object.")
+        raise W3cDocumentError("The document isn't an object.")
     contexts = _listed(document.get("@context"))
     base = contexts[0] if contexts else None
     if base not in (BASE_CONTEXT, BASE_CONTEXT_1):
-        raise DataModelError("The first context isn't the base context.")
+        raise W3cDocumentError("The first context isn't the base context.")
     if base == BASE_CONTEXT and not isinstance(document["@context"], list):
-        raise DataModelError("The contexts aren't an ordered set.")
+        raise W3cDocumentError("The contexts aren't an ordered set.")
     for context in contexts[1:]:
         if not isinstance(context, dict) and not _is_url(context):
-            raise DataModelError("A context is neither a URL nor an object.")
+            raise W3cDocumentError("A context is neither a URL nor an object.")
     types = _check_types(document)
     if expected_type not in types:
-        raise DataModelError(f"The document isn't a {expected_type}.")
+        raise W3cDocumentError(f"The document isn't a {expected_type}.")
     if "id" in document and not _is_url(document["id"]):
-        raise DataModelError("The id isn't one URL.")
+        raise W3cDocumentError("The id isn't one URL.")
     return str(base)
 
 
 def _check_types(entry: Mapping[str, Any]) -> list[Any]:
     types = _listed(entry.get("type"))
     if not types or not all(isinstance(name, str) and (_TERM.fullmatch(name) or _is_url(name)) for name in types):
-        raise DataModelError("A type is missing, or is neither a term nor a URL.")
+        raise W3cDocumentError("A type is missing, or is neither a term nor a URL.")
     return types
 
 
@@ -173,20 +166,20 @@ def _check_issuer(issuer: Any) -> None:
 def _check_subjects(document: Mapping[str, Any]) -> None:
     subjects = list(_objects(document, "credentialSubject"))
     if not subjects:
-        raise DataModelError("The credential has no subject.")
+        raise W3cDocumentError("The credential has no subject.")
     for subject in subjects:
         if not subject:
-            raise DataModelError("A subject of the credential has no claims.")
+            raise W3cDocumentError("A subject of the credential has no claims.")
         if "id" in subject and not _is_url(subject["id"]):
-            raise DataModelError("A subject's id isn't one URL.")
+            raise W3cDocumentError("A subject's id isn't one URL.")
 
 
 def _check_typed(entry: Mapping[str, Any], name: str) -> None:
     _check_types(entry)
     if "id" in entry and not _is_url(entry["id"]):
-        raise DataModelError(f"The id of the {name} isn't one URL.")
+        raise W3cDocumentError(f"The id of the {name} isn't one URL.")
     if name == "credentialSchema" and "id" not in entry:
-        raise DataModelError("The credentialSchema has no id.")
+        raise W3cDocumentError("The credentialSchema has no id.")
 
 
 def _check_names(entry: Mapping[str, Any]) -> None:
@@ -194,10 +187,10 @@ def _check_names(entry: Mapping[str, Any]) -> None:
         for value in _listed(entry.get(name)):
             if isinstance(value, dict):
                 if not _LANGUAGE_VALUE.issuperset(value) or not all(isinstance(text, str) for text in value.values()):
-                    raise DataModelError(f"The {name} isn't a text with a language.")
+                    raise W3cDocumentError(f"The {name} isn't a text with a language.")
                 value = value.get("@value")
             if not isinstance(value, str):
-                raise DataModelError(f"The {name} isn't a text.")
+                raise W3cDocumentError(f"The {name} isn't a text.")
 
 
 def _check_related(document: Mapping[str, Any]) -> None:
@@ -205,20 +198,20 @@ def _check_related(document: Mapping[str, Any]) -> None:
     for entry in _objects(document, "relatedResource"):
         url = read_identifier(entry, "relatedResource")
         if url in seen:
-            raise DataModelError("Two related resources have one id.")
+            raise W3cDocumentError("Two related resources have one id.")
         seen.add(url)
         digests = [entry[name] for name in ("digestSRI", "digestMultibase") if name in entry]
         if not digests or not all(isinstance(digest, str) for digest in digests):
-            raise DataModelError("A related resource has no digest.")
+            raise W3cDocumentError("A related resource has no digest.")
 
 
 def _read_validity(document: Mapping[str, Any], base: str) -> Validity:
     names = ("validFrom", "validUntil") if base == BASE_CONTEXT else ("issuanceDate", "expirationDate")
     if base == BASE_CONTEXT_1 and names[0] not in document:
-        raise DataModelError("The credential has no issuanceDate.")
+        raise W3cDocumentError("The credential has no issuanceDate.")
     start, end = (_read_date(document, name) for name in names)
     if start is not None and end is not None and end < start:
-        raise DataModelError("The credential ends before it begins.")
+        raise W3cDocumentError("The credential ends before it begins.")
     return Validity(start, end)
 
 
@@ -227,7 +220,7 @@ def _read_date(document: Mapping[str, Any], name: str) -> datetime | None:
         return None
     instant = parse_instant(document[name])
     if instant is None:
-        raise DataModelError(f"The {name} isn't a date and time with a zone.")
+        raise W3cDocumentError(f"The {name} isn't a date and time with a zone.")
     return instant
 
 
@@ -237,7 +230,7 @@ def _objects(document: Mapping[str, Any], name: str) -> Iterator[Mapping[str, An
         return
     for entry in _listed(document[name]) or [None]:
         if not isinstance(entry, dict):
-            raise DataModelError(f"The {name} isn't an object, or a list of them.")
+            raise W3cDocumentError(f"The {name} isn't an object, or a list of them.")
         yield entry
 
 

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
+from service.credentials.ldp_vc import CLAIMS_CONTEXT
 from service.credentials.rdf import Contexts
 
 _FOLDER = Path(__file__).with_name("contexts")
@@ -16,6 +17,7 @@ _FILES = {
     "https://w3id.org/security/data-integrity/v2": "data-integrity-v2",
     "https://w3id.org/security/multikey/v1": "multikey-v1",
     "https://www.w3.org/ns/did/v1": "did-v1",
+    CLAIMS_CONTEXT: "goodstanding-v1",
 }
 # These give every undefined term a meaning, which is what nobody should rely on: for public test suites alone.
 _EXAMPLE_FILES = {
@@ -29,13 +31,24 @@ _Result = TypeVar("_Result")
 _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="linked-data")
 
 
-async def with_example_contexts(work: Callable[[Contexts], _Result]) -> _Result:
-    """Let ``work`` verify or sign off the event loop, with the specifications' examples and terms of a document's own.
+async def with_contexts(work: Callable[[Contexts], _Result]) -> _Result:
+    """Let ``work`` verify or sign off the event loop, where it may take long and hold nobody up.
 
     Raises:
         Exception: Whatever ``work`` raises.
     """
+    return await asyncio.get_running_loop().run_in_executor(_thread, lambda: work(load_contexts()))
+
+
+async def with_example_contexts(work: Callable[[Contexts], _Result]) -> _Result:
+    """Do the same with the specifications' examples, and with terms of a document's own."""
     return await asyncio.get_running_loop().run_in_executor(_thread, lambda: work(load_example_contexts()))
+
+
+@cache
+def load_contexts() -> Contexts:
+    """Load the bundled contexts that documents may name; see ``Contexts`` about threads."""
+    return Contexts(_read_documents(_FILES))
 
 
 @cache

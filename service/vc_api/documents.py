@@ -12,11 +12,11 @@ from service.credentials.rdf import Contexts
 from service.credentials.vc_data_model import (
     BASE_CONTEXT_1,
     ENVELOPED_TYPE,
-    DataModelError,
     check_credential,
     check_presentation,
     read_identifier,
 )
+from service.credentials.w3c_errors import W3cDocumentError
 from service.errors import InvalidInputError, MalformedError
 from service.vc_api.issuers import FacadeIssuer
 
@@ -109,7 +109,7 @@ def verify_presentation(
     credentials = presentation.get("verifiableCredential", [])
     for credential in credentials if isinstance(credentials, list) else [credentials]:
         if ENVELOPED_TYPE in str(credential.get("type")):
-            raise DataModelError("Enveloped credentials aren't verified here.")
+            raise W3cDocumentError("Enveloped credentials aren't verified here.")
         verify_credential(credential, {}, contexts, now=now)
 
 

@@ -92,7 +92,7 @@ class ExpectedBody(StrictModel):
 
 
 class VerificationBody(StrictModel):
-    """A bare credential, or a presentation with what it must be bound to. Objects are formats that we do not read."""
+    """A bare credential, or a presentation with what it must be bound to; objects are linked data or envelopes."""
 
     credential: Annotated[str, Field(max_length=MAX_COMPACT)] | dict[str, Any] | None = None
     presentation: Annotated[str, Field(max_length=MAX_COMPACT)] | dict[str, Any] | None = None

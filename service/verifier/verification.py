@@ -17,6 +17,7 @@ so that they are as of the moment of the verdict.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -25,7 +26,9 @@ from service.credentials.credential import Expected, VerifiedCredential
 from service.credentials.credential_types import UnknownCredentialTypeError, type_of
 from service.credentials.formats import UnverifiedDocument, read_document, verify_document
 from service.credentials.jose import jwk_thumbprint
+from service.credentials.ldp_vc import UnverifiedLdpVc, verify_ldp_vc
 from service.errors import MalformedError, VerificationError
+from service.linked_data.bundled_contexts import with_contexts
 from service.storage.statuses import StatusQuery, StatusReading, read_credential_statuses
 from service.storage.trust import (
     OUT_OF_SCOPE,
@@ -122,7 +125,10 @@ async def _authenticate(finder: KeyFinder, read: UnverifiedDocument, expected: E
     try:
         examined.issuer, kid, vct, x5c = read.read_issuer()  # (1)
         found = await finder.find(examined.issuer, kid, x5c, name_of_type(vct))  # (2)
-        credential = verify_document(read, found.key, expected, now=finder.now)  # (3) to (6)
+        if isinstance(read, UnverifiedLdpVc):  # (3) to (6)
+            credential = await with_contexts(partial(verify_ldp_vc, read, found.key, expected, now=finder.now))
+        else:
+            credential = verify_document(read, found.key, expected, now=finder.now)
         found.check_signing_time(credential.issued_at)
         await finder.check_on_record(found, credential.digest)
     except IssuerUnavailableError as error:

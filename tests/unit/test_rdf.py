@@ -12,13 +12,13 @@ from service.credentials.linked_data_errors import (
     DocumentTooComplexError,
     LinkedDataInvalidError,
 )
-from service.credentials.rdf import Contexts, canonicalize_rdf
+from service.credentials.rdf import canonicalize_rdf
 from service.credentials.resource_digest import RelatedResourceError
-from service.linked_data.bundled_contexts import _FILES, _read_documents, load_example_contexts
+from service.linked_data.bundled_contexts import load_contexts, load_example_contexts
 from tests.unit.linked_data_support import EXAMPLES, V2, make_credential
 
 LENIENT = load_example_contexts()
-STRICT = Contexts(_read_documents(_FILES))
+STRICT = load_contexts()
 PLAIN = {"@context": [V2], "type": "VerifiableCredential", "issuer": "did:example:issuer"}
 
 

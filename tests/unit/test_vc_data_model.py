@@ -8,11 +8,11 @@ import pytest
 from service.credentials.sd_jwt_errors import CredentialExpiredError, CredentialNotYetValidError
 from service.credentials.vc_data_model import (
     BASE_CONTEXT_1,
-    DataModelError,
     check_credential,
     check_envelope,
     check_presentation,
 )
+from service.credentials.w3c_errors import W3cDocumentError
 from tests.unit.linked_data_support import EXAMPLES, NOW, V2, make_credential
 
 ENVELOPE = {"@context": V2, "type": "EnvelopedVerifiableCredential", "id": "data:application/vc+jwt,a.b.c"}
@@ -95,7 +95,7 @@ def test_credentials_of_the_model_are_taken(members: dict[str, Any]) -> None:
     ids=str,
 )
 def test_other_documents_are_refused(members: dict[str, Any]) -> None:
-    with pytest.raises(DataModelError):
+    with pytest.raises(W3cDocumentError):
         check_credential(make_credential(**members))
 
 
@@ -103,13 +103,13 @@ def test_other_documents_are_refused(members: dict[str, Any]) -> None:
 def test_no_required_member_may_be_missing(name: str) -> None:
     credential = make_credential()
     del credential[name]
-    with pytest.raises(DataModelError):
+    with pytest.raises(W3cDocumentError):
         check_credential(credential)
 
 
 def test_version_1_has_other_dates() -> None:
     old = make_credential(**{"@context": [BASE_CONTEXT_1]})
-    with pytest.raises(DataModelError):
+    with pytest.raises(W3cDocumentError):
         check_credential(old)
     validity = check_credential(
         old | {"issuanceDate": "2026-01-01T00:00:00Z", "expirationDate": "2026-02-01T00:00:00Z"}
@@ -157,19 +157,19 @@ def test_presentations_of_the_model_are_taken() -> None:
     ids=lambda members: str(members)[:60],
 )
 def test_other_presentations_are_refused(members: dict[str, Any]) -> None:
-    with pytest.raises(DataModelError):
+    with pytest.raises(W3cDocumentError):
         check_presentation(make_presentation(**members))
 
 
 @pytest.mark.parametrize("members", [{"@context": EXAMPLES}, {"type": "Other"}, {"id": 7}, {"id": "data:nothing"}])
 def test_other_envelopes_are_refused(members: dict[str, Any]) -> None:
     assert check_envelope(ENVELOPE, "EnvelopedVerifiableCredential") == ENVELOPE["id"]
-    with pytest.raises(DataModelError):
+    with pytest.raises(W3cDocumentError):
         check_envelope({**ENVELOPE, **members}, "EnvelopedVerifiableCredential")
 
 
 @pytest.mark.parametrize("document", [None, [], "text", {}])
 def test_what_is_no_document_is_refused(document: Any) -> None:
     for check in (check_credential, check_presentation):
-        with pytest.raises(DataModelError):
+        with pytest.raises(W3cDocumentError):
             check(document)

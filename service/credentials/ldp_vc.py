@@ -1,0 +1,232 @@
+"""Credentials of the W3C data model with Data Integrity proofs, alone and presented.
+
+What is read of a document must be what its proof covers. JCS suites sign the JSON itself. RDFC suites sign what the
+JSON means, so ``linked_data_shape`` lets one way of writing through, and a credential of a type of ours names exactly
+the contexts that make each claim a JSON literal.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, ClassVar
+
+from service.credentials.canonical import canonicalize
+from service.credentials.credential import Expected, StatusReference, UnverifiedIssuer, VerifiedCredential
+from service.credentials.credential_types import UnknownCredentialTypeError, type_of
+from service.credentials.data_integrity import Proof, read_proofs, verify_proofs
+from service.credentials.did import find_holder_key
+from service.credentials.jose import VerificationKey
+from service.credentials.linked_data_errors import ContextUnknownError, ProofMalformedError
+from service.credentials.linked_data_shape import check_shape
+from service.credentials.rdf import Contexts
+from service.credentials.sd_jwt_errors import (
+    CredentialExpiryMissingError,
+    HolderBindingInvalidError,
+    HolderBindingMissingError,
+    HolderBindingStaleError,
+    StatusReferenceError,
+    TransactionDataMismatchError,
+)
+from service.credentials.vc_data_model import (
+    BASE_CONTEXT,
+    Validity,
+    check_credential,
+    check_presentation,
+    read_identifier,
+)
+from service.credentials.w3c_document import PRESENTATION, name_type, read_subject, read_types
+from service.credentials.w3c_errors import PresentationHolderError, W3cDocumentError
+from service.errors import VerificationError
+
+LDP_VC = "ldp_vc"
+CLAIMS_CONTEXT = "urn:goodstanding:context:1"
+MAX_CREDENTIALS = 8  # each of them is verified with the whole presentation
+_BINDING_CHECKS = frozenset({"audience", "nonce"})
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedLdpVp:
+    """A presentation that was read once; nothing in it is to be believed yet."""
+
+    document: Mapping[str, Any]
+    proofs: Sequence[Proof]
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedLdpVc:
+    """A credential that was read once, with the presentation that it came in; nothing in it is to be believed yet.
+
+    Attributes:
+        document: The credential with its proofs.
+        proofs: These, read; all are of one key.
+        subject: Its one ``credentialSubject``.
+        validity: When it holds.
+        presentation: None if it came alone.
+    """
+
+    format: ClassVar[str] = LDP_VC
+
+    document: Mapping[str, Any]
+    proofs: Sequence[Proof]
+    subject: Mapping[str, Any]
+    validity: Validity
+    presentation: UnverifiedLdpVp | None
+
+    def read_issuer(self) -> UnverifiedIssuer:
+        """Return what names the issuer's key; raises W3cDocumentError where its type is ambiguous."""
+        issuer = read_identifier(self.document["issuer"], "issuer")
+        return UnverifiedIssuer(issuer, self.proofs[0].method, name_type(self.document), None)
+
+    def read_status(self) -> StatusReference | None:
+        """Return where the status will be.
+
+        Raises:
+            StatusReferenceError: Kept by a mechanism that we do not know.
+        """
+        if "credentialStatus" in self.document:
+            raise StatusReferenceError("The credential's credentialStatus is of no kind that can be read.")
+        return None
+
+
+def read_ldp(document: Mapping[str, Any]) -> list[UnverifiedLdpVc]:
+    """Read a credential or a presentation as far as that is possible without a key.
+
+    Raises:
+        VerificationError: Not of the data model, without a well-formed proof, or written in a way that isn't signed.
+
+    Source: VCDM 2.0, sections 4 and 7.1; VC Data Integrity 1.0, section 2.1.
+    """
+    check_shape(document)
+    if PRESENTATION not in read_types(document):
+        return [_read_credential(document, None)]
+    check_presentation(document)
+    presentation = UnverifiedLdpVp(document, _read_proofs(document))
+    entries = document.get("verifiableCredential", [])
+    credentials = entries if isinstance(entries, list) else [entries]
+    if not 0 < len(credentials) <= MAX_CREDENTIALS:
+        raise W3cDocumentError(f"The presentation does not hold between 1 and {MAX_CREDENTIALS} credentials.")
+    return [_read_credential(each, presentation) for each in credentials]
+
+
+def verify_ldp_vc(
+    read: UnverifiedLdpVc, key: VerificationKey, expected: Expected | None, contexts: Contexts, *, now: datetime
+) -> VerifiedCredential:
+    """Verify a credential and, if it was presented, that its subject made the presentation for us and this request.
+
+    1. The proofs are the key's, made to assert; the credential ends, and ``now`` lies within its period.
+    2. The presentation's proofs are of the key of the subject's DID, made to authenticate.
+    3. Their ``challenge`` and ``domain`` are the expected nonce and audience, and they are no older than allowed.
+    4. No transaction data were to be agreed to: this format has no place for them.
+
+    Args:
+        read: The credential.
+        key: The key that policy allows for its issuer.
+        expected: What the presentation must be bound to; None for a bare credential.
+        contexts: The contexts that it may name.
+        now: Time of the check, aware.
+
+    Raises:
+        VerificationError: Its ``check`` names the step that did not pass.
+
+    Source: VC Data Integrity 1.0, section 4.4; OpenID4VP 1.0, appendix B.1.3.2.
+    """
+    _check_binding(read, expected)
+    keys = {read.proofs[0].method: key}
+    purpose = "assertionMethod"
+    verify_proofs(read.document, read.proofs, keys, contexts, expected_purpose=purpose, now=now)  # (1)
+    if read.validity.valid_until is None:
+        raise CredentialExpiryMissingError("The credential does not say when it ends.")
+    read.validity.check(now)
+    subject_id = read.subject.get("id")
+    holder = None if subject_id is None else find_holder_key(subject_id)
+    if read.presentation is not None and expected is not None:
+        _verify_presentation(read.presentation, subject_id, holder, expected, contexts, now)
+    return VerifiedCredential(
+        format=LDP_VC,
+        issuer=read_identifier(read.document["issuer"], "issuer"),
+        vct=name_type(read.document),
+        claims={name: value for name, value in read.subject.items() if name != "id"},
+        holder_jwk=None if holder is None else holder.jwk,
+        status=read.read_status(),
+        issued_at=read.proofs[0].created_at or read.validity.valid_from,
+        not_before=read.validity.valid_from,
+        expires_at=read.validity.valid_until,
+        kid=read.proofs[0].method,
+        disclosed=frozenset(),
+        digest=f"sha256:{sha256(canonicalize(read.document)).hexdigest()}",
+        holder_bound=expected is not None,
+        subject_id=subject_id,
+    )
+
+
+def _read_credential(document: Mapping[str, Any], presentation: UnverifiedLdpVp | None) -> UnverifiedLdpVc:
+    validity = check_credential(document)
+    subject = read_subject(document)
+    issuer = document["issuer"]
+    if isinstance(issuer, dict) and issuer["id"] == subject.get("id"):
+        # In RDF there is one node, whose claims could be moved from the one place to the other.
+        raise W3cDocumentError("The issuer is described beside the subject, and is the same.")
+    _check_contexts(document)
+    return UnverifiedLdpVc(document, _read_proofs(document), subject, validity, presentation)
+
+
+def _check_contexts(document: Mapping[str, Any]) -> None:
+    """Check that a credential of a type of ours gives its terms our meanings, and no others."""
+    try:
+        type_of(name_type(document))
+    except UnknownCredentialTypeError:
+        return
+    if document["@context"] != [BASE_CONTEXT, CLAIMS_CONTEXT]:
+        raise ContextUnknownError("A credential of this type has other contexts.")
+
+
+def _read_proofs(document: Mapping[str, Any]) -> list[Proof]:
+    proofs = read_proofs(document)
+    if len({proof.method for proof in proofs}) != 1:
+        raise ProofMalformedError("The proofs are of several keys, and a credential has one issuer.")
+    return proofs
+
+
+def _check_binding(read: UnverifiedLdpVc, expected: Expected | None) -> None:
+    if read.presentation is None and expected is not None:
+        raise HolderBindingMissingError("The credential came without a presentation of its holder's.")
+    if read.presentation is not None and expected is None:
+        raise W3cDocumentError("A presentation is verified by what it must be bound to, not as a credential.")
+
+
+def _verify_presentation(
+    presentation: UnverifiedLdpVp,
+    subject_id: str | None,
+    holder: VerificationKey | None,
+    expected: Expected,
+    contexts: Contexts,
+    now: datetime,
+) -> None:
+    if holder is None:
+        raise HolderBindingMissingError("The credential names no holder key that can be found.")
+    named = presentation.document.get("holder")
+    if named is not None and read_identifier(named, "holder") != subject_id:
+        raise PresentationHolderError("The presentation's holder is not the credential's subject.")
+    proof = presentation.proofs[0]
+    if proof.method != holder.kid:
+        raise PresentationHolderError("The presentation names a key that is not the credential's subject's.")
+    try:
+        verify_proofs(
+            presentation.document,
+            presentation.proofs,
+            {proof.method: holder},
+            contexts,
+            expected_purpose="authentication",
+            now=now,
+            expected_challenge=expected.nonce,
+            expected_domain=expected.audience,
+        )
+    except VerificationError as error:
+        if error.check in _BINDING_CHECKS:
+            raise
+        raise HolderBindingInvalidError(f"The presentation is not the holder's: {error.detail}") from error
+    if any(each.created_at is None or each.created_at < now - expected.max_age for each in presentation.proofs):
+        raise HolderBindingStaleError("The presentation is too old or does not say when it was made.")
+    if expected.transaction_data:
+        raise TransactionDataMismatchError("Nothing can be agreed to by a presentation of this format.")
