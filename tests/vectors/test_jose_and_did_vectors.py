@@ -1,6 +1,8 @@
 """Published vectors of the JOSE RFCs, the DID methods and the Token Status List draft, by specification."""
 
+import hmac
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,12 @@ from service.credentials.did import (
     resolve_did_jwk,
     resolve_did_key,
 )
+from service.credentials.dpop import DpopProof, InvalidDpopProofError, verify_dpop_proof
 from service.credentials.jose import (
     InvalidSignatureError,
     MalformedJoseError,
     b64url_decode,
+    b64url_encode,
     jwk_thumbprint,
     load_key,
     parse_jws,
@@ -37,6 +41,43 @@ JOSE, DID, STATUS = load("jose.json"), load("did.json"), load("token_status_list
 def test_rfc7515_a3_es256() -> None:
     vector = JOSE["RFC 7515, appendix A.3"]
     assert verify_jws(vector["token"], load_key(vector["jwk"]), expected_typ=[""]) == vector["claims"]
+
+
+def test_rfc7515_a1_hs256_and_a5_unsecured_are_good_and_refused() -> None:
+    vector, key = JOSE["RFC 7515, appendix A.1"], load_key(JOSE["RFC 7515, appendix A.3"]["jwk"])
+    signing_input, _, mac = vector["token"].rpartition(".")
+    made = hmac.digest(b64url_decode(vector["secret"]), signing_input.encode(), "sha256")
+    assert b64url_encode(made) == mac
+    with pytest.raises(InvalidSignatureError):
+        verify_jws(vector["token"], key, expected_typ=["JWT"])
+    with pytest.raises(MalformedJoseError):
+        verify_jws(JOSE["RFC 7515, appendix A.5"]["token"], key, expected_typ=[""])
+
+
+@pytest.mark.parametrize("section", ["RFC 9449, section 4.1", "RFC 9449, section 7.1"])
+def test_rfc9449_dpop_proofs(section: str) -> None:
+    vector = JOSE[section]
+    now = datetime.fromtimestamp(vector["at"], UTC)
+
+    def verify(**changes: Any) -> DpopProof:
+        values = {
+            "expected_method": vector["method"],
+            "expected_url": vector["url"],
+            "access_token": vector["access_token"],
+            "now": now,
+        }
+        return verify_dpop_proof(vector["proof"], **(values | changes))
+
+    proof = verify()
+    assert (proof.thumbprint, proof.jti, proof.nonce) == (vector["thumbprint"], vector["jti"], None)
+    for changes in (
+        {"expected_method": "PUT"},
+        {"expected_url": f"{vector['url']}/"},
+        {"access_token": "another"},
+        {"now": now + timedelta(minutes=6)},
+    ):
+        with pytest.raises(InvalidDpopProofError):
+            verify(**changes)
 
 
 def test_rfc8037_a1_to_a4_ed25519() -> None:
