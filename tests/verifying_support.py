@@ -10,11 +10,13 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 
 from service.credentials.credential_types import CREDENTIAL_TYPES
-from service.credentials.dcql import HeldCredential, match_query
+from service.credentials.dcql import HeldCredential, Match, match_query
 from service.credentials.dcql_query import parse_dcql_query
 from service.credentials.did import did_jwk_from_jwk
 from service.credentials.disclosures import reveal_claims
 from service.credentials.jose import parse_json, parse_jws, sign_jws
+from service.credentials.jwt_vc import parse_jwt, read_jwt_vc
+from service.credentials.jwt_vp import present_jwt_vc
 from service.credentials.presentation import hash_transaction_data, present_sd_jwt
 from service.credentials.sd_jwt import issue_sd_jwt, parse_sd_jwt
 from service.credentials.status_list import set_status
@@ -235,10 +237,14 @@ class Wallet:
             "sign": self.keys.sign,
             "transaction_data_hashes": hashes or None,
         } | changes
-        return {
-            query_id: [present_sd_jwt(self.held[int(found[0].held_id)], names=found[0].names, **values)]
-            for query_id, found in matches.items()
-        }
+        return {query_id: [self._show(found[0], values)] for query_id, found in matches.items()}
+
+    def _show(self, match: Match, values: dict[str, Any]) -> str:
+        compact = self.held[int(match.held_id)]
+        if "~" in compact:
+            return present_sd_jwt(compact, names=match.names, **values)
+        known = ("audience", "nonce", "issued_at", "sign")
+        return present_jwt_vc(compact, **{name: values[name] for name in known})
 
     async def send(self, request: dict[str, Any], vp_token: Any, **changes: Any) -> httpx2.Response:
         """Post an answer the way the request asks for; ``changes`` replace its parameters, None takes one away."""
@@ -258,6 +264,9 @@ class Wallet:
 
 
 def _describe(number: int, compact: str) -> HeldCredential:
+    if "~" not in compact:
+        read = read_jwt_vc(parse_jwt(compact))
+        return HeldCredential(id=str(number), vct="", claims=read.document, format="jwt_vc_json", issuer="")
     sd_jwt = parse_sd_jwt(compact)
     revealed = reveal_claims(parse_json(parse_jws(sd_jwt.issuer_jwt).payload), sd_jwt.disclosures)
     return HeldCredential(

@@ -53,6 +53,7 @@ class VerifiedCredential(NamedTuple):
         holder_bound: Whether the presenter has proved to hold ``holder_jwk``.
         x5c: Of the header, as it came; None if there is none.
         subject_id: Identifier of the holder, where the format has one.
+        document: The whole credential in the W3C data model, which queries are about; None in other formats.
     """
 
     format: str
@@ -70,6 +71,7 @@ class VerifiedCredential(NamedTuple):
     holder_bound: bool = False
     x5c: Any = None
     subject_id: str | None = None
+    document: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from service.credentials.claims_path import ClaimsPath, select_claims
 from service.credentials.credential import VerifiedCredential
 from service.credentials.dcql_query import (
     AUTHORITY_KEY_ID,
+    JWT_VC_FORMAT,
     SD_JWT_VC_FORMAT,
     ClaimsQuery,
     CredentialQuery,
@@ -16,6 +17,7 @@ from service.credentials.dcql_query import (
     DcqlQuery,
     DcqlSyntaxError,
     TrustedAuthority,
+    expand_type,
     parse_dcql_query,
 )
 from service.errors import VerificationError
@@ -32,6 +34,7 @@ __all__ = [
     "QueryUnsatisfiedError",
     "TrustedAuthority",
     "check_response",
+    "is_of_type",
     "match_query",
     "parse_dcql_query",
 ]
@@ -51,7 +54,7 @@ class HeldCredential:
     Attributes:
         id: The wallet's own identifier.
         vct: Type.
-        claims: All claims, disclosed and in plain.
+        claims: All claims, disclosed and in plain; in the W3C data model, the whole credential.
         format: Credential format identifier.
         issuer: ``iss``.
         x5c: Certificates in its header, as they came; None if there are none.
@@ -63,6 +66,11 @@ class HeldCredential:
     format: str
     issuer: str
     x5c: Any = None
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether a holder can prove to be the one; of the W3C formats, wallets keep no others."""
+        return self.format == JWT_VC_FORMAT or "cnf" in self.claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +122,7 @@ def check_response(query: DcqlQuery, presented: Mapping[str, Sequence[VerifiedCr
 
     1. Every id is one that we asked for.
     2. Each id has one credential, or at least one where the query says ``multiple``.
-    3. Each credential is an SD-JWT VC of a wanted type and authority, bound to its presenter unless the query does
+    3. Each credential is of the wanted format, type and authority, bound to its presenter unless the query does
        without.
     4. Each credential shows all wanted claims, or one of the claim sets, with wanted values. More claims do no harm.
     5. All credentials are there, or an option of every required credential set.
@@ -169,14 +177,26 @@ def _check_credentials(query: CredentialQuery, credentials: Sequence[VerifiedCre
     if not credentials or (len(credentials) > 1 and not query.multiple):
         raise QueryUnsatisfiedError("The response holds none, or more than one, where one credential was asked for.")
     for credential in credentials:
-        if credential.format != query.format or credential.vct not in query.vct_values:
+        if credential.format != query.format or not is_of_type(query, credential.vct, credential.document):
             raise QueryUnsatisfiedError("A credential is not of the type that was asked for.")
         if not _is_of_authority(query, credential.x5c):
             raise QueryUnsatisfiedError("A credential is certified by none of the authorities that were asked for.")
         if query.require_cryptographic_holder_binding and not credential.holder_bound:
             raise QueryUnsatisfiedError("A credential came without the proof of its holder.")
-        if _choose_claims(query, credential.claims) is None:
+        if _choose_claims(query, credential.document or credential.claims) is None:
             raise QueryUnsatisfiedError("A credential does not show the claims that were asked for.")
+
+
+def is_of_type(query: CredentialQuery, vct: str, document: Mapping[str, Any] | None) -> bool:
+    """Tell whether a credential is of a wanted type: by ``vct``, or by ``type`` of the document in the data model.
+
+    Source: OpenID4VP 1.0, appendices B.1.1 and B.3.5.
+    """
+    if query.format != JWT_VC_FORMAT:
+        return vct in query.vct_values
+    types = document.get("type", []) if document is not None else []
+    held = set(map(expand_type, [types] if isinstance(types, str) else types))
+    return any(wanted <= held for wanted in query.type_values)
 
 
 def _match_credential(query: CredentialQuery, held: Sequence[HeldCredential]) -> list[Match]:
@@ -184,9 +204,9 @@ def _match_credential(query: CredentialQuery, held: Sequence[HeldCredential]) ->
         Match(item.id, frozenset(str(path[0]) for path in paths), paths)
         for item in held
         if item.format == query.format
-        and item.vct in query.vct_values
+        and is_of_type(query, item.vct, item.claims)
         and _is_of_authority(query, item.x5c)
-        and ("cnf" in item.claims or not query.require_cryptographic_holder_binding)
+        and (item.is_bound or not query.require_cryptographic_holder_binding)
         and (paths := _choose_claims(query, item.claims)) is not None
     ]
 

@@ -9,12 +9,15 @@ from service.credentials.claims_path import ClaimsPath
 from service.errors import InvalidInputError
 
 SD_JWT_VC_FORMAT = "dc+sd-jwt"
+JWT_VC_FORMAT = "jwt_vc_json"
 AUTHORITY_KEY_ID = "aki"
 # Far above any real query; keeps matching cheap whatever a verifier sends.
 MAX_ITEMS = 100
 
 T = TypeVar("T")
 
+_W3C_TYPES = "https://www.w3.org/2018/credentials#"
+_SUBJECT = "credentialSubject"
 _ID = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -71,6 +74,21 @@ class CredentialQuery:
     require_cryptographic_holder_binding: bool = True
 
     @property
+    def type_values(self) -> tuple[frozenset[str], ...]:
+        """Alternatives of what ``type`` of a credential of the W3C data model must hold; empty for other formats."""
+        if self.format != JWT_VC_FORMAT:
+            return ()
+        return tuple(frozenset(map(expand_type, each)) for each in self.meta["type_values"])
+
+    @property
+    def claim_names(self) -> frozenset[str]:
+        """Names of the wanted claims, as ``VerifiedCredential.claims`` has them."""
+        paths = [claim.path for claim in self.claims or ()]
+        if self.format == JWT_VC_FORMAT:
+            paths = [path[1:] for path in paths if path[0] == _SUBJECT and len(path) > 1]
+        return frozenset(str(path[0]) for path in paths)
+
+    @property
     def vct_values(self) -> tuple[str, ...]:
         """Accepted types of an SD-JWT VC; empty for every other format."""
         return tuple(self.meta["vct_values"]) if self.format == SD_JWT_VC_FORMAT else ()
@@ -108,7 +126,7 @@ def parse_dcql_query(raw: Any) -> DcqlQuery:
     Raises:
         DcqlSyntaxError: Any departure from the syntax.
 
-    Source: OpenID4VP 1.0, sections 6 and 7; appendix B.3.5 (``vct_values``).
+    Source: OpenID4VP 1.0, sections 6 and 7; appendices B.1.1 (``type_values``) and B.3.5 (``vct_values``).
     """
     query = _object(raw, "")
     credentials = _array(query, "credentials", "", _read_credential)
@@ -162,7 +180,23 @@ def _read_meta(item: Mapping[str, Any], credential_format: str, path: str) -> Ma
     meta = _object(item.get("meta"), f"{path}/meta")
     if credential_format == SD_JWT_VC_FORMAT:
         _array(meta, "vct_values", f"{path}/meta", _read_text)
+    if credential_format == JWT_VC_FORMAT:
+        _array(meta, "type_values", f"{path}/meta", _read_types)
     return meta
+
+
+def expand_type(name: str) -> str:
+    """Return the IRI of a type; those that the first context of the data model does not define stay as they are.
+
+    Source: OpenID4VP 1.0, appendix B.1.1; VCDM 1.1, section 4.3.
+    """
+    return _W3C_TYPES + name if name == "VerifiableCredential" else name
+
+
+def _read_types(raw: Any, path: str) -> list[str]:
+    if not isinstance(raw, list) or not raw or not all(isinstance(each, str) and each for each in raw):
+        raise DcqlSyntaxError(path, "must be a list of at least one text")
+    return raw
 
 
 def _read_claim(raw: Any, path: str) -> ClaimsQuery:

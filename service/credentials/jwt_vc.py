@@ -170,6 +170,7 @@ def verify_jwt_vc(
         digest=f"sha256:{sha256(read.jwt.compact.encode('ascii')).hexdigest()}",
         x5c=jws.header.get("x5c"),
         subject_id=read.subject_id,
+        document=read.document,
     )
 
 

@@ -10,16 +10,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from service.credentials.credential import LEEWAY, Expected, StatusReference, UnverifiedIssuer, VerifiedCredential
+from service.credentials.credential import (
+    LEEWAY,
+    MAX_AGE,
+    Expected,
+    StatusReference,
+    UnverifiedIssuer,
+    VerifiedCredential,
+)
 from service.credentials.did import find_holder_key
 from service.credentials.jose import (
     InvalidClaimsError,
     InvalidSignatureError,
     MalformedJoseError,
+    SignFunction,
     VerificationKey,
     check_times,
     load_key,
     read_numeric_date,
+    sign_jws,
     verify_signature,
 )
 from service.credentials.jwt_vc import (
@@ -143,6 +152,37 @@ def open_envelope(document: Any, kind: str) -> str:
     if not isinstance(address, str) or not address.startswith(prefix):
         raise W3cDocumentError(f"The envelope's id does not begin with {prefix}")
     return address.removeprefix(prefix)
+
+
+def present_jwt_vc(compact: str, *, audience: str, nonce: str, issued_at: datetime, sign: SignFunction) -> str:
+    """Make the presentation that shows one ``jwt_vc_json``, all of it, to one verifier, once.
+
+    Args:
+        compact: The credential as its holder keeps it.
+        audience: The verifier's full, prefixed client identifier, or ``origin:<origin>``.
+        nonce: From the request.
+        issued_at: Now, aware.
+        sign: Signs with the key of the credential's subject.
+
+    Raises:
+        VerificationError: Not a JWT VC about the holder of a did:key or did:jwk.
+
+    Source: VCDM 1.1, section 6.3.1; OpenID4VP 1.0, appendix B.1.3.1.5.
+    """
+    subject_id = read_jwt_vc(parse_jwt(compact)).subject_id
+    key = None if subject_id is None else find_holder_key(subject_id)
+    if key is None:
+        raise HolderBindingMissingError("The credential names no holder key that can be found.")
+    seconds = int(issued_at.timestamp())
+    claims = {
+        "iss": subject_id,
+        "aud": audience,
+        "nonce": nonce,
+        "iat": seconds,
+        "exp": seconds + int(MAX_AGE.total_seconds()),
+        "vp": {"@context": [V1_CONTEXT], "type": [PRESENTATION], "verifiableCredential": [compact]},
+    }
+    return sign_jws({"alg": key.alg, "typ": "JWT", "kid": key.kid}, claims, sign)
 
 
 def verify_presented_jwt_vc(

@@ -41,6 +41,15 @@ class PresentationRequestBody(StrictModel):
 
     purpose: Annotated[str | None, Field(min_length=1, max_length=64)] = None
     dcql_query: dict[str, Any] | None = None
+    formats: Annotated[
+        list[Literal["dc+sd-jwt", "jwt_vc_json"]],
+        Field(
+            min_length=1,
+            max_length=2,
+            default_factory=lambda: ["dc+sd-jwt"],
+            description="Of a purpose: the formats that will do, preferred first.",
+        ),
+    ]
     investor_ref: ClientId | None = None
     response_mode: Annotated[str, Field(max_length=32)] = "direct_post"
     client_id_prefix: Annotated[
@@ -62,6 +71,8 @@ class PresentationRequestBody(StrictModel):
     def _check_choice(self) -> "PresentationRequestBody":
         if (self.purpose is None) == (self.dcql_query is None):
             raise ValueError("exactly one of purpose and dcql_query is needed")
+        if len(set(self.formats)) != len(self.formats) or (self.purpose is None and "formats" in self.model_fields_set):
+            raise ValueError("formats belongs to a purpose, and names each format once")
         return self
 
 

@@ -3,10 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from service.credentials.credential_types import vct_of
+from service.credentials.credential_types import type_named
+from service.credentials.dcql_query import JWT_VC_FORMAT, SD_JWT_VC_FORMAT
 from service.errors import InvalidInputError
 from service.rules.needs import CredentialNeed
 from service.rules.purposes import PURPOSES, Purpose
+
+FORMATS = (SD_JWT_VC_FORMAT, JWT_VC_FORMAT)
+"""What can be asked for."""
 
 # Ids that people read in vp_token and in checks.
 _SHORT_IDS = {"aml-screening": "aml"}
@@ -30,32 +34,48 @@ def find_purpose(purpose_id: str) -> Purpose:
         raise PurposeUnknownError("There is no such purpose; GET /v1/purposes lists them.") from None
 
 
-def build_query(purpose: Purpose) -> dict[str, Any]:
+def build_query(purpose: Purpose, formats: Sequence[str] = FORMATS[:1]) -> dict[str, Any]:
     """Return what a purpose needs as a query: one credential of each type, its alternatives as claim sets.
+
+    Args:
+        purpose: The purpose.
+        formats: Formats out of ``FORMATS`` that will do for each of its credentials, preferred first.
 
     Source: OpenID4VP 1.0, sections 6.1, 6.2 and 6.4.
     """
-    query: dict[str, Any] = {"credentials": [_build_credential_query(need) for need in purpose.needs]}
-    required = [_name_query(need) for need in purpose.needs if need.required]
-    optional = [_name_query(need) for need in purpose.needs if not need.required]
-    if optional:
-        query["credential_sets"] = [
-            {"options": [required]},
-            *({"options": [[query_id]], "required": False} for query_id in optional),
-        ]
+    query: dict[str, Any] = {
+        "credentials": [_build_credential_query(need, each) for need in purpose.needs for each in formats]
+    }
+    required = [need for need in purpose.needs if need.required]
+    optional = [need for need in purpose.needs if not need.required]
+    if len(formats) > 1:
+        sets = [{"options": _list_options(need, formats)} for need in required]
+    else:
+        sets = [{"options": [[_name_query(need, formats[0]) for need in required]]}]
+    if optional or len(formats) > 1:
+        more = [{"options": _list_options(need, formats), "required": False} for need in optional]
+        query["credential_sets"] = [*sets, *more]
     return query
 
 
-def _name_query(need: CredentialNeed) -> str:
-    return _SHORT_IDS.get(need.credential_type, need.credential_type.replace("-", "_"))
+def _list_options(need: CredentialNeed, formats: Sequence[str]) -> list[list[str]]:
+    return [[_name_query(need, each)] for each in formats]
 
 
-def _build_credential_query(need: CredentialNeed) -> dict[str, Any]:
+def _name_query(need: CredentialNeed, credential_format: str) -> str:
+    name = _SHORT_IDS.get(need.credential_type, need.credential_type.replace("-", "_"))
+    return name if credential_format == SD_JWT_VC_FORMAT else f"{name}_jwt"
+
+
+def _build_credential_query(need: CredentialNeed, credential_format: str) -> dict[str, Any]:
+    is_sd_jwt = credential_format == SD_JWT_VC_FORMAT
+    prefix = [] if is_sd_jwt else ["credentialSubject"]
+    kind = type_named(need.credential_type)
     return {
-        "id": _name_query(need),
-        "format": "dc+sd-jwt",
-        "meta": {"vct_values": [vct_of(need.credential_type)]},
-        "claims": [{"id": name, "path": [name]} for name in need.claims],
+        "id": _name_query(need, credential_format),
+        "format": credential_format,
+        "meta": {"vct_values": [kind.vct]} if is_sd_jwt else {"type_values": [[kind.w3c_type]]},
+        "claims": [{"id": name, "path": [*prefix, name]} for name in need.claims],
         "claim_sets": [list(names) for names in need.alternatives],
     }
 

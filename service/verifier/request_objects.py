@@ -68,8 +68,11 @@ def build_client_metadata(name: str, response_mode: str, encryption_jwk: dict[st
 
     Source: OpenID4VP 1.0, sections 5.1, 8.3 and 11; HAIP 1.0, section 5.
     """
-    algorithms = {"sd-jwt_alg_values": SIGNATURE_ALGORITHMS, "kb-jwt_alg_values": SIGNATURE_ALGORITHMS}
-    metadata: dict[str, Any] = {"client_name": name, "vp_formats_supported": {"dc+sd-jwt": algorithms}}
+    formats = {
+        "dc+sd-jwt": {"sd-jwt_alg_values": SIGNATURE_ALGORITHMS, "kb-jwt_alg_values": SIGNATURE_ALGORITHMS},
+        "jwt_vc_json": {"alg_values": SIGNATURE_ALGORITHMS},
+    }
+    metadata: dict[str, Any] = {"client_name": name, "vp_formats_supported": formats}
     if response_mode in ENCRYPTED_MODES and encryption_jwk is not None:
         metadata["jwks"] = {"keys": [{**encryption_jwk, "use": "enc", "alg": "ECDH-ES"}]}
         metadata["encrypted_response_enc_values_supported"] = ENCRYPTION_METHODS

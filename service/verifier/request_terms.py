@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from service.credentials.dcql_query import (
     AUTHORITY_KEY_ID,
+    SD_JWT_VC_FORMAT,
     CredentialQuery,
     DcqlQuery,
     DcqlSyntaxError,
@@ -26,7 +27,7 @@ from service.credentials.transaction_data import (
     read_transaction_data,
 )
 from service.errors import InvalidInputError
-from service.verifier.purposes import build_query, find_purpose
+from service.verifier.purposes import FORMATS, build_query, find_purpose
 
 DIRECT_POST, DIRECT_POST_JWT = "direct_post", "direct_post.jwt"
 DC_API, DC_API_JWT = "dc_api", "dc_api.jwt"
@@ -62,9 +63,10 @@ class ExpectedOriginsInvalidError(InvalidInputError):
 
 @dataclass(frozen=True, slots=True)
 class NewRequest:
-    """What a platform asks for: a purpose or its own query, never both."""
+    """What a platform asks for: a purpose, in one of ``formats``, or its own query, never both."""
 
     purpose: str | None = None
+    formats: Sequence[str] = (SD_JWT_VC_FORMAT,)
     dcql_query: Any = None
     investor_ref: str | None = None
     response_mode: str = DIRECT_POST
@@ -99,7 +101,7 @@ def read_query(new: NewRequest) -> DcqlQuery:
     Source: OpenID4VP 1.0, sections 6.1 and 6.1.1.
     """
     if new.purpose is not None:
-        return parse_dcql_query(build_query(find_purpose(new.purpose)))
+        return parse_dcql_query(build_query(find_purpose(new.purpose), new.formats))
     query = parse_dcql_query(new.dcql_query)
     for position, item in enumerate(query.credentials):
         _check_supported(item)
@@ -110,8 +112,8 @@ def read_query(new: NewRequest) -> DcqlQuery:
 
 
 def _check_supported(item: CredentialQuery) -> None:
-    if item.format != "dc+sd-jwt":
-        raise DcqlQueryUnsupportedError("Only credentials of the format dc+sd-jwt can be asked for.")
+    if item.format not in FORMATS:
+        raise DcqlQueryUnsupportedError(f"Only credentials of the formats {', '.join(FORMATS)} can be asked for.")
     if not item.require_cryptographic_holder_binding:
         raise DcqlQueryUnsupportedError("Credentials are only accepted with the proof of their holder.")
     if any(authority.type != AUTHORITY_KEY_ID for authority in item.trusted_authorities or ()):
@@ -120,7 +122,7 @@ def _check_supported(item: CredentialQuery) -> None:
 
 def list_asked(query: DcqlQuery) -> dict[str, list[str]]:
     """Return the names of the claims that each credential query asks for; the values may be about one person."""
-    return {item.id: sorted({str(claim.path[0]) for claim in item.claims or ()}) for item in query.credentials}
+    return {item.id: sorted(item.claim_names) for item in query.credentials}
 
 
 def encode_transaction_data(entries: Sequence[Mapping[str, Any]] | None, query: DcqlQuery) -> list[str] | None:
@@ -132,11 +134,11 @@ def encode_transaction_data(entries: Sequence[Mapping[str, Any]] | None, query: 
     """
     if entries is None:
         return None
-    choices = [(item.id,) for item in query.credentials]
+    choices = [(item.id,) for item in query.credentials if item.format == SD_JWT_VC_FORMAT]
     encoded = [b64url_encode(write_json(_complete(entry))) for entry in entries]
     for data in map(read_transaction_data, encoded):
         if data.credential_ids not in choices:
-            raise TransactionDataError("credential_ids must name one queried credential.")
+            raise TransactionDataError("credential_ids must name one queried SD-JWT VC.")
         if data.type.startswith(OWN_TYPES):
             check_meaning(data)
     for choice in choices:

@@ -53,8 +53,7 @@ class ExaminedAnswer:
 
     def asked_claims(self, query_id: str) -> frozenset[str]:
         """Return the top-level claims that were asked for; others are shown to nobody and not kept."""
-        query = next(item for item in self.query.credentials if item.id == query_id)
-        return frozenset(str(claim.path[0]) for claim in query.claims or ())
+        return next(item for item in self.query.credentials if item.id == query_id).claim_names
 
 
 async def conclude(

@@ -11,7 +11,8 @@ from service.storage.tables import PresentationRequest
 from service.verifier.request_terms import ENCRYPTED_MODES
 
 SIGNATURE_ALGORITHMS = ["ES256", "ES384", "EdDSA", "Ed25519"]
-FORMAT = "dc+sd-jwt"
+# By format, the members that name the algorithms of what a wallet shows.
+ALGORITHM_MEMBERS = {"dc+sd-jwt": ("sd-jwt_alg_values", "kb-jwt_alg_values"), "jwt_vc_json": ("alg_values",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def read_wallet_metadata(text: str, row: PresentationRequest, *, signed_with: st
     Source: OpenID4VP 1.0, sections 5.10, 5.10.1 and 10.1; RFC 8414, section 2.
     """
     metadata = _read(text)
-    _check_formats(metadata)
+    _check_formats(metadata, {item["format"] for item in row.dcql_query["credentials"]})
     prefix = row.client_id.partition(":")[0]
     _check_offer(metadata, "client_id_prefixes_supported", [prefix])
     _check_offer(metadata, "request_object_signing_alg_values_supported", [signed_with])
@@ -62,16 +63,20 @@ def _read(text: str) -> Mapping[str, Any]:
     return metadata
 
 
-def _check_formats(metadata: Mapping[str, Any]) -> None:
+def _check_formats(metadata: Mapping[str, Any], asked: Collection[str]) -> None:
+    """Check that the wallet has one of the formats asked for; which of them have to be shown is the query's to say."""
     if "vp_formats_supported" not in metadata:
         return
     formats = metadata["vp_formats_supported"]
-    algorithms = formats.get(FORMAT) if isinstance(formats, dict) else None
-    if not isinstance(algorithms, dict):
-        raise ProtocolError("vp_formats_not_supported", f"The request needs credentials of the format {FORMAT}.")
-    for name in ("sd-jwt_alg_values", "kb-jwt_alg_values"):
-        if name in algorithms and not _overlaps(algorithms[name], SIGNATURE_ALGORITHMS):
-            raise ProtocolError("vp_formats_not_supported", f"None of the wallet's {name} can be verified.")
+    found = [name for name in asked if isinstance(formats, dict) and isinstance(formats.get(name), dict)]
+    if not found:
+        needed = ", ".join(sorted(asked))
+        raise ProtocolError("vp_formats_not_supported", f"The request needs credentials of the format {needed}.")
+    for credential_format in found:
+        for name in ALGORITHM_MEMBERS[credential_format]:
+            algorithms = formats[credential_format]
+            if name in algorithms and not _overlaps(algorithms[name], SIGNATURE_ALGORITHMS):
+                raise ProtocolError("vp_formats_not_supported", f"None of the wallet's {name} can be verified.")
 
 
 def _check_offer(metadata: Mapping[str, Any], name: str, wanted: Collection[str]) -> None:

@@ -1,10 +1,13 @@
 """What a credential issuer and its authorization server say of themselves."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from service.credentials.credential_types import UnknownCredentialTypeError, type_of
+from service.credentials.w3c_document import name_type
+from service.credentials.w3c_errors import W3cDocumentError
 from service.fetch import Fetcher
 from service.schema_files import load_type_metadata
 from service.wallet.errors import RejectedError
@@ -12,7 +15,6 @@ from service.wallet.http import get_json, insert_well_known, optional_text, text
 from service.wallet.message_encryption import EncryptionTerms, read_encryption_terms
 from service.wallet.offers import CredentialOffer
 
-SUPPORTED_FORMAT = "dc+sd-jwt"
 PROOF_ALGORITHM = "ES256"
 MAX_BATCH = 64
 _SUBJECT = "The issuer's metadata"
@@ -25,6 +27,7 @@ class CredentialConfiguration:
 
     id: str
     scope: str
+    format: str
     vct: str
     name: str
     description: str
@@ -168,20 +171,27 @@ def _read_configurations(raw: Mapping[str, Any]) -> dict[str, CredentialConfigur
 def _can_receive(item: Mapping[str, Any]) -> bool:
     match item:
         case {
-            "format": str() as stated,
-            "vct": str(),
+            "format": str(),
             "proof_types_supported": {"jwt": {"proof_signing_alg_values_supported": list() as algorithms} as proof},
         }:
-            return (
-                stated == SUPPORTED_FORMAT
-                and PROOF_ALGORITHM in algorithms
-                and "key_attestations_required" not in proof
-            )
+            is_provable = PROOF_ALGORITHM in algorithms and "key_attestations_required" not in proof
+            return is_provable and _read_type(item) is not None
     return False
 
 
+def _read_type(item: Mapping[str, Any]) -> str | None:
+    """Return the type of what this wallet can receive, None for other formats."""
+    match item:
+        case {"format": "dc+sd-jwt", "vct": str() as vct}:
+            return vct
+        case {"format": "jwt_vc_json", "credential_definition": {"type": list()} as definition}:
+            with suppress(W3cDocumentError):
+                return name_type(definition)
+    return None
+
+
 def _read_configuration(configuration_id: str, item: Mapping[str, Any]) -> CredentialConfiguration:
-    vct: str = item["vct"]
+    vct = str(_read_type(item))
     try:
         # For types that we know, our own words go before the issuer's.
         kind = load_type_metadata(type_of(vct).name)
@@ -192,6 +202,7 @@ def _read_configuration(configuration_id: str, item: Mapping[str, Any]) -> Crede
     return CredentialConfiguration(
         id=configuration_id,
         scope=optional_text(item, "scope", _SUBJECT) or "",
+        format=item["format"],
         vct=vct,
         name=shown.get("name") or configuration_id,
         description=shown.get("description") or "",
@@ -203,7 +214,7 @@ def _read_labels(claims: Any) -> dict[str, str]:
     labels = {}
     for claim in claims if isinstance(claims, list) else []:
         match claim:
-            case {"path": [str() as name]}:
+            case {"path": [str() as name] | ["credentialSubject", str() as name]}:
                 shown = _display(claim)
                 labels[name] = shown.get("label") or shown.get("name") or name
     return labels

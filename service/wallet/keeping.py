@@ -7,7 +7,7 @@ from service.keys import PublicKey
 from service.wallet.credential_request import IssuerSession, notify
 from service.wallet.errors import NegativeAnswerError
 from service.wallet.http import read_object
-from service.wallet.issuer_metadata import SUPPORTED_FORMAT, CredentialConfiguration
+from service.wallet.issuer_metadata import CredentialConfiguration
 from service.wallet.received import verify_received
 from service.wallet.records import CredentialCopy, StoredCredential
 
@@ -48,7 +48,7 @@ def _new_record(
         issuer=verified_issuer,
         issuer_name=session.issuer.name,
         vct=configuration.vct,
-        format=SUPPORTED_FORMAT,
+        format=configuration.format,
         name=configuration.name,
         description=configuration.description,
         labels=dict(configuration.labels),

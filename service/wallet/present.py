@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from service.credentials.jwt_vc import JWT_VC_JSON
+from service.credentials.jwt_vp import present_jwt_vc
 from service.credentials.presentation import hash_transaction_data, present_sd_jwt
 from service.credentials.transaction_data import TransactionData, describe_in_words
 from service.fetch import Fetcher
@@ -63,6 +65,14 @@ async def decline(wallet: Wallet, request: PresentationRequest, *, fetcher: Fetc
 def _sign(
     wallet: Wallet, request: PresentationRequest, item: Selected, agreed: Sequence[TransactionData], now: datetime
 ) -> str:
+    if item.credential.format == JWT_VC_JSON:
+        return present_jwt_vc(
+            item.copy.compact,
+            audience=request.client_id,
+            nonce=request.nonce,
+            issued_at=now,
+            sign=wallet.signing_function(item.copy.kid),
+        )
     algorithm, named = choose_hash(agreed)
     hashes = [hash_transaction_data(entry.encoded, algorithm) for entry in agreed]
     return present_sd_jwt(

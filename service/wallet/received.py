@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from service.credentials.credential import VerifiedCredential
+from service.credentials.formats import read_document
 from service.credentials.jose import jwk_thumbprint
-from service.credentials.sd_jwt import read_issuer, verify_sd_jwt_vc
+from service.credentials.jwt_vc import UnverifiedJwtVc, verify_jwt_vc
+from service.credentials.sd_jwt import UnverifiedCredential, verify_sd_jwt_vc
 from service.fetch import Fetcher
 from service.keys import PublicKey
 from service.wallet.errors import RejectedError, rejecting
@@ -28,8 +30,8 @@ async def verify_received(
     """Verify a Credential Response.
 
     1. It holds at least one credential, and no more than keys were proved.
-    2. Each is an SD-JWT VC that the key of its ``iss`` signed, valid now, without key binding JWT.
-    3. Each has the type that was offered.
+    2. Each is an SD-JWT VC without key binding JWT, or a JWT VC, that the key of its issuer signed, valid now.
+    3. Each has the format and type that was offered.
     4. Each is bound to one of our keys, and no two to the same.
     5. All are of one issuer and make the same statements.
 
@@ -51,7 +53,7 @@ async def verify_received(
     """
     compacts = _read_credentials(body, len(keys))  # (1)
     verified = [await _verify(compact, fetcher=fetcher, now=now) for compact in compacts]  # (2)
-    if any(item.vct != configuration.vct for item in verified):  # (3)
+    if any((item.format, item.vct) != (configuration.format, configuration.vct) for item in verified):  # (3)
         raise RejectedError("The credential isn't of the type that was offered.")
     bound = [_thumbprint(item) for item in verified]  # (4)
     ours = [key.kid for key in keys]
@@ -71,18 +73,23 @@ def _read_credentials(body: Mapping[str, Any], expected: int) -> list[str]:
         raise RejectedError("The credential response holds none, or more credentials than were asked for.")
     compacts = [entry.get("credential") if isinstance(entry, dict) else None for entry in entries]
     if not all(isinstance(compact, str) for compact in compacts):
-        raise RejectedError("The credential response holds something else than SD-JWT VCs.")
+        raise RejectedError("The credential response holds something else than texts.")
     return [str(compact) for compact in compacts]
 
 
 async def _verify(compact: str, *, fetcher: Fetcher, now: datetime) -> VerifiedCredential:
     with rejecting(_SUBJECT):
-        issuer, kid, *_ = read_issuer(compact)
-        if not compact.endswith("~"):
-            raise RejectedError("The credential came with a key binding that only its holder may add.")
+        read, *others = read_document(compact)
+        issuer, kid, *_ = read.read_issuer()
+    if others or not isinstance(read, UnverifiedCredential | UnverifiedJwtVc):
+        raise RejectedError("The credential came as something else than a credential.")
+    if isinstance(read, UnverifiedCredential) and not compact.endswith("~"):
+        raise RejectedError("The credential came with a key binding that only its holder may add.")
     key = await find_issuer_key(issuer, kid, fetcher=fetcher)
     with rejecting(_SUBJECT):
-        return verify_sd_jwt_vc(compact, key, now=now, require_exp=False)
+        if isinstance(read, UnverifiedCredential):
+            return verify_sd_jwt_vc(read, key, now=now, require_exp=False)
+        return verify_jwt_vc(read, key, now=now)
 
 
 def _thumbprint(credential: VerifiedCredential) -> str:

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from service.credentials.credential import StatusReference
 from service.credentials.disclosures import reveal_claims
-from service.credentials.jose import parse_json, parse_jws, read_numeric_date
+from service.credentials.jose import parse_json, parse_jws
+from service.credentials.jwt_claims import read_period, read_status_claim
+from service.credentials.jwt_vc import JWT_VC_JSON, UnverifiedJwtVc, parse_jwt, read_jwt_vc
 from service.credentials.sd_jwt import parse_sd_jwt
+from service.credentials.w3c_document import read_subject
 from service.keys import PublicKey
 
 PLAIN_CLAIMS = frozenset({"iss", "vct", "vct#integrity", "cnf", "status", "iat", "nbf", "exp"})
@@ -59,27 +62,35 @@ class StoredCredential:
 
     @property
     def all_claims(self) -> Mapping[str, Any]:
-        """Every claim of the first copy, those about the credential itself included."""
+        """Everything in the first copy, what is about the credential itself included."""
+        if self.format == JWT_VC_JSON:
+            return self._read_jwt_vc().document
         return read_claims(self.copies[0].compact)
 
     @property
     def claims(self) -> Mapping[str, Any]:
         """What the credential says of its holder."""
+        if self.format == JWT_VC_JSON:
+            subject = read_subject(self.all_claims)
+            return {name: value for name, value in subject.items() if name != "id"}
         return {name: value for name, value in self.all_claims.items() if name not in PLAIN_CLAIMS}
 
     @property
     def expires_at(self) -> datetime | None:
-        """``exp``, aware UTC; ``None`` if it never ends."""
-        seconds = read_numeric_date(self.all_claims, "exp")
-        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+        """When it ends, aware UTC; ``None`` if it never does."""
+        if self.format == JWT_VC_JSON:
+            return self._read_jwt_vc().period.expires_at
+        return read_period(self.all_claims).expires_at
 
     @property
     def status(self) -> StatusReference | None:
         """Where the status of the first copy is published; all copies change together."""
-        match self.all_claims.get("status"):
-            case {"status_list": {"idx": int() as index, "uri": str() as uri}}:
-                return StatusReference(uri, index)
-        return None
+        if self.format == JWT_VC_JSON:
+            return self._read_jwt_vc().read_status()
+        return read_status_claim(self.all_claims)
+
+    def _read_jwt_vc(self) -> UnverifiedJwtVc:
+        return read_jwt_vc(parse_jwt(self.copies[0].compact))
 
     def is_expired(self, now: datetime) -> bool:
         """Tell whether ``now`` is at or past the end."""

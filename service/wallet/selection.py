@@ -8,9 +8,10 @@ from typing import Any
 
 from service.credentials.claims_path import ClaimsPath
 from service.credentials.credential_types import UnknownCredentialTypeError, type_of
-from service.credentials.dcql import DcqlQuery, HeldCredential, Match, QueryUnsatisfiedError, match_query
-from service.credentials.dcql_query import CredentialQuery
-from service.credentials.sd_jwt import disclose, read_issuer
+from service.credentials.dcql import DcqlQuery, HeldCredential, Match, QueryUnsatisfiedError, is_of_type, match_query
+from service.credentials.dcql_query import JWT_VC_FORMAT, CredentialQuery
+from service.credentials.formats import read_document
+from service.credentials.sd_jwt import disclose
 from service.wallet.errors import NothingFitsError
 from service.wallet.records import PLAIN_CLAIMS, CredentialCopy, HistoryEntry, StoredCredential, read_claims
 
@@ -80,7 +81,8 @@ def select_credentials(
 
 
 def _as_held(item: StoredCredential) -> HeldCredential:
-    x5c = read_issuer(item.copies[0].compact).x5c
+    (read,) = read_document(item.copies[0].compact)
+    x5c = read.read_issuer().x5c
     return HeldCredential(item.id, item.vct, item.all_claims, item.format, item.issuer, x5c)
 
 
@@ -115,13 +117,16 @@ def _select(
     match = next((match for match in matches if _copy_for(by_id[match.held_id], kid)), matches[0])
     credential = by_id[match.held_id]
     copy = _copy_for(credential, kid) or credential.copies[0]
-    shown = {
-        name: value
-        for name, value in read_claims(disclose(copy.compact, match.paths)).items()
-        if name not in PLAIN_CLAIMS
-    }
+    shown = _list_shown(credential, copy, match)
     hidden = tuple(name for name in credential.claims if name not in shown)
     return Selected(query_id, credential, copy, match.paths, shown, hidden)
+
+
+def _list_shown(credential: StoredCredential, copy: CredentialCopy, match: Match) -> Mapping[str, Any]:
+    if credential.format == JWT_VC_FORMAT:
+        return credential.claims  # this format hides nothing
+    shown = read_claims(disclose(copy.compact, match.paths))
+    return {name: value for name, value in shown.items() if name not in PLAIN_CLAIMS}
 
 
 def _describe_gap(query: CredentialQuery, offered: Sequence[HeldCredential]) -> str | None:
@@ -132,11 +137,13 @@ def _describe_gap(query: CredentialQuery, offered: Sequence[HeldCredential]) -> 
         pass
     else:
         return None
-    wanted = " or ".join(map(_type_name, query.vct_values)) or f"a credential of the format {query.format}"
-    same_type = [item for item in offered if item.vct in query.vct_values]
+    alternatives = [*map(_type_name, query.vct_values), *(" and ".join(sorted(each)) for each in query.type_values)]
+    wanted = " or ".join(alternatives) or f"a credential of the format {query.format}"
+    same_type = [item for item in offered if is_of_type(query, item.vct, item.claims)]
     if not same_type:
         return f"no credential of type {wanted}"
-    names = sorted({str(claim.path[0]) for claim in query.claims or ()} - same_type[0].claims.keys())
+    held = same_type[0].claims
+    names = sorted(query.claim_names - (held.get("credentialSubject", {}) if query.type_values else held).keys())
     return f"the credential {wanted} lacks {', '.join(names) if names else 'a claim or value that is wanted'}"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.credentials.dcql import DcqlQuery
+from service.credentials.jwt_vc import JWT_VC_JSON
 from service.credentials.transaction_data import (
     HASH_ALGORITHMS,
     TransactionData,
@@ -62,7 +63,8 @@ def assign_transactions(
     """
     assigned: dict[str, list[TransactionData]] = {item.query_id: [] for item in selection}
     for entry in entries:
-        carrier = next((item.query_id for item in selection if item.query_id in entry.credential_ids), None)
+        carriers = [item for item in selection if item.credential.format != JWT_VC_JSON]  # it has no place for them
+        carrier = next((item.query_id for item in carriers if item.query_id in entry.credential_ids), None)
         if carrier is None:
             raise NothingFitsError("This wallet doesn't hold the credential that the transaction needs.")
         assigned[carrier].append(entry)
