@@ -19,6 +19,8 @@ from service.gate.verdict import Verdict
 from service.keys import Signer
 
 NOT_ADVICE = "No legal advice. A permit means: no restriction found under these rules with these facts at this time."
+_PROMISE = '"reservation":{'
+_COMPACT: dict[str, Any] = {"ensure_ascii": False, "separators": (",", ":")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,13 @@ def sign_decision(payload: Mapping[str, Any], *, key: KeyRow, signer: Signer) ->
 
 def build_answer(signed: SignedDecision, *, reservation_state: str | None, log: Mapping[str, Any]) -> dict[str, Any]:
     """Build the answer from what was signed, what became of the reservation, and the decision's place in the log."""
-    answer: dict[str, Any] = json.loads(signed.payload)
-    if answer["reservation"] is not None:
-        answer["reservation"] = {"state": reservation_state, **answer["reservation"]}
-    return answer | {"decision_hash": signed.decision_hash, "decision": signed.jws, "log": dict(log)}
+    answer: dict[str, Any] = json.loads(write_answer(signed, reservation_state=reservation_state, log=log))
+    return answer
+
+
+def write_answer(signed: SignedDecision, *, reservation_state: str | None, log: Mapping[str, Any]) -> str:
+    """Write the answer around the text that was signed, which is not read and written again."""
+    added = json.dumps({"decision_hash": signed.decision_hash, "decision": signed.jws, "log": dict(log)}, **_COMPACT)
+    # Within a text the quotes would be escaped, and no other member is called so.
+    stated = f'{_PROMISE}"state":{json.dumps(reservation_state)},'
+    return f"{signed.payload[:-1].replace(_PROMISE, stated, 1)},{added[1:]}"

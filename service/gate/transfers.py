@@ -12,10 +12,10 @@ from service.gate.decisions import (
     Parties,
     SignedDecision,
     Subject,
-    build_answer,
     build_payload,
     make_pseudonym,
     sign_decision,
+    write_answer,
 )
 from service.gate.inquiries import look_back, open_inquiry
 from service.gate.material import Question
@@ -206,6 +206,6 @@ def read_signed(transfer: Transfer | TransferRow, *, sees_all: bool) -> SignedDe
     return SignedDecision(transfer.outward_payload, transfer.outward_hash, transfer.outward_jws)
 
 
-def answer_first(transfer: Transfer | TransferRow, *, sees_all: bool) -> dict[str, Any]:
-    """Build the answer to the request that made a decision, which a repeated request gets again."""
-    return build_answer(read_signed(transfer, sees_all=sees_all), reservation_state="held", log=PENDING)
+def answer_first(transfer: Transfer | TransferRow, *, sees_all: bool) -> str:
+    """Write the answer to the request that made a decision, which a repeated request gets again."""
+    return write_answer(read_signed(transfer, sees_all=sees_all), reservation_state="held", log=PENDING)

@@ -5,7 +5,6 @@ import json
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
-from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -80,7 +79,11 @@ async def post_transfer(body: TransferRequest, request: Request, context: Contex
         raise IdempotencyKeyRequiredError("POST /v1/transfers needs an Idempotency-Key.")
     decided = await decide_transfer(context, caller.org_id, body, key=key)
     headers = {"Idempotency-Replayed": "true"} if decided.replayed else None
-    return JSONResponse(answer_first(decided.transfer, sees_all=_sees_all(caller)), headers=headers)
+    return _answer_text(answer_first(decided.transfer, sees_all=_sees_all(caller)), headers)
+
+
+def _answer_text(text: str, headers: dict[str, str] | None = None) -> Response:
+    return Response(text, media_type="application/json", headers=headers)
 
 
 @router.post("/transfers/preview", responses=answers(PreviewAnswer))
@@ -90,19 +93,20 @@ async def post_preview(body: TransferPreview, context: ContextDep, caller: GateC
 
 
 @router.post("/transfers/batch", responses=answers(DecisionsAnswer))
-async def post_batch(body: TransferBatch, context: ContextDep, caller: GateCaller) -> dict[str, Any]:
+async def post_batch(body: TransferBatch, context: ContextDep, caller: GateCaller) -> Response:
     """Decide transfers in order; each item answers with its decision or its problem."""
-    return {"data": await asyncio.gather(*(_decide_item(item, context, caller) for item in body.transfers))}
+    answered = await asyncio.gather(*(_decide_item(item, context, caller) for item in body.transfers))
+    return _answer_text(f'{{"data":[{",".join(answered)}]}}')
 
 
-async def _decide_item(item: dict[str, Any], context: Context, caller: Caller) -> dict[str, Any]:
+async def _decide_item(item: dict[str, Any], context: Context, caller: Caller) -> str:
     try:
         asked = BatchItem.model_validate(item)
         decided = await decide_transfer(context, caller.org_id, asked, key=asked.idempotency_key)
     except ValidationError as error:
-        return shape_problem(error.errors(), detail="The transfer does not have the expected shape.")
+        return json.dumps(shape_problem(error.errors(), detail="The transfer does not have the expected shape."))
     except ServiceError as error:
-        return problem_of(error)
+        return json.dumps(problem_of(error))
     return answer_first(decided.transfer, sees_all=_sees_all(caller))
 
 
