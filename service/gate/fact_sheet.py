@@ -47,21 +47,29 @@ class FactSheet:
         for each in [each for each in self.sources if each == path or each.startswith(f"{path}.")]:
             del self.sources[each]
 
+    def put_all(self, prefix: str, values: Mapping[str, Any], source: Source) -> None:
+        """Set many values below ``prefix`` at once."""
+        if not values:
+            return
+        level = self.values
+        for name in prefix.split("."):
+            level = level.setdefault(name, {})
+        level.update(values)
+        self.sources.update(dict.fromkeys([f"{prefix}.{name}" for name in values], source))
+
     def put_claims(self, prefix: str, values: Mapping[str, Any], source: Source) -> None:
         """Set every value that its fact can hold; what an issuer wrote in another form stays absent."""
+        read = {}
         for name, value in values.items():
             try:
-                read = read_fact(f"{prefix}.{name}", value)
+                read[name] = read_fact(f"{prefix}.{name}", value)
             except InvalidFactsError:
                 continue
-            if read is not None:
-                self.put(f"{prefix}.{name}", read, source)
+        self.put_present(prefix, read, source)
 
     def put_present(self, prefix: str, values: Mapping[str, Any], source: Source) -> None:
         """Set every value that is not None below ``prefix``."""
-        for name, value in values.items():
-            if value is not None:
-                self.put(f"{prefix}.{name}", value, source)
+        self.put_all(prefix, {name: value for name, value in values.items() if value is not None}, source)
 
     def put_attributes(self, prefix: str, said: object, names: Iterable[str], source: Source) -> None:
         """Set every attribute of these names that is not None below ``prefix``."""

@@ -24,6 +24,13 @@ from service.gate.values import count_hours, price_per_unit
 from service.rules import REGIMES
 
 _NUMBERS = ("total_assets", "awtv", "ms_threshold")
+_APART = frozenset(
+    (
+        *("id", "security_id", "version", "state", "countries_allowed", "countries_blocked", "min_quantity"),
+        *("converts_to", "dcp_start", "last_issued_on"),
+    )
+)
+"""Terms of an offering that are no facts, or are combined with others first."""
 _DATES = ("dcp_start", "class_outstanding_since", "lockup_until")
 _FALSE_UNLESS_SAID = ("offshore", "regs_certified")
 _KEEPS_OWNER = {"pledge", "release", "conversion"}
@@ -132,11 +139,8 @@ def _put_terms(sheet: FactSheet, case: TransferCase) -> None:
     security, offering = case.security, case.offering
     of_offering: Source = {"kind": "offering", "id": offering["id"], "version": offering["version"]}
     of_security: Source = {"kind": "security", "id": security["id"], "version": security["version"]}
-    own = {"id", "security_id", "version", "state", "countries_allowed", "countries_blocked", "min_quantity"}
-    own |= {"converts_to", "dcp_start", "last_issued_on"}
-    for name, value in offering.items():
-        if name not in own:
-            sheet.put(f"offering.{name}", _read_term(name, value), of_offering)
+    terms = {name: _read_term(name, value) for name, value in offering.items() if name not in _APART}
+    sheet.put_all("offering", terms, of_offering)
     _put_compliance_period(sheet, offering, of_offering)
     if offering["issuer"] is None:
         sheet.put("offering.issuer", security["issuer"], of_security)
