@@ -13,7 +13,7 @@ from service.credentials.jwk import VerificationKey
 from service.credentials.linked_data_errors import CryptosuiteUnsupportedError, LinkedDataInvalidError
 from service.credentials.rdf import Contexts, canonicalize_rdf
 
-_DIGESTS: Mapping[str, Callable[[bytes], Any]] = {"EdDSA": sha256, "ES256": sha256, "ES384": sha384}
+_DIGESTS: Mapping[str, Callable[..., Any]] = {"EdDSA": sha256, "ES256": sha256, "ES384": sha384}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,8 @@ def hash_secured(
         forms = _canonicalize_json(options), _canonicalize_json(unsecured)
     else:
         config = {**options, "@context": unsecured["@context"]}
-        forms = canonicalize_rdf(config, contexts), canonicalize_rdf(unsecured, contexts)
+        # P-384 also tells nodes apart by SHA-384, as section 3.2.3 of VC DI ECDSA 1.0 expects.
+        forms = canonicalize_rdf(config, contexts, digest), canonicalize_rdf(unsecured, contexts, digest)
     return b"".join(digest(form).digest() for form in forms)
 
 

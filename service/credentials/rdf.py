@@ -5,9 +5,10 @@ Contexts come from a fixed set and are never fetched. What a document may look l
 is canonicalized under a budget.
 """
 
+import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import factorial
 from typing import Any
 
@@ -106,12 +107,15 @@ class Contexts:
         return {"contextUrl": None, "documentUrl": url, "document": self._documents[url], "tag": "static"}
 
 
-def canonicalize_rdf(document: Mapping[str, Any], contexts: Contexts) -> bytes:
+def canonicalize_rdf(
+    document: Mapping[str, Any], contexts: Contexts, digest: Callable[[], Any] = hashlib.sha256
+) -> bytes:
     """Return the canonical N-Quads of a JSON-LD document.
 
     Args:
         document: Parsed from strict JSON; not changed.
         contexts: The only contexts it may name.
+        digest: Makes the hash by which nodes without an identifier are told apart.
 
     Raises:
         LinkedDataInvalidError: See ``check_shape``; or the library finds it invalid, as with a protected term that is
@@ -126,7 +130,7 @@ def canonicalize_rdf(document: Mapping[str, Any], contexts: Contexts) -> bytes:
     check_shape(document)
     contexts.check(document)
     try:
-        return _canonicalize(document, contexts).encode()
+        return _canonicalize(document, contexts, digest).encode()
     except VerificationError:
         raise
     except Exception as error:  # the library wasn't written for hostile input; whatever it meets, nothing is signed
@@ -136,7 +140,7 @@ def canonicalize_rdf(document: Mapping[str, Any], contexts: Contexts) -> bytes:
         raise LinkedDataInvalidError("The document isn't valid JSON-LD.") from error
 
 
-def _canonicalize(document: Mapping[str, Any], contexts: Contexts) -> str:
+def _canonicalize(document: Mapping[str, Any], contexts: Contexts, digest: Callable[[], Any]) -> str:
     processor = JsonLdProcessor(on_property_dropped=_refuse_term)
     options = contexts.options()
     expanded = processor.expand(document, options)
@@ -147,16 +151,21 @@ def _canonicalize(document: Mapping[str, Any], contexts: Contexts) -> str:
             raise LinkedDataInvalidError("The document names a graph.")
         for triple in triples:
             _check_triple(triple)
-    canonical: str = _BoundedCanonicalization().main(dataset, {"format": "application/n-quads"})
+    canonical: str = _BoundedCanonicalization(digest).main(dataset, {"format": "application/n-quads"})
     return canonical
 
 
 class _BoundedCanonicalization(URDNA2015):  # type: ignore[misc]  # the library has no types
     """RDFC-1.0, which was named URDNA2015 before, with its budget."""
 
-    def __init__(self) -> None:
+    def __init__(self, digest: Callable[[], Any]) -> None:
         super().__init__()
+        self._digest = digest
         self._work = 0
+
+    def create_hash(self) -> Any:
+        """Make the hash that everything is hashed with."""
+        return self._digest()
 
     def create_hash_to_related(self, id_: str, issuer: Any) -> dict[str, list[str]]:
         """Group the neighbours of a blank node; the caller then tries every order of each group."""
