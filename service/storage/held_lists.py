@@ -3,10 +3,10 @@
 Only ``statuses.py`` reads what they say. Here nobody looks into their content, which may be megabytes.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, update
+from sqlalchemy import Exists, delete, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -99,36 +99,33 @@ async def _is_older_than_seen(session: AsyncSession, org_id: str, status_list: S
 
 
 async def _forget_surplus(session: AsyncSession, org_id: str, issuer: str, *, besides: str, now: datetime) -> None:
-    others = select(HeldStatusList.uri).where(
-        HeldStatusList.org_id == org_id, HeldStatusList.issuer == issuer, HeldStatusList.uri != besides
+    query = select(HeldStatusList.uri).where(
+        HeldStatusList.org_id == org_id, HeldStatusList.issuer == issuer, ~_is_needed(now)
     )
-    newest_first = others.order_by(col(HeldStatusList.used_at).desc().nulls_last(), col(HeldStatusList.uri))
-    await _forget(session, org_id, (await session.exec(newest_first.offset(MAX_LISTS - 1))).all(), now)
-
-
-async def _forget(session: AsyncSession, org_id: str, uris: Sequence[str], now: datetime) -> None:
-    if not uris:
-        return
-    needed = select(StandingCredential.status_uri).where(
-        StandingCredential.org_id == org_id,
-        col(StandingCredential.status_uri).in_(uris),
-        StandingCredential.expires_at > now,
-    )
-    kept = set((await session.exec(needed.distinct())).all())
-    gone = [uri for uri in uris if uri not in kept]
+    first = (col(HeldStatusList.uri) == besides).desc()  # or of two used at once the one just kept might go
+    newest_first = query.order_by(first, col(HeldStatusList.used_at).desc().nulls_last(), col(HeldStatusList.uri))
+    surplus = (await session.exec(newest_first.offset(MAX_LISTS))).all()
     await session.exec(
-        delete(HeldStatusList).where(col(HeldStatusList.org_id) == org_id, col(HeldStatusList.uri).in_(gone))
+        delete(HeldStatusList).where(col(HeldStatusList.org_id) == org_id, col(HeldStatusList.uri).in_(surplus))
+    )
+
+
+def _is_needed(now: datetime) -> Exists:
+    return (
+        select(StandingCredential.id)
+        .where(
+            StandingCredential.org_id == HeldStatusList.org_id,
+            StandingCredential.status_uri == HeldStatusList.uri,
+            StandingCredential.expires_at > now,
+        )
+        .exists()
     )
 
 
 async def forget_useless_lists(session: AsyncSession, now: datetime) -> None:
     """Delete copies that could not be renewed for so long that they say nothing, and that no standing needs."""
-    query = select(HeldStatusList.org_id, HeldStatusList.uri).where(HeldStatusList.fetched_at < now - USELESS_AFTER)
-    useless: dict[str, list[str]] = {}
-    for org_id, uri in (await session.exec(query)).all():
-        useless.setdefault(org_id, []).append(uri)
-    for org_id, uris in useless.items():
-        await _forget(session, org_id, uris, now)
+    too_old = col(HeldStatusList.fetched_at) < now - USELESS_AFTER
+    await session.exec(delete(HeldStatusList).where(too_old, ~_is_needed(now)))
 
 
 async def note_use(session: AsyncSession, org_id: str, uris: Collection[str], now: datetime) -> None:
