@@ -1,13 +1,23 @@
 """Write what happened to registers, with one statement for each kind of row."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import bindparam
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.gate.purchases import give_up_sales
 from service.gate.register import Changes, Held
-from service.storage.core import insert_rows, read_values, table_of, update_rows, upsert_rows
+from service.storage.core import (
+    Change,
+    insert_rows,
+    plan_inserts,
+    plan_updates,
+    plan_upserts,
+    read_values,
+    table_of,
+)
+from service.storage.prepared import execute_together
 from service.storage.tables import (
     AffiliateSale,
     AuditEntry,
@@ -29,23 +39,28 @@ async def write_changes(connection: AsyncConnection, changes: Changes) -> None:
     Raises:
         IntegrityError: A check failed, or a key is taken.
     """
-    await update_rows(connection, Security, [read_values(each) for each in changes.heads.values()])
-    await update_rows(connection, Offering, [read_values(each) for each in changes.offerings.values()])
-    await update_rows(connection, Lot, [read_values(each) for each in changes.lots.values()])
-    await insert_rows(connection, Lot, [read_values(each) for each in changes.new_lots.values()])
-    await upsert_rows(connection, HolderCount, [read_values(each) for each in changes.holders.values()])
-    await insert_rows(connection, Transfer, changes.transfers)
-    await _write_held(connection, changes.held)
-    await insert_rows(connection, AffiliateSale, [read_values(each) for each in changes.affiliate_sales])
+    planned = [
+        plan_updates(Security, _read_all(changes.heads.values())),
+        plan_updates(Offering, _read_all(changes.offerings.values())),
+        plan_updates(Lot, _read_all(changes.lots.values())),
+        plan_inserts(Lot, _read_all(changes.new_lots.values())),
+        plan_upserts(HolderCount, _read_all(changes.holders.values()), connection.dialect.name),
+        plan_inserts(Transfer, changes.transfers),
+        *_plan_held(changes.held),
+        plan_inserts(AffiliateSale, _read_all(changes.affiliate_sales)),
+        plan_inserts(AuditEntry, changes.audit),
+    ]
+    await execute_together(connection, planned)
     await _write_endings(connection, changes)
-    await insert_rows(connection, AuditEntry, changes.audit)
 
 
-async def _write_held(connection: AsyncConnection, begun: Sequence[Held]) -> None:
+def _read_all(rows: Iterable[object]) -> list[dict[str, Any]]:
+    return [read_values(each) for each in rows]
+
+
+def _plan_held(begun: Sequence[Held]) -> list[Change]:
     rows = [read_values(held.row) for held in begun]
-    await insert_rows(connection, Reservation, rows)
     names = ("org_id", "transfer_id", "registrar_org_id", "security_id", "taker_org_id", "taker_ref", "expires_at")
-    await insert_rows(connection, HeldReservation, [{name: row[name] for name in names} for row in rows])
     parts = [
         {
             "org_id": held.row.org_id,
@@ -56,7 +71,11 @@ async def _write_held(connection: AsyncConnection, begun: Sequence[Held]) -> Non
         for held in begun
         for part in held.parts
     ]
-    await insert_rows(connection, ReservedLot, parts)
+    return [
+        plan_inserts(Reservation, rows),
+        plan_inserts(HeldReservation, [{name: row[name] for name in names} for row in rows]),
+        plan_inserts(ReservedLot, parts),
+    ]
 
 
 async def _write_endings(connection: AsyncConnection, changes: Changes) -> None:

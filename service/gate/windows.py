@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, or_, select, text
+from sqlalchemy import BigInteger, ColumnElement, Row, String, and_, bindparam, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
@@ -24,8 +24,14 @@ from service.rules import REGIMES
 from service.rules.dates import add_months
 from service.rules.packs.us_506b import WINDOW_DAYS
 from service.storage.core import table_of
+from service.storage.prepared import fetch_all
 from service.storage.tables import DailySales, Offeree, Purchase
 
+_LOCK_SCOPE = (
+    text("SELECT CAST(pg_advisory_xact_lock(:key) AS text) AS locked")
+    .bindparams(bindparam("key", type_=BigInteger))
+    .columns(locked=String)
+)
 MONTHS = 12
 LONGEST_SETTLEMENT = timedelta(days=8)
 """Sales that are agreed today may bear a later date; they count as of today, which is never too few."""
@@ -135,7 +141,7 @@ async def lock_scopes(connection: AsyncConnection, scopes: Iterable[str]) -> Non
         return
     for scope in sorted(scopes):
         key = int.from_bytes(hashlib.sha256(scope.encode()).digest()[:8], "big", signed=True)
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+        await fetch_all(connection, _LOCK_SCOPE, {"key": key})
 
 
 async def _sum_own_regime(connection: AsyncConnection, window: Window) -> Decimal | None:

@@ -9,12 +9,12 @@ from dataclasses import fields
 from functools import cache
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Insert, Select, Table, Update, bindparam, select
+from sqlalchemy import Insert, Select, Table, Update, UpdateBase, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
-from service.storage.prepared import execute_each, fetch_all
+from service.storage.prepared import execute_together, fetch_all
 
 _Row = TypeVar("_Row")
 Key = tuple[Any, ...]
@@ -74,10 +74,12 @@ def read_values(row: object) -> dict[str, Any]:
     return {name: getattr(row, name) for name in _list_columns(cast(Any, type(row)))}
 
 
-async def insert_rows(connection: AsyncConnection, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
+Change = tuple[UpdateBase, Sequence[Mapping[str, Any]]]
+
+
+def plan_inserts(model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> Change:
     """Insert rows that all have the same columns."""
-    if rows:
-        await execute_each(connection, _insert(model), rows)
+    return _insert(model), rows
 
 
 @cache
@@ -85,11 +87,10 @@ def _insert(model: type[SQLModel]) -> Insert:
     return table_of(model).insert()
 
 
-async def update_rows(connection: AsyncConnection, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
+def plan_updates(model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> Change:
     """Set every column of rows that all have the same columns, by primary key."""
-    if rows:
-        update = _update(model, tuple(rows[0]))
-        await execute_each(connection, update, [{f"_{name}": row[name] for name in row} for row in rows])
+    columns = tuple(rows[0]) if rows else ()
+    return _update(model, columns), [{f"_{name}": row[name] for name in row} for row in rows]
 
 
 @cache
@@ -100,10 +101,9 @@ def _update(model: type[SQLModel], columns: Key) -> Update:
     return statement.values({name: bindparam(f"_{name}") for name in columns if name not in keys})
 
 
-async def upsert_rows(connection: AsyncConnection, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
+def plan_upserts(model: type[SQLModel], rows: Sequence[Mapping[str, Any]], dialect: str) -> Change:
     """Insert rows, or set every column of those that are there already, by primary key."""
-    if rows:
-        await execute_each(connection, _upsert(model, tuple(rows[0]), connection.dialect.name), rows)
+    return _upsert(model, tuple(rows[0]) if rows else (), dialect), rows
 
 
 @cache
@@ -111,7 +111,22 @@ def _upsert(model: type[SQLModel], columns: Key, dialect: str) -> Insert:
     keys = [column.name for column in table_of(model).primary_key]
     statement = start_upsert(model, dialect)
     changes = {name: statement.excluded[name] for name in columns if name not in keys}
-    return statement.on_conflict_do_update(index_elements=keys, set_=changes)
+    return statement.on_conflict_do_update(index_elements=keys, set_=changes) if changes else statement
+
+
+async def insert_rows(connection: AsyncConnection, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
+    """See ``plan_inserts``."""
+    await execute_together(connection, [plan_inserts(model, rows)])
+
+
+async def update_rows(connection: AsyncConnection, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
+    """See ``plan_updates``."""
+    await execute_together(connection, [plan_updates(model, rows)])
+
+
+async def upsert_rows(connection: AsyncConnection, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
+    """See ``plan_upserts``."""
+    await execute_together(connection, [plan_upserts(model, rows, connection.dialect.name)])
 
 
 def start_upsert(model: type[SQLModel], dialect: str) -> postgresql.Insert | sqlite.Insert:

@@ -19,6 +19,8 @@ class DirectConnection(ABC):
     """What a piece of work off the ORM needs of a connection; elsewhere an ``AsyncConnection`` does as well."""
 
     dialect: Dialect
+    is_remote: bool
+    """Whether each statement is a trip to a server, which takes parameters by number."""
 
     @abstractmethod
     async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:

@@ -18,6 +18,8 @@ _ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClient
 
 
 class _PostgresConnection(DirectConnection):
+    is_remote = True
+
     def __init__(self, connection: AsyncConnection, driver: Any) -> None:
         self.connection = connection
         self.dialect = connection.dialect

@@ -4,9 +4,11 @@ What SQLAlchemy does for each execution (cache keys, parameters, a result with i
 SQLite needs for the query. The connection, its transaction and its errors stay SQLAlchemy's.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any, TypeAlias
 
 from sqlalchemy.engine import Connection, Dialect
@@ -21,6 +23,8 @@ from service.storage.direct import DirectConnection, build_error
 Query: TypeAlias = SelectBase | TextualSelect
 _Convert: TypeAlias = Callable[[Any], Any]
 _STATEMENTS_KEPT = 1_000
+_MOST_TOGETHER = 16  # rows; beyond that, sending each kind by itself is as good, and texts would be many
+_PARAMETER = re.compile(r"\$(\d+)")
 _NUMERIC_OID = 1700  # what PostgreSQL says of such a column; no other type looks at it
 
 
@@ -73,6 +77,43 @@ async def fetch_all(connection: AsyncConnection, query: Query, parameters: Mappi
     if isinstance(connection, DirectConnection):
         return prepared.read(await connection.fetch(prepared.text, values))
     return prepared.read(await connection.run_sync(_fetch, prepared.text, values))
+
+
+async def execute_together(
+    connection: AsyncConnection, changes: Sequence[tuple[UpdateBase, Sequence[Mapping[str, Any]]]]
+) -> None:
+    """Execute several changes, each once for each of its sets of parameters.
+
+    A few go to a server as one statement: the trips to it cost more than they do. So none may see what another
+    changes, nor change the same row; all of a statement's checks are made, foreign keys at its end.
+
+    Raises:
+        DBAPIError: As from ``connection.execute``.
+    """
+    changes = [each for each in changes if each[1]]
+    few = len(changes) > 1 and sum(len(parameters) for _, parameters in changes) <= _MOST_TOGETHER
+    if not few or not isinstance(connection, DirectConnection) or not connection.is_remote:
+        for change, parameters in changes:
+            await execute_each(connection, change, parameters)
+        return
+    texts, values = [], []
+    for change, parameters in changes:
+        prepared = _prepare_change(change, connection.dialect, tuple(parameters[0]))
+        texts += [prepared.text] * len(parameters)
+        values += [prepared.bind(each) for each in parameters]
+    await connection.change(_join(tuple(texts)), [tuple(chain.from_iterable(values))])
+
+
+@lru_cache(_STATEMENTS_KEPT)
+def _join(texts: tuple[str, ...]) -> str:
+    """Make one statement of changes with numbered parameters."""
+    parts, before = [], 0
+    for number, change in enumerate(texts):
+        shift, found = before, [int(each) for each in _PARAMETER.findall(change)]
+        moved = _PARAMETER.sub(lambda match, shift=shift: f"${int(match[1]) + shift}", change)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+        parts.append(f"change_{number} AS ({moved})")
+        before += max(found, default=0)
+    return f"WITH {', '.join(parts)} SELECT"
 
 
 async def execute_each(

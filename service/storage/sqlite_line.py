@@ -27,6 +27,8 @@ _LONGEST_PAUSE_S = 0.05
 
 
 class _SqliteConnection(DirectConnection):
+    is_remote = False
+
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.dialect = connection.dialect

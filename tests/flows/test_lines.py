@@ -4,19 +4,23 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from functools import partial
 
 import pytest
-from sqlalchemy import Integer, select, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import Column, Integer, MetaData, Table, UpdateBase, bindparam, select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.errors import NotFoundError
 from service.storage import database as storage
 from service.storage.database import Database
-from service.storage.prepared import fetch_all
+from service.storage.prepared import execute_together, fetch_all
 
 COUNT = text("SELECT count(*) AS number FROM marks").columns(number=Integer)
 PID = text("SELECT pg_backend_pid() AS pid").columns(pid=Integer)
+MARKS = Table("marks", MetaData(), Column("id", Integer))
+IDS = select(MARKS.c.id)
+CHANGE = MARKS.update().where(MARKS.c.id == bindparam("old")).values(id=bindparam("new"))
 ADD = text("INSERT INTO marks VALUES (1)")
 
 
@@ -49,6 +53,33 @@ async def test_what_is_written_is_seen_when_it_is_committed(database: Database) 
         return await count(connection), await database.glance(count)
 
     assert await database.write(work) == (1, 0)
+    assert await database.glance(count) == 1
+
+
+def plan(*added: int, change: dict[int, int]) -> list[tuple[UpdateBase, list[dict[str, int]]]]:
+    return [
+        (MARKS.insert(), [{"id": each} for each in added]),
+        (CHANGE, [{"old": old, "new": new} for old, new in change.items()]),
+    ]
+
+
+@pytest.mark.parametrize("number", [2, 40])  # few go together, many do not
+async def test_changes_of_several_kinds_are_all_made(database: Database, number: int) -> None:
+    async def read(connection: AsyncConnection) -> list[int]:
+        return sorted(row[0] for row in await fetch_all(connection, IDS, {}))
+
+    await database.write(partial(execute_together, changes=plan(*range(number), change={})))
+    planned = plan(100, 200, change={each: -each for each in range(1, number)})
+    await database.write(partial(execute_together, changes=planned))
+    assert await database.glance(read) == sorted([100, 200, *(-each for each in range(number))])
+
+
+async def test_of_changes_one_of_which_fails_none_is_made(database: Database) -> None:
+    async with database.engine.begin() as connection:
+        await connection.execute(text("CREATE UNIQUE INDEX once ON marks (id)"))
+    await database.write(add)
+    with pytest.raises(IntegrityError):
+        await database.write(partial(execute_together, changes=plan(2, 1, change={3: 5})))
     assert await database.glance(count) == 1
 
 
