@@ -12,6 +12,7 @@ from service.credentials.credential_types import CREDENTIAL_TYPES
 from service.credentials.jose import sign_jws
 from service.credentials.sd_jwt import issue_sd_jwt
 from service.credentials.status_list import build_status_list_claims, set_status
+from tests.unit.jose_support import Signer
 from tests.unit.sd_jwt_support import KeyPair, new_key_pair, new_salt
 from tests.verifying_support import CLAIMS
 
@@ -28,7 +29,8 @@ class ForeignIssuer:
     """
 
     port: int = 0
-    keys: KeyPair = field(default_factory=new_key_pair)
+    keys: KeyPair | Signer = field(default_factory=new_key_pair)
+    alg: str = "ES256"
     x5c: list[str] | None = None
     pages: dict[str, tuple[int, str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -96,7 +98,7 @@ class ForeignIssuer:
         )
 
     def _build_header(self, kid: str | None) -> dict[str, Any]:
-        members = {"alg": "ES256", "kid": kid, "x5c": self.x5c}
+        members = {"alg": self.alg, "kid": kid, "x5c": self.x5c}
         return {name: value for name, value in members.items() if value is not None}
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import importlib.util
+import json
 import os
 import signal
 import socket
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.skipif(
 )
 PKH = "did:pkh:eip155:1:0xb9c5714089478a327f09197987f16f9e5d936e8a"
 KEYS_PER_CURVE = 50
+VECTORS = Path(__file__).parents[1] / "vectors" / "did.json"
 
 
 @pytest.fixture
@@ -63,6 +65,20 @@ def method_of(document: dict[str, Any]) -> tuple[str, dict[str, str]]:
     return method["id"], {
         name: method["publicKeyJwk"][name] for name in ("kty", "crv", "x", "y") if name in method["publicKeyJwk"]
     }
+
+
+@pytest.mark.parametrize("curve", ["Ed25519", "P-256", "secp256k1"])  # didkit doesn't know P-384 here
+async def test_did_keys_of_the_method_specification_read_as_didkit_reads_them(
+    didkit_worker: LinkedDataWorker, curve: str
+) -> None:
+    vectors = json.loads(VECTORS.read_text())["did:key"]
+    dids = [vector["did"] for vector in vectors if vector["jwk"]["crv"] == curve]
+    assert dids
+    for did in dids:
+        theirs, ours = await didkit_worker.resolve_did(did), resolve_did_key(did)
+        assert method_of(theirs) == method_of(ours)
+        for relationship in ("authentication", "assertionMethod"):
+            assert theirs[relationship] == ours[relationship]
 
 
 @pytest.mark.parametrize("curve", ["Ed25519", "P-256"])  # didkit doesn't know P-384 here
