@@ -207,7 +207,7 @@ async def _forget_held_answers(context: Context, now: datetime) -> None:
     more = True
     while more:
         async with context.database.transaction() as session:
-            more = await forget_held_answers(session, None, now)
+            more = await forget_held_answers(await session.connection(), None, now)
 
 
 async def _forget_answers(context: Context, report: RetentionReport, now: datetime, *, dry_run: bool) -> None:

@@ -6,15 +6,22 @@ A version is never dated before the one that it follows, whatever the clock does
 
 import hashlib
 import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, TypeVar
 
+from sqlalchemy import Select, bindparam, literal_column
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.credentials.status_list import StatusList
-from service.storage.core import start_upsert
+from service.storage.core import insert_rows, select_fields, start_upsert, table_of
+from service.storage.prepared import fetch_all
 from service.storage.snapshots import take_snapshot
+from service.storage.standings import InvestorRow, StandingRow
 from service.storage.tables import (
     Investor,
     InvestorVersion,
@@ -30,28 +37,50 @@ from service.storage.tables import (
 _Version = TypeVar("_Version", bound=SQLModel)
 
 
-async def record_investor(session: AsyncSession, row: Investor, now: datetime) -> None:
+async def record_investor(connection: AsyncConnection, row: InvestorRow, now: datetime) -> None:
     """Keep an investor as it is now; the caller holds the row's lock. Nothing is written if nothing changed."""
     key = {"org_id": row.org_id, "ref": row.ref}
-    last = await _find_last(session, InvestorVersion, "version", **key)
-    document = take_snapshot(row)
-    if last is None:
-        session.add(InvestorVersion(**key, version=1, document=document, recorded_at=now))
-    elif last.document != document:
-        at = max(now, last.recorded_at)
-        session.add(InvestorVersion(**key, version=last.version + 1, document=document, recorded_at=at))
+    last = await _find_newest(connection, InvestorVersion, key)
+    document = take_snapshot(Investor, row)
+    if last is None or last.document != document:
+        await _add_version(connection, InvestorVersion, key | {"document": document}, last, now)
 
 
-async def record_standing(session: AsyncSession, row: StandingCredential, now: datetime) -> None:
+async def record_standing(connection: AsyncConnection, row: StandingRow, now: datetime) -> None:
     """Keep a presented credential as it is now; the caller holds the investor's lock."""
     key = {"org_id": row.org_id, "standing_id": row.id}
-    last = await _find_last(session, StandingVersion, "version", **key)
+    last = await _find_newest(connection, StandingVersion, key)
+    content = {"investor_ref": row.investor_ref, "document": take_snapshot(StandingCredential, row)}
+    await _add_version(connection, StandingVersion, key | content, last, now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    """What an investor's and a presented credential's versions share."""
+
+    version: int
+    document: dict[str, Any]
+    recorded_at: datetime
+
+
+@cache
+def _select_newest(model: type[SQLModel], columns: tuple[str, ...]) -> Select[Any]:
+    table = table_of(model)
+    query = select_fields(_Newest, model).where(*(table.c[name] == bindparam(name) for name in columns))
+    newest = query.order_by(table.c.version.desc()).limit(literal_column("1"))
+    return newest.offset(literal_column("0"))  # SQLite would make a parameter of it
+
+
+async def _find_newest(connection: AsyncConnection, model: type[SQLModel], key: Mapping[str, Any]) -> _Newest | None:
+    rows = await fetch_all(connection, _select_newest(model, tuple(key)), key)
+    return _Newest(*rows[0]) if rows else None
+
+
+async def _add_version(
+    connection: AsyncConnection, model: type[SQLModel], content: Mapping[str, Any], last: _Newest | None, now: datetime
+) -> None:
     version, at = (1, now) if last is None else (last.version + 1, max(now, last.recorded_at))
-    session.add(
-        StandingVersion(
-            **key, version=version, investor_ref=row.investor_ref, document=take_snapshot(row), recorded_at=at
-        )
-    )
+    await insert_rows(connection, model, [{**content, "version": version, "recorded_at": at}])
 
 
 async def record_trust(
@@ -67,7 +96,7 @@ async def record_trust(
             org_id=org_id,
             trust_version=trust_version,
             entry_id=entry_id,
-            document=None if row is None else take_snapshot(row),
+            document=None if row is None else take_snapshot(TrustedIssuer, row),
             recorded_at=now if last is None else max(now, last.recorded_at),
         )
     )

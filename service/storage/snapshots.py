@@ -18,9 +18,9 @@ _DECODERS: Mapping[type, Callable[[Any], Any]] = {
 }
 
 
-def take_snapshot(row: SQLModel) -> dict[str, Any]:
-    """Return every column of a row; instants and days as ISO 8601, bytes as base64."""
-    return {column.name: _encode(getattr(row, column.name)) for column in _table_of(type(row)).columns}
+def take_snapshot(model: type[SQLModel], row: object) -> dict[str, Any]:
+    """Return every column of a row, through the ORM or not; instants and days as ISO 8601, bytes as base64."""
+    return {column.name: _encode(getattr(row, column.name)) for column in _table_of(model).columns}
 
 
 def restore_snapshot(model: type[_Model], document: Mapping[str, Any]) -> _Model:

@@ -52,7 +52,7 @@ class KnownInvestor:
 
 
 @dataclass(frozen=True, slots=True)
-class _InvestorRow:
+class InvestorRow:
     """See ``tables.Investor``."""
 
     org_id: str
@@ -60,10 +60,12 @@ class _InvestorRow:
     frozen: bool
     kyc_issuer: str | None
     sealed: bytes | None
+    created_at: datetime
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class _StandingRow:
+class StandingRow:
     """See ``tables.StandingCredential``."""
 
     org_id: str
@@ -128,7 +130,7 @@ async def list_standing(
     return standing
 
 
-def know_standing(row: StandingCredential | _StandingRow, key: DataKey) -> Standing:
+def know_standing(row: StandingCredential | StandingRow, key: DataKey) -> Standing:
     """Open a presented credential's row."""
     content = open_standing(key, row)
     return Standing(
@@ -167,7 +169,7 @@ async def list_investors(
     return {row.ref: know_investor(row, keys.get(row.ref)) for row in (await session.exec(query)).all()}
 
 
-def know_investor(row: Investor | _InvestorRow, key: DataKey | None) -> KnownInvestor:
+def know_investor(row: Investor | InvestorRow, key: DataKey | None) -> KnownInvestor:
     """Open an investor's row."""
     content = open_investor(key, row)
     return KnownInvestor(row.ref, row.frozen, content.screening, row.kyc_issuer, content.kyc_sub, key)
@@ -183,8 +185,8 @@ async def read_known(
         type; none where the key was destroyed.
     """
     keys = await _read_keys(connection, wrapper, investors)
-    known = await read_rows(connection, _InvestorRow, Investor, ("org_id", "ref"), investors)
-    rows = await read_rows(connection, _StandingRow, StandingCredential, ("org_id", "investor_ref"), investors)
+    known = await read_rows(connection, InvestorRow, Investor, ("org_id", "ref"), investors)
+    rows = await read_rows(connection, StandingRow, StandingCredential, ("org_id", "investor_ref"), investors)
     return (
         {(row.org_id, row.ref): know_investor(row, keys.get((row.org_id, row.ref))) for row in known},
         _open_standings(rows, keys, investors),
@@ -206,7 +208,7 @@ async def _read_keys(
 
 
 def _open_standings(
-    rows: list[_StandingRow], keys: Mapping[InvestorKey, DataKey], investors: Iterable[InvestorKey]
+    rows: list[StandingRow], keys: Mapping[InvestorKey, DataKey], investors: Iterable[InvestorKey]
 ) -> dict[InvestorKey, list[Standing]]:
     standings: dict[InvestorKey, list[Standing]] = {key: [] for key in investors}
     rows.sort(key=lambda row: (row.presented_at, row.id), reverse=True)

@@ -5,12 +5,15 @@ Both calls are the platform's own, so what is wrong is told to it as a problem a
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from hmac import compare_digest
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from service.errors import ConflictError, InvalidInputError, NotFoundError, ProtocolError
-from service.storage.tables import PresentationRequest
 from service.verifier.held_answers import open_held_answer
+from service.verifier.request_rows import KeptRequest, find_kept_request, lock_request
 from service.verifier.request_terms import ENCRYPTED_MODES, uses_dc_api
 from service.verifier.responses import decide, decrypt_answer, examine, interpret_answer
 from service.verifier.verdicts import WalletAnswer, conclude
@@ -103,32 +106,35 @@ async def take_return(context: Context, org_id: str, request_id: str, *, respons
         raise ResponseCodeMismatchError("The response code is not that of the answer.")
     answer = WalletAnswer(vp_token)
     examined = await examine(context, row, answer, audience=row.client_id, now=now)
-    async with context.database.transaction() as session:
-        row = await session.get_one(PresentationRequest, (org_id, request_id), with_for_update=True)
-        if row.sealed_held_answer is None:
+
+    async def keep(connection: AsyncConnection) -> None:
+        locked = await lock_request(connection, org_id, request_id)
+        if locked.sealed_held_answer is None:
             raise PresentationClosedError("The browser has come back before.")
-        await judge_credentials(session, base_url=context.base_url, org_id=org_id, examined=examined.flatten(), now=now)
-        await conclude(session, context.signer, row, answer, examined, now)
+        await judge_credentials(
+            connection, base_url=context.base_url, org_id=org_id, examined=examined.flatten(), now=now
+        )
+        await conclude(connection, context.signer, locked, answer, examined, now)
+
+    await context.database.write(keep)
 
 
-async def _find(context: Context, org_id: str, request_id: str) -> PresentationRequest:
-    async with context.database.reading() as session:
-        row = await session.get(PresentationRequest, (org_id, request_id))
+async def _find(context: Context, org_id: str, request_id: str) -> KeptRequest:
+    row = await context.database.glance(partial(find_kept_request, org_id=org_id, id=request_id))
     if row is None:
         raise NotFoundError
     return row
 
 
-async def _open_held(context: Context, row: PresentationRequest, now: datetime) -> dict[str, list[str]]:
+async def _open_held(context: Context, row: KeptRequest, now: datetime) -> dict[str, list[str]]:
     _check_open(row, now)
-    async with context.database.reading() as session:
-        vp_token = await open_held_answer(session, context.signer, row)
+    vp_token = await context.database.glance(partial(open_held_answer, signer=context.signer, row=row))
     if vp_token is None:
         raise PresentationClosedError("No answer waits for its browser.")
     return vp_token
 
 
-def _check_open(row: PresentationRequest, now: datetime) -> None:
+def _check_open(row: KeptRequest, now: datetime) -> None:
     if row.state != "pending":
         raise PresentationClosedError("The request has been answered.")
     if now >= row.expires_at:

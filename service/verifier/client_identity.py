@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.credentials.certificates import hash_certificate, host_of, read_alternative_names, read_x5c
 from service.errors import InvalidInputError
-from service.storage.tables import Organization, SigningKey, VerifierAttestation
-from service.web.signing import VERIFIER, get_active_key, get_x5c
+from service.storage.rows import find_row
+from service.storage.tables import VerifierAttestation
+from service.web.signing import VERIFIER, ActiveKey, find_active_key, get_x5c
 
 DID, REDIRECT_URI, ATTESTATION = "decentralized_identifier", "redirect_uri", "verifier_attestation"
 X509_SAN_DNS, X509_HASH = "x509_san_dns", "x509_hash"
@@ -39,6 +40,15 @@ class VerifierCertificateMissingError(InvalidInputError):
 
 
 @dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks; see ``tables.Organization``."""
+
+    id: str
+    did: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClientIdentity:
     """A client identifier, the key that signs for it, and what else the header of the Request Object must hold.
 
@@ -46,17 +56,17 @@ class ClientIdentity:
     """
 
     client_id: str
-    key: SigningKey | None = None
+    key: ActiveKey | None = None
     header: Mapping[str, Any] = field(default_factory=dict)
 
 
 async def choose_identity(
-    session: AsyncSession, organization: Organization, prefix: str, *, response_uri: str, now: datetime
+    connection: AsyncConnection, organization: Asker, prefix: str, *, response_uri: str, now: datetime
 ) -> ClientIdentity:
     """Return the identity under which an organisation asks.
 
     Args:
-        session: Reads keys and attestations.
+        connection: Reads keys and attestations.
         organization: Who asks.
         prefix: Client identifier prefix, without the colon.
         response_uri: Where the answer goes; the name itself under ``redirect_uri``.
@@ -71,24 +81,34 @@ async def choose_identity(
         raise ClientIdPrefixUnsupportedError(f"client_id_prefix must be one of {', '.join(PREFIXES)}.")
     if prefix == REDIRECT_URI:
         return ClientIdentity(f"{REDIRECT_URI}:{response_uri}")
-    key = await get_active_key(session, organization.id, VERIFIER)
+    key = await find_active_key(connection, organization.id, VERIFIER)
     if prefix == ATTESTATION:
-        return await _be_attested(session, organization, key, now)
+        return await _be_attested(connection, organization, key, now)
     if prefix in (X509_SAN_DNS, X509_HASH):
         return _be_certified(key, prefix, host_of(response_uri), now)
     return ClientIdentity(f"{DID}:{organization.did}", key, {"kid": f"{organization.did}#{key.kid}"})
 
 
+@dataclass(frozen=True, slots=True)
+class _Attestation:
+    """See ``tables.VerifierAttestation``."""
+
+    token: str
+    subject: str
+    expires_at: datetime
+
+
 async def _be_attested(
-    session: AsyncSession, organization: Organization, key: SigningKey, now: datetime
+    connection: AsyncConnection, organization: Asker, key: ActiveKey, now: datetime
 ) -> ClientIdentity:
-    row = await session.get(VerifierAttestation, (organization.id, key.kid))
+    place = {"org_id": organization.id, "kid": key.kid}
+    row = await find_row(connection, _Attestation, VerifierAttestation, place)
     if row is None or row.expires_at <= now:
         raise VerifierAttestationMissingError("There is no current attestation of the key that signs your requests.")
     return ClientIdentity(f"{ATTESTATION}:{row.subject}", key, {"kid": key.kid, "jwt": row.token})
 
 
-def _be_certified(key: SigningKey, prefix: str, host: str, now: datetime) -> ClientIdentity:
+def _be_certified(key: ActiveKey, prefix: str, host: str, now: datetime) -> ClientIdentity:
     x5c = get_x5c(key, now)
     if x5c is None:
         raise VerifierCertificateMissingError("The key that signs your requests has no certificate that is valid now.")

@@ -10,48 +10,51 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.keys import Signer
 from service.storage.subject_keys import ensure_subject_key, read_subject_keys
-from service.storage.tables import PresentationRequest
+from service.verifier.request_rows import KeptRequest, change_request
 from service.verifier.verdicts import name_subject
 
 
 async def hold_answer(
-    session: AsyncSession,
+    connection: AsyncConnection,
     signer: Signer,
-    row: PresentationRequest,
+    row: KeptRequest,
     vp_token: Mapping[str, Sequence[str]],
     now: datetime,
-) -> None:
-    """Keep an acceptable answer, sealed, and make the code with which its browser is sent back.
+) -> KeptRequest:
+    """Keep an acceptable answer, sealed, and make the code with which its browser is sent back; returns the row.
 
     Args:
-        session: The transaction in which the row is locked.
+        connection: The transaction in which the row is locked.
         signer: Opens the key of whom the answer is about.
         row: The open request.
         vp_token: Presentations by query id.
         now: Time of the answer.
     """
-    key = await ensure_subject_key(await session.connection(), signer, row.org_id, name_subject(row), now)
-    row.sealed_held_answer = key.seal(json.dumps(vp_token).encode(), context=_context(row))
-    row.held_at = now
-    row.response_code = secrets.token_urlsafe(32)
-    session.add(row)
+    key = await ensure_subject_key(connection, signer, row.org_id, name_subject(row), now)
+    return await change_request(
+        connection,
+        row,
+        sealed_held_answer=key.seal(json.dumps(vp_token).encode(), context=_context(row)),
+        held_at=now,
+        response_code=secrets.token_urlsafe(32),
+    )
 
 
 async def open_held_answer(
-    session: AsyncSession, signer: Signer, row: PresentationRequest
+    connection: AsyncConnection, signer: Signer, row: KeptRequest
 ) -> dict[str, list[str]] | None:
     """Return what ``hold_answer`` kept; None if there is nothing, or its subject was erased meanwhile."""
     subject = name_subject(row)
-    keys = await read_subject_keys(await session.connection(), signer, row.org_id, [subject])
+    keys = await read_subject_keys(connection, signer, row.org_id, [subject])
     if row.sealed_held_answer is None or subject not in keys:
         return None
     vp_token: dict[str, list[str]] = json.loads(keys[subject].unseal(row.sealed_held_answer, context=_context(row)))
     return vp_token
 
 
-def _context(row: PresentationRequest) -> str:
+def _context(row: KeptRequest) -> str:
     return f"held answer {row.org_id} {row.id}"

@@ -42,16 +42,15 @@ async def put_investor(
         InvalidInputError: The screening is dated in the future.
     """
     _check_screening(changes.get("screening"), now)
+    connection = await session.connection()
     is_new = await session.get(Investor, (org_id, ref)) is None
-    investor = await lock_investor(session, signer, org_id, ref, now)
+    investor = await lock_investor(connection, signer, org_id, ref, now)
     content = investor.content
     if "screening" in changes:
         content = _keep_screening(content, changes["screening"], now)
-    row = investor.row
-    if "frozen" in changes:
-        row.frozen = changes["frozen"]
-    investor.keep(session, content, now)
-    await record_investor(session, row, now)
+    frozen = changes.get("frozen", investor.row.frozen)
+    row = (await investor.keep(connection, content, now, frozen=frozen)).row
+    await record_investor(connection, row, now)
     append_audit_entry(
         session,
         org_id=org_id,

@@ -4,14 +4,13 @@ Issuers of this deployment are read from the database. Others are fetched, and o
 presented credential must not make us call an address of its own choosing, nor tell an issuer who is looked at.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography.x509 import Certificate
-from sqlmodel import col, select
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.credentials.certificates import (
@@ -22,7 +21,6 @@ from service.credentials.certificates import (
     verify_chain,
 )
 from service.credentials.did import resolve_did_jwk, resolve_did_key
-from service.credentials.formats import read_document
 from service.credentials.jose import load_key
 from service.errors import MalformedError, VerificationError
 from service.storage.tables import CredentialCopy, Organization, SigningKey
@@ -36,7 +34,7 @@ from service.verifier.issuer_keys import (
     IssuerNotFetchedError,
 )
 from service.web.context import Context
-from service.web.signing import ISSUER, is_published, list_published_keys
+from service.web.signing import ISSUER, list_published_keys
 
 # A credential whose intent was recorded with the old key may be signed just after another process rotated it.
 ROTATION_GRACE = timedelta(minutes=1)
@@ -137,30 +135,6 @@ class KeyFinder:
         pems = [pem for row in of_type or counting for pem in row.x509_anchors or ()]
         return [each for pem in pems for each in read_pem_certificates(pem)]
 
-    async def load_own(self, session: AsyncSession, documents: Iterable[str]) -> None:
-        """Look up, in one query, the keys of those issuers of credentials that are in this deployment.
-
-        What cannot be read, and issuers elsewhere, are left for ``find``.
-        """
-        own_prefix = f"{self.context.base_url}/issuers/"
-        wanted = defaultdict[str, set[str]](set)
-        for issuer in {issuer for document in documents for issuer in _peek_issuers(document)}:
-            url = normalize_issuer(issuer)
-            if url.startswith(own_prefix):
-                wanted[url.removeprefix(own_prefix)].add(issuer)
-        if not wanted:
-            return
-        query = (
-            select(Organization, SigningKey)
-            .join(SigningKey, col(SigningKey.org_id) == col(Organization.id))
-            .where(col(Organization.slug).in_(wanted), SigningKey.purpose == ISSUER, is_published(self.now))
-        )
-        for organization, row in (await session.exec(query)).all():
-            if "issuer" in organization.roles:
-                found = _own_key(row)
-                names = (row.kid, f"{organization.did}#{row.kid}")
-                self._found |= {(issuer, name): found for issuer in wanted[organization.slug] for name in names}
-
     async def _look_up(self, issuer: str, kid: str | None) -> IssuerKey:
         url = normalize_issuer(issuer)
         own_prefix = f"{self.context.base_url}/issuers/"
@@ -192,13 +166,6 @@ def _mark_certified(
     except VerificationError:
         return found
     return replace(found, certified=certified.key.jwk == found.key.jwk)
-
-
-def _peek_issuers(document: str) -> list[str]:
-    try:
-        return [each.read_issuer().issuer for each in read_document(document)]
-    except (VerificationError, MalformedError):
-        return []
 
 
 async def _find_own_key(session: AsyncSession, slug: str, kid: str | None, now: datetime) -> IssuerKey:

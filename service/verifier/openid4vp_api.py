@@ -1,6 +1,7 @@
 """What wallets and browsers call: the Request Object, the response endpoint, and the page with the QR code."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -23,8 +24,7 @@ router = APIRouter(tags=["openid4vp"])
 
 
 async def _answer_request_object(context: ContextDep, request_id: str, form: Mapping[str, str]) -> Response:
-    async with context.database.reading() as session:
-        row = await find_request(session, request_id)
+    row = await context.database.glance(partial(find_request, request_id=request_id))
     if context.clock() >= row.expires_at:
         raise ProtocolError("invalid_request_uri", "The request has expired.", status=410)
     nonce, metadata = form.get("wallet_nonce"), form.get("wallet_metadata")
@@ -71,7 +71,7 @@ async def post_response(request_id: str, request: Request, context: ContextDep) 
 async def show_request_page(request_id: str, context: ContextDep) -> Response:
     """Show who asks, with a link and a QR code for the wallet."""
     async with context.database.reading() as session:
-        row = await find_request(session, request_id)
+        row = await find_request(await session.connection(), request_id)
         organization = await session.get_one(Organization, row.org_id)
     if uses_dc_api(row.response_mode):
         raise NotFoundError

@@ -1,19 +1,21 @@
 """Ask for presentations, and see what came back."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.errors import NotFoundError
+from service.keys import Signer
 from service.rules import purposes
-from service.storage.personal_data import open_presented
+from service.storage.personal_data import PresentedContent, open_presented
 from service.storage.subject_keys import read_subject_keys
-from service.storage.tables import PresentationRequest
 from service.verifier.answer_models import MadeRequestAnswer, PurposeAnswer, RequestAnswer
 from service.verifier.browser_answers import take_dc_api_response, take_return
 from service.verifier.models import DcApiResponseBody, PresentationRequestBody, ReturnBody
 from service.verifier.purposes import build_query
+from service.verifier.request_rows import KeptRequest, find_kept_request
 from service.verifier.request_terms import NewRequest
 from service.verifier.requests import (
     create_presentation_request,
@@ -25,7 +27,7 @@ from service.web.accesses import record_access
 from service.web.auth import Caller, require_scope
 from service.web.context import Context
 from service.web.dependencies import ContextDep
-from service.web.idempotency import Answer, answer_once
+from service.web.idempotency import Answer, answer_once_off_orm
 from service.web.models import Page
 from service.web.openapi import answers, takes_idempotency_key
 from service.web.routing import v1_router
@@ -55,12 +57,12 @@ async def create_request(
 ) -> Response:
     """Create a presentation request; its links open the investor's wallet."""
 
-    async def handle(session: AsyncSession) -> Answer:
+    async def work(connection: AsyncConnection) -> Answer:
         new = NewRequest(**body.model_dump())
-        row = await create_presentation_request(session, context, caller.org_id, new, context.clock())
+        row = await create_presentation_request(connection, context, caller.org_id, new, context.clock())
         return Answer(201, describe_new_request(context.base_url, row))
 
-    return await answer_once(context, request, caller, handle)
+    return await answer_once_off_orm(context, request, caller, work)
 
 
 @router.get("/presentation-requests/{request_id}", responses=answers(RequestAnswer))
@@ -86,13 +88,7 @@ async def post_return(request_id: str, body: ReturnBody, context: ContextDep, ca
 
 
 async def _describe(context: Context, caller: Caller, request_id: str) -> dict[str, Any]:
-    async with context.database.reading() as session:
-        row = await session.get(PresentationRequest, (caller.org_id, request_id))
-        if row is None:
-            raise NotFoundError
-        subject = name_subject(row)
-        keys = await read_subject_keys(await session.connection(), context.signer, row.org_id, [subject])
-    presented = open_presented(keys.get(subject), row)
+    row, presented = await context.database.glance(partial(_read, context.signer, caller.org_id, request_id))
     if presented.credentials:
         await record_access(
             context,
@@ -103,3 +99,14 @@ async def _describe(context: Context, caller: Caller, request_id: str) -> dict[s
             purpose=row.purpose,
         )
     return describe_request(row, presented, context.clock())
+
+
+async def _read(
+    signer: Signer, org_id: str, request_id: str, connection: AsyncConnection
+) -> tuple[KeptRequest, PresentedContent]:
+    row = await find_kept_request(connection, org_id=org_id, id=request_id)
+    if row is None:
+        raise NotFoundError
+    subject = name_subject(row)
+    keys = await read_subject_keys(connection, signer, row.org_id, [subject])
+    return row, open_presented(keys.get(subject), row)

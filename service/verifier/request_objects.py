@@ -7,9 +7,9 @@ from service.credentials.jose import parse_json, parse_jws, sign_jws
 from service.errors import NotFoundError, ProtocolError
 from service.keys import Signer
 from service.keys.jwe import ENCRYPTION_METHODS, EncryptionError, encrypt
-from service.storage.tables import PresentationRequest
 from service.verifier.client_identity import ClientIdentity
 from service.verifier.purposes import find_purpose
+from service.verifier.request_rows import KeptRequest
 from service.verifier.request_terms import ENCRYPTED_MODES, uses_dc_api
 from service.verifier.wallet_metadata import SIGNATURE_ALGORITHMS, read_wallet_metadata
 
@@ -21,7 +21,7 @@ MAX_REQUEST_BYTES = 48 * 1024
 
 
 def write_request(
-    signer: Signer, row: PresentationRequest, identity: ClientIdentity, metadata: dict[str, Any], base_url: str
+    signer: Signer, row: KeptRequest, identity: ClientIdentity, metadata: dict[str, Any], base_url: str
 ) -> str:
     """Return the request as it is kept: a signed Request Object, or the JSON of its parameters.
 
@@ -42,7 +42,7 @@ def write_request(
     return sign_jws(header, claims, signer.signing_function(identity.key.kid))
 
 
-def _build_parameters(row: PresentationRequest, metadata: dict[str, Any], base_url: str) -> dict[str, Any]:
+def _build_parameters(row: KeptRequest, metadata: dict[str, Any], base_url: str) -> dict[str, Any]:
     parameters: dict[str, Any] = {"response_type": "vp_token", "response_mode": row.response_mode}
     if not uses_dc_api(row.response_mode):
         parameters |= {
@@ -79,20 +79,18 @@ def build_client_metadata(name: str, response_mode: str, encryption_jwk: dict[st
     return metadata
 
 
-def is_signed(row: PresentationRequest) -> bool:
+def is_signed(row: KeptRequest) -> bool:
     """Tell whether a request is kept as a signed Request Object."""
     return not row.request_object.startswith("{")
 
 
-def read_parameters(row: PresentationRequest) -> dict[str, Any]:
+def read_parameters(row: KeptRequest) -> dict[str, Any]:
     """Return the parameters of an unsigned request."""
     parameters: dict[str, Any] = parse_json(row.request_object, max_bytes=MAX_REQUEST_BYTES)
     return parameters
 
 
-def answer_fetch(
-    signer: Signer, row: PresentationRequest, *, wallet_nonce: str | None, wallet_metadata: str | None
-) -> str:
+def answer_fetch(signer: Signer, row: KeptRequest, *, wallet_nonce: str | None, wallet_metadata: str | None) -> str:
     """Return the Request Object: always the same, but for the nonce and the encryption that a wallet may ask for.
 
     Raises:

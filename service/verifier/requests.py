@@ -1,24 +1,26 @@
 """Make, keep and describe presentation requests (OpenID4VP 1.0)."""
 
 import secrets
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlmodel import select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.credentials.encoding import write_json
 from service.credentials.transaction_data import read_transaction_data
 from service.errors import InvalidInputError, NotFoundError
-from service.storage.audit import append_audit_entry
+from service.storage.audit import write_audit_entry
 from service.storage.held_answers import forget_held_answers
 from service.storage.ids import new_id
 from service.storage.personal_data import PresentedContent
-from service.storage.tables import Organization, PresentationRequest
+from service.storage.rows import get_row
+from service.storage.tables import Organization
 from service.verifier.client_identity import (
     DID,
     REDIRECT_URI,
+    Asker,
     ClientIdentity,
     ClientIdPrefixUnsupportedError,
     choose_identity,
@@ -31,6 +33,7 @@ from service.verifier.request_objects import (
     read_parameters,
     write_request,
 )
+from service.verifier.request_rows import KeptRequest, add_request, find_kept_request
 from service.verifier.request_terms import (
     ENCRYPTED_MODES,
     NewRequest,
@@ -64,8 +67,8 @@ class PresentationRequestTooLongError(InvalidInputError):
 
 
 async def create_presentation_request(
-    session: AsyncSession, context: Context, org_id: str, new: NewRequest, now: datetime
-) -> PresentationRequest:
+    connection: AsyncConnection, context: Context, org_id: str, new: NewRequest, now: datetime
+) -> KeptRequest:
     """Build, sign and keep a request; forget what waited for browsers that never came back.
 
     Raises:
@@ -75,15 +78,16 @@ async def create_presentation_request(
 
     Source: OpenID4VP 1.0, sections 5.1, 5.9, 5.10, 8.2 and appendix A; RFC 9101.
     """
-    await forget_held_answers(session, org_id, now)
+    await forget_held_answers(connection, org_id, now)
     mode = check_response_mode(new.response_mode)
     query = read_query(new)
-    organization = await session.get_one(Organization, org_id)
+    organization = await get_row(connection, Asker, Organization, {"id": org_id})
     request_id = new_id("preq")
-    identity = await _choose_identity(session, organization, new, build_response_uri(context.base_url, request_id), now)
+    response_uri = build_response_uri(context.base_url, request_id)
+    identity = await _choose_identity(connection, organization, new, response_uri, now)
     _check_method(new, identity)
     encryption_jwk, sealed_key = context.signer.create_decryption_key() if mode in ENCRYPTED_MODES else (None, None)
-    row = PresentationRequest(
+    draft = KeptRequest(
         org_id=org_id,
         id=request_id,
         purpose=new.purpose,
@@ -104,11 +108,11 @@ async def create_presentation_request(
         expires_at=now + LIFETIME,
     )
     metadata = build_client_metadata(organization.name, mode, encryption_jwk)
-    row.request_object = write_request(context.signer, row, identity, metadata, context.base_url)
+    row = replace(draft, request_object=write_request(context.signer, draft, identity, metadata, context.base_url))
     _check_length(context.base_url, row)
-    session.add(row)
-    append_audit_entry(
-        session,
+    await add_request(connection, row)
+    await write_audit_entry(
+        connection,
         org_id=org_id,
         kind="presentation.requested",
         subject_id=row.id,
@@ -119,7 +123,7 @@ async def create_presentation_request(
 
 
 async def _choose_identity(
-    session: AsyncSession, organization: Organization, new: NewRequest, response_uri: str, now: datetime
+    connection: AsyncConnection, organization: Asker, new: NewRequest, response_uri: str, now: datetime
 ) -> ClientIdentity:
     over_dc_api = uses_dc_api(new.response_mode)
     if over_dc_api and new.client_id_prefix is None:
@@ -127,7 +131,7 @@ async def _choose_identity(
     if over_dc_api and new.client_id_prefix == REDIRECT_URI:
         raise ClientIdPrefixUnsupportedError("redirect_uri names no party of the Digital Credentials API.")
     prefix = DID if new.client_id_prefix is None else new.client_id_prefix
-    return await choose_identity(session, organization, prefix, response_uri=response_uri, now=now)
+    return await choose_identity(connection, organization, prefix, response_uri=response_uri, now=now)
 
 
 def _check_method(new: NewRequest, identity: ClientIdentity) -> None:
@@ -136,36 +140,36 @@ def _check_method(new: NewRequest, identity: ClientIdentity) -> None:
         raise RequestUriMethodInvalidError("request_uri_method must be get, or post where a Request Object is fetched.")
 
 
-def _check_length(base_url: str, row: PresentationRequest) -> None:
+def _check_length(base_url: str, row: KeptRequest) -> None:
     if len(row.request_object.encode()) > MAX_REQUEST_BYTES:
         raise PresentationRequestTooLongError(f"The request would be longer than {MAX_REQUEST_BYTES} bytes.")
     if len(build_deep_link(base_url, row) or "") > MAX_LINK_CHARACTERS:  # an unsigned request stands in it
         raise PresentationRequestTooLongError(f"The link would be longer than {MAX_LINK_CHARACTERS} characters.")
 
 
-async def find_request(session: AsyncSession, request_id: str) -> PresentationRequest:
+async def find_request(connection: AsyncConnection, request_id: str) -> KeptRequest:
     """Return a request by the id that its addresses carry, whoever asks.
 
     Raises:
         NotFoundError: No such request.
     """
-    row = (await session.exec(select(PresentationRequest).where(PresentationRequest.id == request_id))).first()
+    row = await find_kept_request(connection, id=request_id)
     if row is None:
         raise NotFoundError
     return row
 
 
-def state_of(row: PresentationRequest, now: datetime) -> str:
+def state_of(row: KeptRequest, now: datetime) -> str:
     """Return ``pending``, ``verified``, ``rejected`` or ``expired``."""
     return "expired" if row.state == "pending" and now >= row.expires_at else row.state
 
 
-def build_request_uri(base_url: str, row: PresentationRequest) -> str | None:
+def build_request_uri(base_url: str, row: KeptRequest) -> str | None:
     """Return where a wallet fetches the Request Object; None if there is none to fetch."""
     return f"{base_url}/openid4vp/requests/{row.id}" if is_signed(row) and not uses_dc_api(row.response_mode) else None
 
 
-def build_deep_link(base_url: str, row: PresentationRequest) -> str | None:
+def build_deep_link(base_url: str, row: KeptRequest) -> str | None:
     """Return the link that opens a wallet; None if a browser carries the request.
 
     Source: OpenID4VP 1.0, sections 5.4 and 5.10.
@@ -185,7 +189,7 @@ def build_deep_link(base_url: str, row: PresentationRequest) -> str | None:
     return f"openid4vp://?{urlencode(parameters)}"
 
 
-def build_dc_api_request(row: PresentationRequest) -> dict[str, Any]:
+def build_dc_api_request(row: KeptRequest) -> dict[str, Any]:
     """Return what a page passes to ``navigator.credentials.get`` as an element of ``digital.requests``.
 
     Source: OpenID4VP 1.0, appendices A.1 and A.3.
@@ -195,7 +199,7 @@ def build_dc_api_request(row: PresentationRequest) -> dict[str, Any]:
     return {"protocol": DC_API_UNSIGNED, "data": read_parameters(row)}
 
 
-def describe_new_request(base_url: str, row: PresentationRequest) -> dict[str, Any]:
+def describe_new_request(base_url: str, row: KeptRequest) -> dict[str, Any]:
     """Return the answer to its creation."""
     over_dc_api = uses_dc_api(row.response_mode)
     answer = {
@@ -208,7 +212,7 @@ def describe_new_request(base_url: str, row: PresentationRequest) -> dict[str, A
     return answer | {"dc_api_request": build_dc_api_request(row)} if over_dc_api else answer
 
 
-def describe_request(row: PresentationRequest, presented: PresentedContent, now: datetime) -> dict[str, Any]:
+def describe_request(row: KeptRequest, presented: PresentedContent, now: datetime) -> dict[str, Any]:
     """Return the request as its platform sees it."""
     answer = {
         "id": row.id,
@@ -227,7 +231,7 @@ def describe_request(row: PresentationRequest, presented: PresentedContent, now:
     return answer if row.response_code is None or row.same_device else answer | {"response_code": row.response_code}
 
 
-def _describe_transaction_data(row: PresentationRequest) -> list[dict[str, Any]]:
+def _describe_transaction_data(row: KeptRequest) -> list[dict[str, Any]]:
     """Return what the holder was asked to agree to; a request that verified was agreed to in full."""
     return [
         {

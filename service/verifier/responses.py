@@ -7,9 +7,12 @@ with the verdict, the standing that follows from it, and the audit entry.
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from hmac import compare_digest
 from typing import Any
 from urllib.parse import urlencode
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.credentials.credential import MAX_AGE, Expected
 from service.credentials.dcql_query import parse_dcql_query
@@ -18,14 +21,14 @@ from service.credentials.transaction_data import choose_hash_algorithms, read_tr
 from service.errors import MalformedError, NotFoundError, ProtocolError
 from service.keys import Signer
 from service.keys.jwe import DecryptionError
-from service.storage.tables import PresentationRequest
-from service.storage.trust import list_trusted_issuers
 from service.verifier.held_answers import hold_answer
 from service.verifier.issuers import KeyFinder
+from service.verifier.known import read_known
+from service.verifier.request_rows import KeptRequest, lock_request
 from service.verifier.request_terms import ENCRYPTED_MODES, uses_dc_api
 from service.verifier.requests import find_request
 from service.verifier.verdicts import ExaminedAnswer, WalletAnswer, conclude, is_acceptable
-from service.verifier.verification import authenticate_document, judge_credentials, refresh_statuses_of
+from service.verifier.verification import authenticate_document, judge_credentials, refresh_statuses_of, try_to_read
 from service.web.context import Context
 
 MAX_RESPONSE_BYTES = 256 * 1024
@@ -57,8 +60,7 @@ async def take_response(context: Context, request_id: str, form: Mapping[str, st
     Source: OpenID4VP 1.0, sections 8.2, 8.3.1, 8.6 and 14.1.
     """
     now = context.clock()
-    async with context.database.reading() as session:
-        row = await find_request(session, request_id)
+    row = await context.database.glance(partial(find_request, request_id=request_id))
     if uses_dc_api(row.response_mode):
         raise NotFoundError
     check_open(row, now)
@@ -68,8 +70,8 @@ async def take_response(context: Context, request_id: str, form: Mapping[str, st
 
 
 async def decide(
-    context: Context, row: PresentationRequest, answer: WalletAnswer, *, audience: str, now: datetime
-) -> PresentationRequest:
+    context: Context, row: KeptRequest, answer: WalletAnswer, *, audience: str, now: datetime
+) -> KeptRequest:
     """Examine an answer and keep the verdict, once; returns the row as it was kept.
 
     An answer that has to come back with its browser, and is acceptable, is held until it does.
@@ -85,37 +87,41 @@ async def decide(
         ProtocolError: Somebody else's answer was quicker.
     """
     examined = await examine(context, row, answer, audience=audience, now=now)
-    async with context.database.transaction() as session:
-        row = await session.get_one(PresentationRequest, (row.org_id, row.id), with_for_update=True)
-        check_open(row, now)  # two wallets may have come this far; the row lock lets one of them on
+
+    async def keep(connection: AsyncConnection) -> KeptRequest:
+        locked = await lock_request(connection, row.org_id, row.id)
+        check_open(locked, now)  # two wallets may have come this far; the row lock lets one of them on
         await judge_credentials(
-            session, base_url=context.base_url, org_id=row.org_id, examined=examined.flatten(), now=now
+            connection, base_url=context.base_url, org_id=row.org_id, examined=examined.flatten(), now=now
         )
-        if row.same_device and is_acceptable(answer, examined):
-            await hold_answer(session, context.signer, row, answer.vp_token, now)
-        else:
-            await conclude(session, context.signer, row, answer, examined, now)
-    return row
+        if locked.same_device and is_acceptable(answer, examined):
+            return await hold_answer(connection, context.signer, locked, answer.vp_token, now)
+        return await conclude(connection, context.signer, locked, answer, examined, now)
+
+    return await context.database.write(keep)
 
 
 async def examine(
-    context: Context, row: PresentationRequest, answer: WalletAnswer, *, audience: str, now: datetime
+    context: Context, row: KeptRequest, answer: WalletAnswer, *, audience: str, now: datetime
 ) -> ExaminedAnswer:
     """Authenticate everything that answers the query; may fetch, so it runs outside the transaction."""
-    async with context.database.reading() as session:
-        finder = KeyFinder(context, row.org_id, await list_trusted_issuers(session, row.org_id), now)
-        await finder.load_own(session, (compact for group in answer.vp_token.values() for compact in group))
+    documents = {name: [try_to_read(compact) for compact in group] for name, group in answer.vp_token.items()}
+    readable = [
+        each for group in documents.values() for read in group if not isinstance(read, str | dict) for each in read
+    ]
+    known = await read_known(context, row.org_id, readable, now)
+    finder = KeyFinder(context, row.org_id, known.trusted, now, known.keys)
     transactions = [data.credential_ids for data in map(read_transaction_data, row.transaction_data or [])]
     examined = ExaminedAnswer(parse_dcql_query(row.dcql_query), transactions)
-    for query_id in examined.groups.keys() & answer.vp_token.keys():
+    for query_id in examined.groups.keys() & documents.keys():
         expected = _expect(row, query_id, audience, now)
-        for compact in answer.vp_token[query_id]:
-            examined.groups[query_id].extend(await authenticate_document(finder, compact, expected))
+        for document in documents[query_id]:
+            examined.groups[query_id].extend(await authenticate_document(finder, document, expected))
     await refresh_statuses_of(finder, examined.flatten())
     return examined
 
 
-def _expect(row: PresentationRequest, query_id: str, audience: str, now: datetime) -> Expected:
+def _expect(row: KeptRequest, query_id: str, audience: str, now: datetime) -> Expected:
     entries = [
         data for data in map(read_transaction_data, row.transaction_data or []) if query_id in data.credential_ids
     ]
@@ -125,7 +131,7 @@ def _expect(row: PresentationRequest, query_id: str, audience: str, now: datetim
     return Expected(row.nonce, audience, [data.encoded for data in entries], allowed if named else None, max_age)
 
 
-def check_open(row: PresentationRequest, now: datetime) -> None:
+def check_open(row: KeptRequest, now: datetime) -> None:
     """Check that nobody has answered yet, and that it is not too late; raises ProtocolError."""
     if row.state != "pending" or row.held_at is not None:
         raise ProtocolError("invalid_request", "The request has been answered.")
@@ -133,7 +139,7 @@ def check_open(row: PresentationRequest, now: datetime) -> None:
         raise ProtocolError("invalid_request", "The request has expired.")
 
 
-def read_answer(row: PresentationRequest, form: Mapping[str, str], signer: Signer) -> WalletAnswer:
+def read_answer(row: KeptRequest, form: Mapping[str, str], signer: Signer) -> WalletAnswer:
     """Decrypt and read a posted answer, and check that it carries the request's ``state``.
 
     Raises:
@@ -169,7 +175,7 @@ def interpret_answer(parameters: Mapping[str, Any]) -> WalletAnswer:
     return WalletAnswer(_read_vp_token(parameters.get("vp_token")))
 
 
-def decrypt_answer(row: PresentationRequest, token: Any, signer: Signer) -> dict[str, Any]:
+def decrypt_answer(row: KeptRequest, token: Any, signer: Signer) -> dict[str, Any]:
     """Return the parameters inside an encrypted answer.
 
     Raises:
@@ -208,7 +214,7 @@ def _is_list_of_texts(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
 
 
-def _answer_wallet(row: PresentationRequest, *, refused: bool) -> dict[str, Any]:
+def _answer_wallet(row: KeptRequest, *, refused: bool) -> dict[str, Any]:
     """Return the body of a 200; a wallet's refusal was processed, an answer that did not verify was not."""
     if row.state == "rejected" and not refused:
         raise ProtocolError("invalid_request", "The presentation was not accepted.")

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.keys import Signer
-from service.storage.core import start_upsert
+from service.storage.core import read_values, update_rows, upsert_rows
 from service.storage.history import record_investor, record_standing
 from service.storage.ids import new_id
 from service.storage.personal_data import (
@@ -17,10 +18,12 @@ from service.storage.personal_data import (
     seal_investor,
     seal_standing,
 )
-from service.storage.standings import Standing, list_standing
+from service.storage.rows import find_row, find_rows, get_row, insert_new_rows
+from service.storage.standings import InvestorRow, Standing, StandingRow, know_standing
 from service.storage.subject_keys import DataKey, ensure_subject_key, name_investor
-from service.storage.tables import Investor, PresentationRequest, StandingCredential
+from service.storage.tables import Investor, StandingCredential
 from service.storage.trust import normalize_issuer
+from service.verifier.request_rows import KeptRequest
 from service.verifier.verification import Examined, name_of_type
 
 KYC = "kyc"
@@ -30,29 +33,47 @@ KYC = "kyc"
 class LockedInvestor:
     """An investor's row, held until the transaction ends, with the key and what it opens."""
 
-    row: Investor
+    row: InvestorRow
     key: DataKey
     content: InvestorContent
 
-    def keep(self, session: AsyncSession, content: InvestorContent, now: datetime) -> None:
-        """Put new content into the row."""
-        self.row.sealed = seal_investor(self.key, self.row.org_id, self.row.ref, content)
-        self.row.updated_at = now
-        session.add(self.row)
+    async def keep(
+        self, connection: AsyncConnection, content: InvestorContent, now: datetime, **changes: Any
+    ) -> "LockedInvestor":
+        """Put new content into the row, and what else changes; returns the investor as it is then."""
+        sealed = seal_investor(self.key, self.row.org_id, self.row.ref, content)
+        changes |= {"sealed": sealed, "updated_at": now}
+        await update_rows(connection, Investor, [{"org_id": self.row.org_id, "ref": self.row.ref, **changes}])
+        return LockedInvestor(replace(self.row, **changes), self.key, content)
 
 
-async def lock_investor(session: AsyncSession, signer: Signer, org_id: str, ref: str, now: datetime) -> LockedInvestor:
+async def lock_investor(
+    connection: AsyncConnection, signer: Signer, org_id: str, ref: str, now: datetime
+) -> LockedInvestor:
     """Return the investor, made if need be, locked until the transaction ends."""
-    insert = start_upsert(Investor, session.get_bind().dialect.name)
-    values = {"org_id": org_id, "ref": ref, "frozen": False, "created_at": now, "updated_at": now}
-    await session.exec(insert.values(values).on_conflict_do_nothing())
-    row = await session.get_one(Investor, (org_id, ref), with_for_update=True)
-    key = await ensure_subject_key(await session.connection(), signer, org_id, name_investor(ref), now)
-    return LockedInvestor(row, key, open_investor(key, row))
+    key = {"org_id": org_id, "ref": ref}
+    row = await find_row(connection, InvestorRow, Investor, key, lock=True)
+    if row is None:
+        made = {**key, "frozen": False, "created_at": now, "updated_at": now}
+        await insert_new_rows(connection, Investor, [made])
+        row = await get_row(connection, InvestorRow, Investor, key, lock=True)  # another request may have been first
+    opened = await ensure_subject_key(connection, signer, org_id, name_investor(ref), now)
+    return LockedInvestor(row, opened, open_investor(opened, row))
+
+
+async def list_shown(connection: AsyncConnection, investor: LockedInvestor) -> dict[str, Standing]:
+    """Return what the investor has shown, by digest."""
+    key = {"org_id": investor.row.org_id, "investor_ref": investor.row.ref}
+    rows = await find_rows(connection, StandingRow, StandingCredential, key)
+    return {known.digest: known for known in (know_standing(row, investor.key) for row in rows)}
 
 
 async def link_investor(
-    session: AsyncSession, signer: Signer, org_id: str, ref: str, presented: Sequence[Examined], now: datetime
+    connection: AsyncConnection,
+    investor: LockedInvestor,
+    shown: Sequence[Standing],
+    presented: Sequence[Examined],
+    now: datetime,
 ) -> bool:
     """Tell whether the holder of ``presented`` is the investor, and bind the investor to a KYC shown first.
 
@@ -62,34 +83,35 @@ async def link_investor(
        the one that they used at all.
 
     Args:
-        session: The transaction of the verdict.
-        signer: Opens the investor's key.
-        org_id: The platform.
-        ref: Its name for the investor.
+        connection: The transaction of the verdict.
+        investor: Locked.
+        shown: From ``list_shown``.
         presented: Verified credentials that share one holder key.
         now: Time of the verdict.
     """
-    investor = await lock_investor(session, signer, org_id, ref, now)
-    linked = await _link(session, investor, presented, now)
-    await record_investor(session, investor.row, now)
+    linked, bound = await _link(connection, investor, shown, presented, now)
+    await record_investor(connection, bound.row, now)
     return linked
 
 
-async def _link(session: AsyncSession, investor: LockedInvestor, presented: Sequence[Examined], now: datetime) -> bool:
-    org_id, ref = investor.row.org_id, investor.row.ref
-    standing = (await list_standing(session, {ref: investor.key}, org_id, [ref]))[ref]
+async def _link(
+    connection: AsyncConnection,
+    investor: LockedInvestor,
+    shown: Sequence[Standing],
+    presented: Sequence[Examined],
+    now: datetime,
+) -> tuple[bool, LockedInvestor]:
     holders = {each.holder for each in presented}
     person = _read_person(presented)
     if person is not None and investor.content.kyc_sub is not None:  # (1)
-        return person == (investor.row.kyc_issuer, investor.content.kyc_sub)
+        return person == (investor.row.kyc_issuer, investor.content.kyc_sub), investor
     if person is not None:
-        if not {row.holder_thumbprint for row in standing} <= holders:  # (2)
-            return False
-        investor.row.kyc_issuer, sub = person
-        investor.keep(session, replace(investor.content, kyc_sub=sub), now)
-        return True
-    known = [row for row in standing if row.credential_type == KYC] or standing  # (3)
-    return not known or holders <= {row.holder_thumbprint for row in known}
+        if not {row.holder_thumbprint for row in shown} <= holders:  # (2)
+            return False, investor
+        issuer, sub = person
+        return True, await investor.keep(connection, replace(investor.content, kyc_sub=sub), now, kyc_issuer=issuer)
+    known = [row for row in shown if row.credential_type == KYC] or shown  # (3)
+    return not known or holders <= {row.holder_thumbprint for row in known}, investor
 
 
 def _read_person(presented: Sequence[Examined]) -> tuple[str, str] | None:
@@ -103,61 +125,54 @@ def _read_person(presented: Sequence[Examined]) -> tuple[str, str] | None:
 
 
 async def keep_standing(
-    session: AsyncSession,
+    connection: AsyncConnection,
     key: DataKey,
-    request: PresentationRequest,
+    request: KeptRequest,
     examined: Examined,
     asked: frozenset[str],
+    shown: dict[str, Standing],
     now: datetime,
 ) -> None:
     """Keep what a verified credential proves. Shown again, it adds to what it showed before.
 
     Args:
-        session: The transaction of the verdict.
+        connection: The transaction of the verdict.
         key: The investor's.
         request: A request with an ``investor_ref``.
         examined: A credential that passed every check.
         asked: Names of the claims to keep.
+        shown: What the investor had shown before, from ``list_shown``; this is added.
         now: Time of the verdict.
     """
     credential = examined.credential
     assert credential is not None
     assert credential.expires_at is not None
     assert request.investor_ref is not None
+    known = shown.get(credential.digest)
     claims = {name: value for name, value in credential.claims.items() if name in asked}
     content = StandingContent(
-        claims=claims,
+        claims=claims if known is None else {**known.claims, **claims},
         digest=credential.digest,
         holder_thumbprint=examined.holder or "",
         status_index=credential.status.index if credential.status else None,
     )
-    known = await _find_standing(session, key, request.org_id, request.investor_ref, credential.digest)
-    if known is not None:
-        row = await session.get_one(StandingCredential, (request.org_id, known.id))
-        added = replace(content, claims={**known.claims, **claims})
-        row.sealed = seal_standing(key, row.org_id, row.id, added)
-        row.request_id, row.presented_at = request.id, now
-    else:
-        standing_id = new_id("std")
-        row = StandingCredential(
-            org_id=request.org_id,
-            id=standing_id,
-            investor_ref=request.investor_ref,
-            request_id=request.id,
-            credential_type=name_of_type(credential.vct),
-            vct=credential.vct,
-            issuer=credential.issuer,
-            sealed=seal_standing(key, request.org_id, standing_id, content),
-            status_uri=credential.status.uri if credential.status else None,
-            issued_at=credential.issued_at,
-            not_before=credential.not_before,
-            expires_at=credential.expires_at,
-            presented_at=now,
-        )
-    session.add(row)
-    await record_standing(session, row, now)
-
-
-async def _find_standing(session: AsyncSession, key: DataKey, org_id: str, ref: str, digest: str) -> Standing | None:
-    rows = (await list_standing(session, {ref: key}, org_id, [ref]))[ref]
-    return next((row for row in rows if row.digest == digest), None)
+    standing_id = new_id("std") if known is None else known.id
+    row = StandingRow(
+        org_id=request.org_id,
+        id=standing_id,
+        investor_ref=request.investor_ref,
+        request_id=request.id,
+        credential_type=name_of_type(credential.vct),
+        vct=credential.vct,
+        issuer=credential.issuer,
+        sealed=seal_standing(key, request.org_id, standing_id, content),
+        status_uri=credential.status.uri if credential.status else None,
+        issued_at=credential.issued_at,
+        not_before=credential.not_before,
+        expires_at=credential.expires_at,
+        presented_at=now,
+    )
+    # What is signed does not change; the digest is of it.
+    await upsert_rows(connection, StandingCredential, [read_values(row)])
+    await record_standing(connection, row, now)
+    shown[credential.digest] = know_standing(row, key)

@@ -8,7 +8,7 @@ from typing import Any
 from service.rules.law import Law
 from service.rules.needs import CredentialNeed
 from service.rules.purposes import Purpose, list_purposes
-from service.storage.standings import Standing
+from service.storage.standings import InvestorRow, Standing
 from service.storage.statuses import StatusQuery, StatusReading
 from service.storage.tables import Investor, TrustedIssuer
 from service.storage.trust import attester_class_of, judge_issuer, jurisdiction_of
@@ -52,7 +52,7 @@ def list_status_queries(rows: Sequence[Standing]) -> set[StatusQuery]:
     return {query for row in rows if (query := _status_query(row)) is not None}
 
 
-def describe_investor(row: Investor, screening: Mapping[str, Any] | None) -> dict[str, Any]:
+def describe_investor(row: Investor | InvestorRow, screening: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the wire form of an investor."""
     return {
         "investor_ref": row.ref,

@@ -6,19 +6,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.credentials.dcql import QueryUnsatisfiedError, check_response
 from service.credentials.dcql_query import DcqlQuery
 from service.credentials.presentation import hash_transaction_data
 from service.credentials.sd_jwt_errors import TransactionDataMismatchError
 from service.keys import Signer
-from service.storage.audit import append_audit_entry
+from service.storage.audit import write_audit_entry
 from service.storage.personal_data import PresentedContent, seal_presented
+from service.storage.standings import Standing
 from service.storage.subject_keys import ensure_subject_key, name_investor, name_presentation
-from service.storage.tables import PresentationRequest
 from service.verifier.checks import HOLDER_MISMATCH, Check, summarize
-from service.verifier.standing import keep_standing, link_investor
+from service.verifier.request_rows import KeptRequest, change_request
+from service.verifier.standing import keep_standing, link_investor, list_shown, lock_investor
 from service.verifier.verification import Examined
 from service.web.instants import format_optional
 
@@ -57,17 +58,17 @@ class ExaminedAnswer:
 
 
 async def conclude(
-    session: AsyncSession,
+    connection: AsyncConnection,
     signer: Signer,
-    row: PresentationRequest,
+    row: KeptRequest,
     answer: WalletAnswer,
     examined: ExaminedAnswer,
     now: datetime,
-) -> None:
-    """Decide, and write the verdict, the standing and the audit entry into the session.
+) -> KeptRequest:
+    """Decide, and write the verdict, the standing and the audit entry; returns the row as it is then.
 
     Args:
-        session: The transaction in which the row is locked.
+        connection: The transaction in which the row is locked.
         signer: Opens the key of whom the answer is about.
         row: The open request.
         answer: What the wallet said.
@@ -75,31 +76,40 @@ async def conclude(
         now: Time of the verdict.
     """
     overall = _check_whole(answer, examined)
+    shown: dict[str, Standing] = {}
     # Only an answer that is right in all else may bind the investor to a person.
     if row.investor_ref is not None and is_acceptable(answer, examined):
-        mismatch = await _check_investor(session, signer, row, examined, now)
-        overall = [check for check in overall if not (mismatch and check.check == "holder")] + mismatch
+        investor = await lock_investor(connection, signer, row.org_id, row.investor_ref, now)
+        key, shown = investor.key, await list_shown(connection, investor)
+        if not await link_investor(connection, investor, list(shown.values()), examined.flatten(), now):
+            overall = [check for check in overall if check.check != "holder"] + [_OTHER_PERSON]
+    else:
+        key = await ensure_subject_key(connection, signer, row.org_id, name_subject(row), now)
     per_credential = [(query_id, check) for query_id, each in examined.items() for check in each.checklist]
     verified = summarize([*(check for _, check in per_credential), *overall]) == "verified"
-    row.state = "verified" if verified else "rejected"
-    row.answered_at = now
     checks = [check.to_json() | {"credential": query_id} for query_id, check in per_credential] + [
         check.to_json() | {"credential": None} for check in overall
     ]
     credentials = [_describe(query_id, each, examined.asked_claims(query_id)) for query_id, each in examined.items()]
-    key = await ensure_subject_key(await session.connection(), signer, row.org_id, name_subject(row), now)
-    row.sealed_answer = seal_presented(key, row.org_id, row.id, PresentedContent(credentials, checks))
-    row.sealed_decryption_key = row.sealed_held_answer = None  # nothing is left to open
-    if verified and row.redirect_uri is not None and row.response_code is None:
-        row.response_code = secrets.token_urlsafe(32)
-    session.add(row)
+    needs_code = verified and row.redirect_uri is not None and row.response_code is None
+    row = await change_request(
+        connection,
+        row,
+        state="verified" if verified else "rejected",
+        answered_at=now,
+        sealed_answer=seal_presented(key, row.org_id, row.id, PresentedContent(credentials, checks)),
+        sealed_decryption_key=None,  # nothing is left to open
+        sealed_held_answer=None,
+        response_code=secrets.token_urlsafe(32) if needs_code else row.response_code,
+    )
     if verified and row.investor_ref is not None:
         for query_id, each in examined.items():
-            await keep_standing(session, key, row, each, examined.asked_claims(query_id), now)
-    _record(session, row, examined, checks, now)
+            await keep_standing(connection, key, row, each, examined.asked_claims(query_id), shown, now)
+    await _record(connection, row, examined, checks, now)
+    return row
 
 
-def name_subject(row: PresentationRequest) -> str:
+def name_subject(row: KeptRequest) -> str:
     """Return whose key seals the answer."""
     return name_presentation(row.id) if row.investor_ref is None else name_investor(row.investor_ref)
 
@@ -137,14 +147,7 @@ def _check_whole(answer: WalletAnswer, examined: ExaminedAnswer) -> list[Check]:
     return [query, Check("holder", "pass")]
 
 
-async def _check_investor(
-    session: AsyncSession, signer: Signer, row: PresentationRequest, examined: ExaminedAnswer, now: datetime
-) -> list[Check]:
-    """Check that the holder is the investor, whom the first answer binds to a person."""
-    assert row.investor_ref is not None
-    if await link_investor(session, signer, row.org_id, row.investor_ref, examined.flatten(), now):
-        return []
-    return [Check("holder", "fail", HOLDER_MISMATCH, "The investor is known as another person.")]
+_OTHER_PERSON = Check("holder", "fail", HOLDER_MISMATCH, "The investor is known as another person.")
 
 
 def _all_checks(examined: ExaminedAnswer) -> list[Check]:
@@ -164,9 +167,9 @@ def _describe(query_id: str, examined: Examined, asked: frozenset[str]) -> dict[
     }
 
 
-def _record(
-    session: AsyncSession,
-    row: PresentationRequest,
+async def _record(
+    connection: AsyncConnection,
+    row: KeptRequest,
     examined: ExaminedAnswer,
     checks: Sequence[Mapping[str, Any]],
     now: datetime,
@@ -178,8 +181,8 @@ def _record(
         if each.credential is not None
     ]
     failed = sorted({f"{check['check']}:{check['code']}" for check in checks if check["outcome"] != "pass"})
-    append_audit_entry(
-        session,
+    await write_audit_entry(
+        connection,
         org_id=row.org_id,
         kind=f"presentation.{row.state}",
         subject_id=row.id,

@@ -20,7 +20,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.credentials.credential import Expected, VerifiedCredential
 from service.credentials.credential_types import UnknownCredentialTypeError, type_of
@@ -29,14 +29,14 @@ from service.credentials.jose import jwk_thumbprint
 from service.credentials.ldp_vc import UnverifiedLdpVc, verify_ldp_vc
 from service.errors import MalformedError, VerificationError
 from service.linked_data.bundled_contexts import with_contexts
-from service.storage.statuses import StatusQuery, StatusReading, read_credential_statuses
+from service.storage.statuses import StatusQuery, StatusReading, open_statuses
 from service.storage.trust import (
     OUT_OF_SCOPE,
     TrustEntry,
     attester_class_of,
     judge_issuer,
     jurisdiction_of,
-    list_trusted_issuers,
+    read_trusted_issuers,
 )
 from service.verifier.checks import CREDENTIAL_CHECKS, PRESENTATION_CHECKS, Checklist
 from service.verifier.issuer_keys import IssuerNotFetchedError, IssuerUnavailableError
@@ -98,6 +98,14 @@ def name_of_type(vct: str) -> str:
         return type_of(vct).name
     except UnknownCredentialTypeError:
         return vct
+
+
+def try_to_read(document: str | dict[str, Any]) -> Sequence[UnverifiedDocument] | str | dict[str, Any]:
+    """Read a document; one that cannot be read stays as it is, for ``authenticate_document`` to say why."""
+    try:
+        return read_document(document)
+    except (VerificationError, MalformedError):
+        return document
 
 
 async def authenticate_document(
@@ -165,16 +173,14 @@ async def refresh_statuses_of(finder: KeyFinder, examined: Sequence[Examined]) -
 
 
 async def judge_credentials(
-    session: AsyncSession, *, base_url: str, org_id: str, examined: Sequence[Examined], now: datetime
+    connection: AsyncConnection, *, base_url: str, org_id: str, examined: Sequence[Examined], now: datetime
 ) -> None:
     """Take steps 7 and 8 for the credentials that are authentic; reads only."""
     if all(each.credential is None for each in examined):
         return
-    trusted = await list_trusted_issuers(session, org_id)
-    readings = await read_credential_statuses(
-        session, base_url=base_url, org_id=org_id, queries=queries_of(examined), now=now
-    )
-    judge_by(trusted, lambda query, _now: readings[query], examined, now)
+    trusted = (await read_trusted_issuers(connection, [org_id]))[org_id]
+    statuses = await open_statuses(connection, base_url, {org_id: queries_of(examined)})
+    judge_by(trusted, partial(statuses.read, org_id), examined, now)
 
 
 def judge_by(

@@ -7,8 +7,6 @@ from functools import partial
 from typing import Any
 
 from service.credentials.credential import Expected
-from service.credentials.formats import UnverifiedDocument, read_document
-from service.errors import MalformedError, VerificationError
 from service.verifier.checks import Check, summarize
 from service.verifier.issuers import KeyFinder
 from service.verifier.known import Known, read_known
@@ -19,6 +17,7 @@ from service.verifier.verification import (
     judge_credentials,
     queries_of,
     refresh_statuses_of,
+    try_to_read,
 )
 from service.web.context import Context
 
@@ -36,7 +35,7 @@ class Verification:
 async def verify_all(context: Context, org_id: str, verifications: Sequence[Verification]) -> list[dict[str, Any]]:
     """Verify documents by the platform's own list of trusted issuers; answers come in order."""
     now = context.clock()
-    documents = [_read(item.document) for item in verifications]
+    documents = [try_to_read(item.document) for item in verifications]
     readable = [each for read in documents if not isinstance(read, str | dict) for each in read]
     known = await read_known(context, org_id, readable, now)
     finder = KeyFinder(context, org_id, known.trusted, now, known.keys)
@@ -49,14 +48,6 @@ async def verify_all(context: Context, org_id: str, verifications: Sequence[Veri
     return [_describe_all(group) for group in examined]
 
 
-def _read(document: str | dict[str, Any]) -> Sequence[UnverifiedDocument] | str | dict[str, Any]:
-    """Read a document; one that cannot be read stays as it is."""
-    try:
-        return read_document(document)
-    except (VerificationError, MalformedError):
-        return document
-
-
 async def _judge(context: Context, finder: KeyFinder, known: Known, examined: Sequence[Examined]) -> None:
     # What was read before others were asked may be older than a change that was answered since.
     if not finder.went_abroad and known.queries >= queries_of(examined):
@@ -65,7 +56,11 @@ async def _judge(context: Context, finder: KeyFinder, known: Known, examined: Se
     await refresh_statuses_of(finder, examined)
     async with context.database.reading() as session:
         await judge_credentials(
-            session, base_url=context.base_url, org_id=finder.org_id, examined=examined, now=finder.now
+            await session.connection(),
+            base_url=context.base_url,
+            org_id=finder.org_id,
+            examined=examined,
+            now=finder.now,
         )
 
 

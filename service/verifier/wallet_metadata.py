@@ -7,7 +7,7 @@ from typing import Any
 from service.credentials.jose import MalformedJoseError, parse_json
 from service.errors import ProtocolError
 from service.keys.jwe import ALGORITHMS, ENCRYPTION_METHODS
-from service.storage.tables import PresentationRequest
+from service.verifier.request_rows import KeptRequest
 from service.verifier.request_terms import ENCRYPTED_MODES
 
 SIGNATURE_ALGORITHMS = ["ES256", "ES384", "EdDSA", "Ed25519"]
@@ -23,7 +23,7 @@ class Recipient:
     method: str
 
 
-def read_wallet_metadata(text: str, row: PresentationRequest, *, signed_with: str) -> Recipient | None:
+def read_wallet_metadata(text: str, row: KeptRequest, *, signed_with: str) -> Recipient | None:
     """Check that a wallet can answer a request; unknown members, and what it leaves out, say nothing against it.
 
     Args:
