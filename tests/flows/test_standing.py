@@ -151,6 +151,14 @@ async def test_shown_again_a_credential_adds_to_what_it_showed(scene: Scene) -> 
     assert kyc[0]["claims"]["country"] == "US"
 
 
+async def test_a_credential_that_answers_two_queries_is_kept_once(scene: Scene) -> None:
+    [query] = KYC_QUERY["credentials"]
+    twice = {"credentials": [query, query | {"id": "again", "claims": [{"path": ["country"]}]}]}
+    assert await present(scene, scene.wallet, purpose=None, dcql_query=twice) == ("verified", set())
+    [kept] = (await scene.platform.read_standing("inv-1"))["credentials"]
+    assert kept["claims"]["country"] == "US"
+
+
 async def test_standing_belongs_to_one_platform(scene: Scene) -> None:
     await present(scene, scene.wallet)
     other = await scene.deployment.add_organization("other", "platform")
