@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import event
-from sqlalchemy.engine import make_url
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import Connection, make_url
 
 from service.keys import FileKeystore
 from service.storage.database import POOL_SIZE, Database
@@ -25,9 +24,11 @@ async def on_postgres(postgres_url: str, tmp_path: Path) -> AsyncIterator[Deploy
         yield deployment
 
 
-async def _ask(deployment: Deployment, platform: Member) -> int:
-    access = await deployment.headers(platform, "verifier")
-    answer = await deployment.http.post("/v1/presentation-requests", json=ASK, headers=access)
+async def _ask(deployment: Deployment, platform: Member, key: str | None = None) -> int:
+    """Write something; with an idempotency key on a connection of the pool, else on one that is kept at hand."""
+    headers = await deployment.headers(platform, "verifier")
+    headers |= {} if key is None else {"Idempotency-Key": key}
+    answer = await deployment.http.post("/v1/presentation-requests", json=ASK, headers=headers)
     if answer.status_code != 201:
         assert answer.json()["code"] == "storage_unavailable"
         assert answer.headers["retry-after"] == "1"
@@ -79,32 +80,34 @@ async def test_connections_that_the_server_closed_are_replaced(
 
 
 @contextmanager
-def _pragma(deployment: Deployment, broken: str, mended: str) -> Iterator[None]:
-    engine = deployment.context.database.engine.sync_engine
+def _pragma(broken: str, mended: str) -> Iterator[None]:
+    def run_pragma(connection: Connection) -> None:
+        connection.connection.cursor().execute(f"PRAGMA {broken}")
 
-    def run_pragma(connection: Any, _record: Any, _proxy: Any) -> None:
-        connection.cursor().execute(f"PRAGMA {broken}")
+    def undo_pragma(connection: Connection) -> None:
+        connection.connection.cursor().execute(f"PRAGMA {mended}")
 
-    def undo_pragma(connection: Any, _record: Any) -> None:
-        connection.cursor().execute(f"PRAGMA {mended}")
-
-    event.listen(engine, "checkout", run_pragma)
-    event.listen(engine, "checkin", undo_pragma)
+    listeners = {"begin": run_pragma, "commit": undo_pragma, "rollback": undo_pragma}
+    for name, listener in listeners.items():
+        event.listen(Engine, name, listener)  # a database has several engines
     try:
         yield
     finally:
-        event.remove(engine, "checkout", run_pragma)
-        event.remove(engine, "checkin", undo_pragma)
+        for name, listener in listeners.items():
+            event.remove(Engine, name, listener)
 
 
 @pytest.mark.parametrize(
     ("broken", "mended"), [("query_only = 1", "query_only = 0"), ("max_page_count = 1", "max_page_count = 4294967294")]
 )
-async def test_a_sqlite_that_is_read_only_or_full(sqlite_deployment: Deployment, broken: str, mended: str) -> None:
+@pytest.mark.parametrize("keyed", [True, False])
+async def test_a_sqlite_that_is_read_only_or_full(
+    sqlite_deployment: Deployment, broken: str, mended: str, keyed: bool
+) -> None:
     platform = await sqlite_deployment.add_organization("platform", "platform")
     assert await _ask(sqlite_deployment, platform) == 201
-    with _pragma(sqlite_deployment, broken, mended):
-        statuses = [await _ask(sqlite_deployment, platform) for _ in range(30)]
+    with _pragma(broken, mended):
+        statuses = [await _ask(sqlite_deployment, platform, str(n) if keyed else None) for n in range(30)]
     assert 503 in statuses  # a full file has some room in its last pages
     assert set(statuses) <= {201, 503}
     assert await _ask(sqlite_deployment, platform) == 201
@@ -114,10 +117,10 @@ async def test_an_exhausted_pool(deployment: Deployment) -> None:
     platform = await deployment.add_organization("platform", "platform")
     await deployment.headers(platform, "verifier")
     held = [await deployment.context.database.engine.connect() for _ in range(POOL_SIZE)]
-    assert await _ask(deployment, platform) == 503
+    assert await _ask(deployment, platform, "first") == 503
     for connection in held:
         await connection.close()
-    assert await _ask(deployment, platform) == 201
+    assert await _ask(deployment, platform, "first") == 201
 
 
 async def test_two_migrations_at_once(database_url: str, tmp_path: Path) -> None:
