@@ -227,7 +227,7 @@ def _read_parties(
     if "proof" in document:
         raise W3cDocumentError("The credential holds a second proof.")
     subject = read_subject(document)
-    issuer = agree("iss", read_id(jwt.claims, "iss"), read_id(document, "issuer"))
+    issuer = agree("iss", read_id(jwt.claims, "iss"), read_id(document, "issuer", may_be_object=True))
     subject_id = agree("sub", read_id(jwt.claims, "sub"), read_id(subject, "id"))
     document_id = agree("jti", read_id(jwt.claims, "jti"), read_id(document, "id"))
     if issuer is None:

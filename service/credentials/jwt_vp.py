@@ -124,7 +124,7 @@ def read_jwt_vp(jwt: UnverifiedJwt) -> list[PresentedJwtVc]:
     check_envelope(document, context=context, kind=PRESENTATION)
     if "proof" in document:
         raise W3cDocumentError("The presentation holds a second proof.")
-    holder = agree("iss", read_id(jwt.claims, "iss"), read_id(document, "holder"))
+    holder = agree("iss", read_id(jwt.claims, "iss"), read_id(document, "holder", may_be_object=True))
     agree("jti", read_id(jwt.claims, "jti"), read_id(document, "id"))
     presentation = UnverifiedJwtVp(jwt, V1_TYP if context == V1_CONTEXT else (VP_JWT,), holder)
     entries = _list_credentials(document)

@@ -69,8 +69,8 @@ def read_subject(document: Mapping[str, Any]) -> dict[str, Any]:
     return subjects[0]
 
 
-def read_id(document: Mapping[str, Any], name: str) -> str | None:
-    """Return an identifier, which may stand alone or in an object's ``id``; None where the member is missing.
+def read_id(document: Mapping[str, Any], name: str, *, may_be_object: bool = False) -> str | None:
+    """Return an identifier, or with ``may_be_object`` an object's ``id``; None where the member is missing.
 
     Raises:
         W3cDocumentError: The member holds no text.
@@ -78,7 +78,7 @@ def read_id(document: Mapping[str, Any], name: str) -> str | None:
     if name not in document:
         return None
     value = document[name]
-    found = value.get("id") if isinstance(value, dict) else value
+    found = value.get("id") if may_be_object and isinstance(value, dict) else value
     if not isinstance(found, str) or not found:
         raise W3cDocumentError(f"{name} is not an identifier.")
     return found

@@ -10,7 +10,8 @@ from service.credentials.encoding import b64url_encode
 from service.credentials.jose import sign_jws
 from service.credentials.status_list import encode_status_list
 from tests.fuzz.keys import HOLDER, ISSUER, NOW, RECIPIENT, seal
-from tests.fuzz.targets import AUDIENCE, CREDENTIAL, LIST_URI
+from tests.fuzz.targets import AUDIENCE, CREDENTIAL, JWT_VC, LIST_URI
+from tests.unit.jwt_vc_support import V1, V2, claims_v1, claims_v2, envelop, vc
 from tests.unit.sd_jwt_support import ISSUER as ISSUER_NAME
 from tests.unit.sd_jwt_support import VCT
 
@@ -36,6 +37,7 @@ _QUERY = {
             "meta": {"vct_values": ["urn:y"]},
             "require_cryptographic_holder_binding": False,
         },
+        {"id": "w", "format": "jwt_vc_json", "meta": {"type_values": [["VerifiableCredential", "A"], ["B"]]}},
     ],
     "credential_sets": [{"options": [["a", "b"], ["a"]]}, {"options": [["b"]], "required": False}],
 }
@@ -127,6 +129,32 @@ SEEDS: Mapping[str, list[bytes]] = {
         sign_jws({"alg": "ES256"}, {"iat": 1}, ISSUER.sign).encode(),
         _lines({"alg": "ES256", "typ": "a+jwt", "kid": "k"}, {"iat": 1, "nbf": 2, "exp": _SECONDS + 9}),
         _lines({"alg": "none", "crit": ["exp"], "b64": False}, {}),
+    ],
+    "jwt_vc": [
+        _lines({"alg": "ES256", "typ": "JWT", "kid": "k"}, claims_v1(sub="#h")),
+        _lines(
+            {"alg": "ES256"},
+            claims_v1(sub="#h", vc=vc(issuer={"id": ISSUER_NAME}, issuanceDate="2026-03-02T11:43:20.5Z")),
+        ),
+        _lines(
+            {"alg": "ES256", "typ": "vc+jwt", "cty": "vc"},
+            claims_v2(credentialSubject={"id": "#h", "a": 1}, cnf={"jwk": HOLDER.jwk}),
+        ),
+        _lines(
+            {"alg": "ES256", "typ": "JWT", "kid": "#h#0"},
+            {
+                "iss": "#h",
+                "aud": AUDIENCE,
+                "nonce": "n",
+                "iat": _SECONDS,
+                "vp": {"@context": [V1], "type": "VerifiablePresentation", "verifiableCredential": ["#c", "#c"]},
+            },
+        ),
+        _lines(
+            {"alg": "ES256", "typ": "vp+jwt"},
+            {"@context": V2, "type": ["VerifiablePresentation"], "verifiableCredential": [envelop("#c")]},
+        ),
+        JWT_VC.encode(),
     ],
     "key_binding": [
         _lines(

@@ -5,19 +5,23 @@ Where a signature stands before the part that is worth trying, the input is what
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 from service.credentials.client_assertion import read_asserted_client, verify_client_assertion
+from service.credentials.credential import Expected
 from service.credentials.dcql import HeldCredential, check_response, match_query
 from service.credentials.dcql_query import parse_dcql_query
-from service.credentials.did import resolve_did_jwk, resolve_did_key, select_verification_key
+from service.credentials.did import did_jwk_from_jwk, resolve_did_jwk, resolve_did_key, select_verification_key
 from service.credentials.did_web import did_web_url
 from service.credentials.disclosures import reveal_claims
 from service.credentials.dpop import verify_dpop_proof
 from service.credentials.encoding import b64url_encode, parse_json
+from service.credentials.formats import read_document, verify_document
 from service.credentials.jose import check_times, jwk_thumbprint, load_key, sign_jws, verify_jws
 from service.credentials.key_proof import verify_key_proof
+from service.credentials.ldp_vc import UnverifiedLdpVc
 from service.credentials.presentation import verify_presentation
 from service.credentials.sd_jwt import parse_sd_jwt, read_holder_jwk, read_issuer, verify_sd_jwt_vc
 from service.credentials.status_list import decode_status_list, verify_status_list_token
@@ -29,6 +33,7 @@ from service.wallet.links import read_link
 from service.wallet.offers import read_offer
 from service.wallet.presentation_request import read_reply_address, read_request
 from tests.fuzz.keys import HOLDER, ISSUER, NOW, RECIPIENT, seal
+from tests.unit.jwt_vc_support import claims_v1
 from tests.unit.sd_jwt_support import base_claims, digest_of
 
 AUDIENCE = "https://verifier.example"
@@ -36,6 +41,8 @@ LIST_URI = "https://issuer.example/lists/1"
 MAX_INPUT = 65_536
 MAX_LINES = 600  # more than an SD-JWT may have disclosures
 CREDENTIAL = sign_jws({"alg": "ES256", "typ": "dc+sd-jwt"}, base_claims(cnf={"jwk": HOLDER.jwk}), ISSUER.sign) + "~"
+HOLDER_DID = did_jwk_from_jwk(HOLDER.jwk)
+JWT_VC = sign_jws({"alg": "ES256"}, claims_v1(sub=HOLDER_DID), ISSUER.sign)
 HELD = [HeldCredential("1", "urn:x", {"cnf": {}, "a": {"b": [1, {"c": "d"}]}, "e": [[1], [2, 3]]}, "dc+sd-jwt", "i")]
 
 
@@ -83,6 +90,27 @@ def read_key_binding(data: bytes) -> None:
     header, _, payload = data.partition(b"\n")
     kb_jwt = _sign(header, payload.replace(b"#c", digest_of(CREDENTIAL).encode()), HOLDER.sign)
     verify_presentation(CREDENTIAL + kb_jwt, ISSUER.key, expected_audience=AUDIENCE, expected_nonce="n", now=NOW)
+
+
+def read_jwt_vc(data: bytes) -> None:
+    """Lines: header, payload; ``#c`` stands for a sound JWT VC, ``#h`` for its holder. Presentations are the holder's.
+
+    Without a line feed a token as it is.
+    """
+    header, separator, payload = data.partition(b"\n")
+    if not separator:
+        token = _text(data)
+    else:
+        filled = payload.replace(b"#c", JWT_VC.encode()).replace(b"#h", HOLDER_DID.encode())
+        is_presentation = b"vp" in header or b'"vp"' in payload
+        token = _sign(header, filled, HOLDER.sign if is_presentation else ISSUER.sign)
+    for read in read_document(token):
+        if isinstance(read, UnverifiedLdpVc):
+            continue
+        read.read_issuer()
+        for expected in (None, Expected("n", AUDIENCE)):
+            with suppress(ServiceError):
+                verify_document(read, ISSUER.key, expected, now=NOW)
 
 
 def read_dcql(data: bytes) -> None:
@@ -198,6 +226,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "jwe": read_jwe,
     "jwk": read_jwk,
     "jws": read_jws,
+    "jwt_vc": read_jwt_vc,
     "key_binding": read_key_binding,
     "key_proof": read_key_proof,
     "links": read_links,

@@ -12,6 +12,8 @@ from service.credentials.credential import Expected, StatusReference, VerifiedCr
 from service.credentials.did import did_jwk_from_jwk, did_key_from_jwk
 from service.credentials.formats import read_document, verify_document
 from service.credentials.jose import b64url_encode, jwk_thumbprint, write_json
+from service.credentials.sd_jwt_errors import HolderBindingInvalidError
+from service.credentials.status_list import verify_status_list_token
 from service.errors import VerificationError
 from tests.unit.jwt_vc_support import (
     AUDIENCE,
@@ -105,6 +107,8 @@ def test_members_that_repeat_the_claims_change_nothing() -> None:
         ({"vc": vc(), "vp": {}}, ("jwt_vc_malformed", "format")),
         ({"iss": None}, ("w3c_document_invalid", "format")),
         ({"iss": 7}, ("w3c_document_invalid", "format")),
+        ({"iss": {"id": ISSUER}}, ("w3c_document_invalid", "format")),
+        ({"sub": {"id": HOLDER}}, ("w3c_document_invalid", "format")),
         ({"nbf": None}, ("w3c_document_invalid", "format")),
         ({"nbf": "soon"}, ("credential_claims_invalid", "format")),
         ({"nbf": NOW_SECONDS + 100}, ("credential_not_yet_valid", "validity")),
@@ -144,10 +148,16 @@ def test_a_credential_of_version_2_that_contradicts_itself_is_refused(
     assert fault(issue_v2(**changes)) == expected
 
 
+OTHER_TOKENS = (
+    *("at+jwt", "dc+sd-jwt", "vc+jwt", "vp+jwt", "statuslist+jwt", "kb+jwt", "dpop+jwt", "openid4vci-proof+jwt"),
+    *("transfer-decision+jwt", "oauth-authz-req+jwt", "openidvci-issuer-metadata+jwt", "key-attestation+jwt"),
+)
+
+
 @pytest.mark.parametrize(
     ("make", "header"),
     [
-        *((issue_v1, {"typ": typ}) for typ in ("at+jwt", "dc+sd-jwt", "vc+jwt", "statuslist+jwt", "kb+jwt", "vp+jwt")),
+        *((issue_v1, {"typ": typ}) for typ in OTHER_TOKENS),
         *((issue_v2, {"typ": typ}) for typ in ("at+jwt", "JWT", "vc+sd-jwt", "vc+ld+jwt", None)),
         (issue_v2, {"cty": "vp"}),
         (issue_v2, {"cty": 7}),
@@ -160,6 +170,15 @@ def test_another_kind_of_token_is_no_credential(make: Callable[..., str], header
 def test_a_jwt_vc_is_no_sd_jwt_vc_and_the_reverse() -> None:
     assert fault(issue_v1(vct="urn:goodstanding:vct:kyc:1") + "~") == ("sd_jwt_type_invalid", "format")
     assert fault(issue().split("~")[0]) == ("jwt_vc_type_invalid", "format")
+
+
+def test_neither_is_taken_for_another_token_of_the_same_key() -> None:
+    uri = "https://issuer.example/status-lists/1"
+    with pytest.raises(VerificationError):
+        verify_status_list_token(issue_v1(sub=uri), ISSUER_KEYS.key, expected_uri=uri, now=NOW)
+    shown = issue() + present_v1(issue_v1(), sd_hash="x")
+    with pytest.raises(HolderBindingInvalidError):
+        verify_document(read_document(shown)[0], ISSUER_KEYS.key, EXPECTED, now=NOW)
 
 
 @pytest.mark.parametrize("alg", ["none", "NONE", "HS256", "ES384", "EdDSA"])
