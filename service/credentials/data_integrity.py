@@ -35,6 +35,7 @@ from service.credentials.sd_jwt_errors import AudienceMismatchError, NonceMismat
 PROOF_TYPE = "DataIntegrityProof"
 LEEWAY = timedelta(seconds=60)
 MAX_PROOFS = 4  # each of them costs a canonical form of the whole document
+_NO_CONTEXTS = Contexts({})
 _MAX_PROOF_VALUE = 160  # base58 takes quadratic time; 96 bytes have 132 characters
 
 
@@ -122,6 +123,31 @@ def verify_proofs(
         if expected_domain is not None and _texts(proof.options.get("domain")) != [expected_domain]:
             raise AudienceMismatchError("The proof was made for another audience.")
         _verify_signature(document, proof, keys[proof.method], contexts)
+
+
+def verify_json_proof(
+    unsecured: Mapping[str, Any], proof: Proof, key: VerificationKey, *, expected_purpose: str, now: datetime
+) -> None:
+    """Verify a proof of a JCS suite over JSON that is no linked data and has no contexts.
+
+    Args:
+        unsecured: What was signed, without its proof.
+        proof: What ``read_proofs`` made of it.
+        key: That of ``proof.method``; the caller looked it up.
+        expected_purpose: ``assertionMethod`` or another.
+        now: Time of the check, aware.
+
+    Raises:
+        ProofPurposeError, ProofExpiredError, CryptosuiteUnsupportedError, ProofInvalidError: See there.
+
+    Source: VC DI EdDSA 1.0, section 3.3.2.
+    """
+    if proof.suite.canonical != "jcs":
+        raise CryptosuiteUnsupportedError("The proof's cryptosuite is one for linked data.")
+    if proof.purpose != expected_purpose:
+        raise ProofPurposeError("The proof was made for another purpose.")
+    _check_times(proof, now)
+    _check_signature(proof, key, hash_secured(unsecured, proof.options, proof.suite, key, _NO_CONTEXTS))
 
 
 def add_proof(
@@ -251,7 +277,10 @@ def _verify_signature(document: Mapping[str, Any], proof: Proof, key: Verificati
     unsecured = _unsecured(document, matching)
     if proof.suite.canonical == "jcs" and "@context" in proof.options:
         unsecured["@context"] = _check_prefix(document["@context"], proof.options["@context"])
-    data = hash_secured(unsecured, proof.options, proof.suite, key, contexts)
+    _check_signature(proof, key, hash_secured(unsecured, proof.options, proof.suite, key, contexts))
+
+
+def _check_signature(proof: Proof, key: VerificationKey, data: bytes) -> None:
     try:
         verify_raw_signature(proof.signature, data, key)
     except InvalidSignatureError as error:

@@ -18,6 +18,7 @@ from service.errors import MalformedError
 from service.fetch import FetchError
 from service.storage.cache import keep_document, record_sightings
 from service.storage.tables import CachedDocument, IssuerKeySighting
+from service.verifier.did_history import check_active, fetch_did_history, read_key_date
 from service.verifier.issuer_keys import IssuerKey, IssuerKeyUnknownError, IssuerUnavailableError
 from service.web.context import Context
 
@@ -33,36 +34,46 @@ async def find_foreign_key(context: Context, org_id: str, issuer: str, kid: str 
     Args:
         context: Database and fetcher.
         org_id: The platform that trusts the issuer, owner of the copy.
-        issuer: An https identifier or a did:web.
+        issuer: An https identifier, a did:web or a did:webvh.
         kid: Name of the key, compared exactly.
         now: Decides whether the copy is fresh, and the key within its period.
 
     Raises:
         IssuerKeyUnknownError, IssuerUnavailableError: See there.
+        DidLogInvalidError, DidLogRewrittenError, DidDeactivatedError: Of a did:webvh; see there.
     """
-    key = await _find_published_key(context, org_id, issuer, kid, now)
-    place = (org_id, issuer, jwk_thumbprint(key.jwk))
+    key, document = await _find_published_key(context, org_id, issuer, kid, now)
+    thumbprint = jwk_thumbprint(key.jwk)
     async with context.database.reading() as session:
-        sighting = await session.get(IssuerKeySighting, place)
-    return IssuerKey(key, known_from=None if sighting is None else sighting.absent_at)
+        sighting = await session.get(IssuerKeySighting, (org_id, issuer, thumbprint))
+    absent_at = None if sighting is None else sighting.absent_at
+    if not _has_history(issuer):
+        return IssuerKey(key, known_from=absent_at)
+    dated_at = read_key_date(document, thumbprint)
+    return IssuerKey(key, known_from=dated_at if absent_at is None else max(absent_at, dated_at))
+
+
+def _has_history(issuer: str) -> bool:
+    return issuer.startswith("did:webvh:")
 
 
 async def _find_published_key(
     context: Context, org_id: str, issuer: str, kid: str | None, now: datetime
-) -> VerificationKey:
+) -> tuple[VerificationKey, dict[str, Any]]:
     url = f"keys:{issuer}"
     async with context.database.reading() as session:
         held = await session.get(CachedDocument, (org_id, url))
-    age = None if held is None else now - held.fetched_at
-    if held is not None and age is not None and age < KEYS_MAX_AGE:
+    kept: dict[str, Any] | None = None if held is None else json.loads(held.body)
+    if held is not None and kept is not None and (age := now - held.fetched_at) < KEYS_MAX_AGE:
         try:
-            return _select_key(json.loads(held.body), issuer, kid, now)
+            return _select_key(kept, issuer, kid, now), kept
         except IssuerKeyUnknownError:
             if age < KEYS_RETRY_AFTER:
                 raise
-    document = await _fetch_keys(context, issuer)
+    document, issued_at = await _fetch_keys(context, issuer, kept, now)
     async with context.database.transaction() as session:
-        await keep_document(session, org_id=org_id, url=url, body=json.dumps(document), issued_at=None, fetched_at=now)
+        body = json.dumps(document)
+        await keep_document(session, org_id=org_id, url=url, body=body, issued_at=issued_at, fetched_at=now)
         await record_sightings(
             session,
             org_id=org_id,
@@ -71,7 +82,7 @@ async def _find_published_key(
             absent_at=None if held is None else held.fetched_at,
             seen_at=now,
         )
-    return _select_key(document, issuer, kid, now)
+    return _select_key(document, issuer, kid, now), document
 
 
 def _list_thumbprints(document: dict[str, Any], issuer: str) -> set[str]:
@@ -84,13 +95,24 @@ def _list_thumbprints(document: dict[str, Any], issuer: str) -> set[str]:
     return found - {""}
 
 
-async def _fetch_keys(context: Context, issuer: str) -> dict[str, Any]:
-    """Return the DID document or the JWK set of a trusted issuer."""
-    if issuer.startswith("did:"):
-        document = await _fetch_object(context, _document_url(issuer))
-        if document.get("id") != issuer:
-            raise IssuerKeyUnknownError("The DID document is about another identifier.")
-        return document
+async def _fetch_keys(
+    context: Context, issuer: str, kept: dict[str, Any] | None, now: datetime
+) -> tuple[dict[str, Any], datetime | None]:
+    """Return the DID document or the JWK set of a trusted issuer, and since when it holds, if it says so."""
+    if not issuer.startswith("did:"):
+        return await _fetch_key_set(context, issuer), None
+    document: dict[str, Any]
+    document, issued_at = (
+        await fetch_did_history(context, issuer, kept, now)
+        if _has_history(issuer)
+        else (await _fetch_object(context, _document_url(issuer)), None)
+    )
+    if document.get("id") != issuer:
+        raise IssuerKeyUnknownError("The DID document is about another identifier.")
+    return document, issued_at
+
+
+async def _fetch_key_set(context: Context, issuer: str) -> dict[str, Any]:
     metadata = await _fetch_object(context, build_metadata_url(issuer))
     if metadata.get("issuer") != issuer:
         raise IssuerKeyUnknownError("The issuer metadata are about another issuer.")
@@ -133,6 +155,8 @@ async def _fetch_object(context: Context, url: str) -> dict[str, Any]:
 
 
 def _select_key(document: dict[str, Any], issuer: str, kid: str | None, now: datetime) -> VerificationKey:
+    if _has_history(issuer):
+        check_active(document)
     if issuer.startswith("did:"):
         return select_from_did(document, issuer, kid, now)
     found = [key for key in document["keys"] if isinstance(key, dict) and key.get("kid") == kid]

@@ -20,6 +20,8 @@ from service.storage.tables import Organization, TrustedIssuer
 from service.storage.trust import find_max_status_ages, list_trusted_issuers
 from service.web.instants import format_instant
 
+_DID_METHODS = ("did:web:", "did:webvh:", "did:key:", "did:jwk:")
+
 
 class TrustedIssuerInvalidError(InvalidInputError):
     """The entry names no issuer, an unknown credential type, or an empty period."""
@@ -132,8 +134,10 @@ async def _raise_trust_version(session: AsyncSession, org_id: str) -> int:
 
 
 def _check_terms(terms: TrustTerms) -> None:
-    if not (_is_address(terms.issuer) or terms.issuer.startswith(("did:web:", "did:key:", "did:jwk:"))):
-        raise TrustedIssuerInvalidError("issuer must be an https identifier or a did:web, did:key or did:jwk.")
+    if not (_is_address(terms.issuer) or terms.issuer.startswith(_DID_METHODS)):
+        raise TrustedIssuerInvalidError(
+            "issuer must be an https identifier or a did:web, did:webvh, did:key or did:jwk."
+        )
     if unknown := set(terms.credential_types) - set(CREDENTIAL_TYPES):
         raise TrustedIssuerInvalidError(f"{len(unknown)} of credential_types is not a known credential type.")
     if terms.valid_from is not None and terms.valid_until is not None and terms.valid_until < terms.valid_from:
