@@ -18,7 +18,7 @@ from service.log.sequencer import run_sequencer
 from service.organizations.api import router as organizations_router
 from service.organizations.throttle import AuthenticationThrottle
 from service.privacy.api import router as privacy_router
-from service.privacy.retention import run_retention_forever
+from service.privacy.retention import run_retention_forever, sweep_expired_forever
 from service.settings import Settings
 from service.storage.clock import DatabaseClock, read_database_clock
 from service.storage.migrate import check_schema
@@ -108,6 +108,7 @@ def create_app(
     app.state.background = [
         refresh_status_lists_forever,
         run_retention_forever,
+        sweep_expired_forever,
         *([run_sequencer] if with_sequencer else []),
     ]
     app.state.token_cache = TokenCache()

@@ -23,7 +23,6 @@ from service.issuer.identity import Issuer
 from service.issuer.offer_rows import Offer, find_offer
 from service.issuer.offers import AUTHORIZATION_CODE_GRANT, PENDING, offer_state
 from service.issuer.requesters import Requester
-from service.issuer.retention import forget_requests
 from service.issuer.tokens import count_wrong_guess, matches_tx_code
 from service.keys import Signer
 from service.storage.audit import append_audit_entry
@@ -96,7 +95,6 @@ async def push_request(
         raise ProtocolError(error, "The offer is for another credential configuration.")
     if requester.dpop_jkt is not None and pushed.dpop_jkt not in (None, requester.dpop_jkt):  # RFC 9449, section 10.1
         raise ProtocolError("invalid_request", "The parameter dpop_jkt and the DPoP proof name different keys.")
-    await forget_requests(await session.connection(), issuer.org_id, now=now)  # whoever knows a wallet's name may push
     reference = secrets.token_urlsafe(32)
     session.add(
         AuthorizationRequest(

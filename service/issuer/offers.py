@@ -25,10 +25,10 @@ from service.issuer.credential_rows import find_grant
 from service.issuer.credentials import CredentialView, list_offer_credentials
 from service.issuer.identity import Issuer
 from service.issuer.offer_rows import Offer, add_offer, change_offer, find_offer
-from service.issuer.retention import DEFERRED_LIFETIME, forget_expired
 from service.issuer.subjects import make_person_key, open_person_key
 from service.keys import Signer
 from service.storage.audit import write_audit_entry
+from service.storage.expired import DEFERRED_LIFETIME
 from service.storage.ids import new_id
 
 PRE_AUTHORIZED_CODE_GRANT = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
@@ -124,7 +124,6 @@ async def create_offer(
     claims = prepare_claims(issuer, name, request.claims, now=now)
     _check_expiry(name, claims, request.credential_expires_on, now)
     await _check_renewal(connection, issuer.org_id, request)
-    await forget_expired(connection, issuer.org_id, now=now)
     offer_id, code = new_id("offer"), secrets.token_urlsafe(32)
     key = await make_person_key(connection, signer, issuer.org_id, request.subject_ref, now)
     tx_code = f"{secrets.randbelow(10**TX_CODE_LENGTH):0{TX_CODE_LENGTH}d}" if request.tx_code else None

@@ -30,11 +30,11 @@ from service.issuer.offers import (
     digest_tx_code,
     offer_state,
 )
-from service.issuer.retention import DEFERRED_LIFETIME
 from service.keys import Signer
 from service.storage.audit import write_audit_entry
 from service.storage.core import insert_rows, read_values
 from service.storage.database import Database
+from service.storage.expired import DEFERRED_LIFETIME
 from service.storage.rows import find_row
 from service.storage.tables import IssuanceToken
 from service.web.dpop import challenge_dpop

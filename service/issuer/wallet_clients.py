@@ -147,7 +147,7 @@ async def _authenticate_assertion(
     )
     proof = Proof(PRIVATE_KEY_JWT, client_id, assertion.jti, assertion.expires_at)
     async with database.transaction() as session:
-        if not await spend_proof(session, issuer.org_id, proof, now=now):
+        if not await spend_proof(session, issuer.org_id, proof):
             raise InvalidAssertionError("The client assertion was used before.")
     return WalletIdentity(client_id, PRIVATE_KEY_JWT, row.redirect_uris, dpop_bound=row.dpop_bound_access_tokens)
 
@@ -176,7 +176,7 @@ async def _authenticate_attested(
     _check_challenge(signer, issuer, pop.challenge, now)
     proof = Proof(ATTESTATION, wallet.thumbprint, pop.jti, pop.expires_at)
     async with database.transaction() as session:
-        if not await spend_proof(session, issuer.org_id, proof, now=now):
+        if not await spend_proof(session, issuer.org_id, proof):
             raise InvalidAttestationError("The proof of the wallet attestation was used before.")
     return WalletIdentity(
         wallet.client_id,

@@ -131,7 +131,7 @@ async def authenticate_with_key(
     )
     proof = Proof("private_key_jwt", client_id, verified.jti, verified.expires_at)
     async with database.transaction() as session:
-        if not await spend_proof(session, SYSTEM_ORG_ID, proof, now=now):
+        if not await spend_proof(session, SYSTEM_ORG_ID, proof):
             raise InvalidAssertionError("The client assertion was used before.")
     return row
 

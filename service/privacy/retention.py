@@ -38,6 +38,7 @@ from service.web.context import Context
 
 SHORT = timedelta(days=30)
 EVERY_S = 6 * 3600.0
+SWEEP_EVERY_S = 60.0  # often, so that tables that anybody can fill stay small
 _AT_ONCE = 500
 _ABOUT_REQUEST = ("presentation.", "personal_data.accessed")
 _log = structlog.get_logger(__name__)
@@ -87,6 +88,16 @@ async def run_retention_forever(context: Context, *, every_s: float = EVERY_S) -
             _log.warning("retention_failed", error=type(error).__name__)
         else:
             _log.info("retention_run", investors=len(report.investors), presentations=report.presentations)
+
+
+async def sweep_expired_forever(context: Context, *, every_s: float = SWEEP_EVERY_S) -> None:
+    """Sweep what expired, every minute; every worker may, for rows that one holds the next leaves to it."""
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await sweep_expired(context.database, context.clock())
+        except Exception as error:  # the next sweep goes on
+            _log.warning("sweep_failed", error=type(error).__name__)
 
 
 async def _erase_investors(context: Context, report: RetentionReport, now: datetime, *, dry_run: bool) -> None:

@@ -1,7 +1,4 @@
-"""Sweep what has expired, everybody's, in pieces that hold no lock for long.
-
-What organisations sweep along with their own requests is only what they come by; this leaves nothing behind.
-"""
+"""Sweep what has expired, everybody's, in pieces that hold no lock for long."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -25,7 +22,7 @@ from service.storage.tables import (
 
 AT_ONCE = 500
 GRACE = timedelta(hours=1)  # far beyond what the clocks of two workers may differ
-_DEFERRED_LIFETIME = timedelta(days=30)  # of a credential that a wallet waits for, from its first request
+DEFERRED_LIFETIME = timedelta(days=30)  # of a credential that a wallet waits for, from its first request
 _Sweep: TypeAlias = Callable[[AsyncSession, datetime], Awaitable[int]]
 
 
@@ -76,7 +73,7 @@ async def _empty_offers(session: AsyncSession, before: datetime) -> int:
         select(CredentialOffer.id)
         .where(
             CredentialOffer.expires_at < before,
-            or_(asked_at.is_(None), asked_at < before - _DEFERRED_LIFETIME),
+            or_(asked_at.is_(None), asked_at < before - DEFERRED_LIFETIME),
             text("length(sealed_claims) > 0"),  # as its index says
         )
         .limit(AT_ONCE)

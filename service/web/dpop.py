@@ -74,7 +74,7 @@ async def spend_request_proof(context: Context, org_id: str, proof: DpopProof) -
     """
     spent = Proof("dpop", proof.thumbprint, proof.jti, proof.expires_at)
     async with context.database.transaction() as session:
-        if not await spend_proof(session, org_id, spent, now=context.clock()):
+        if not await spend_proof(session, org_id, spent):
             raise InvalidDpopProofError("The DPoP proof was used before.")
 
 

@@ -24,6 +24,7 @@ from service.issuer.status import change_status
 from service.issuer.tokens import PresentedToken
 from service.keys import Signer
 from service.rules import RULES_VERSION
+from service.storage.expired import sweep_expired
 from service.storage.tables import (
     AuditEntry,
     Credential,
@@ -322,6 +323,7 @@ async def test_what_is_not_needed_any_more_is_forgotten(deployment: Deployment, 
     assert await sealed() == [False, True]
     deployment.clock.advance(hours=2)
     await make_offer(deployment, member, subject_ref="investor-3")
+    await sweep_expired(deployment.context.database, deployment.clock.now)
     assert await sealed() == [False, False, True]
     assert await rows(deployment, IssuanceToken) == []
     assert await rows(deployment, SpentNonce) == []

@@ -13,6 +13,7 @@ from sqlmodel import select
 from service.credentials.jose import parse_json, parse_jws
 from service.credentials.sd_jwt import parse_sd_jwt
 from service.issuer.offers import PRE_AUTHORIZED_CODE_GRANT
+from service.storage.expired import sweep_expired
 from service.storage.tables import Credential, CredentialOffer, SigningKey
 from service.web.signing import ENCRYPTION
 from tests.deployment import Deployment, Member
@@ -223,14 +224,14 @@ async def test_a_transaction_outlives_the_offers_hour_and_ends_after_thirty_days
     made, _, first = await ask(wallet)
     clock = wallet.deployment.clock
     clock.advance(days=29)
-    await make_offer(wallet.deployment, wallet.member, subject_ref="somebody-else")  # forgets what is over
+    await sweep_expired(wallet.deployment.context.database, clock.now)
     assert (await decide(wallet, made, "release")).json()["state"] == "pending"
     clock.advance(days=1)
     headers = await wallet.deployment.headers(wallet.member, "issuer")
     state = await wallet.deployment.http.get(f"/v1/credential-offers/{made['id']}", headers=headers)
     assert (state.json()["state"], first.status_code) == ("expired", 202)
     clock.advance(hours=2)
-    await make_offer(wallet.deployment, wallet.member, subject_ref="somebody-else")
+    await sweep_expired(wallet.deployment.context.database, clock.now)
     async with wallet.deployment.context.database.reading() as session:
         row = await session.get_one(CredentialOffer, (wallet.member.org_id, made["id"]))
     assert (row.sealed_claims, row.holder_jwks) == (b"", None)
