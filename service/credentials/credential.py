@@ -43,7 +43,7 @@ class VerifiedCredential(NamedTuple):
         claims: All claims that were shown, without traces of selective disclosure; in the W3C data model, those of the
             subject.
         holder_jwk: Key of the holder; ``None`` if the credential is bound to nobody.
-        status: Status list entry; ``None`` if the issuer keeps no status.
+        statuses: Status list entries, each of which counts; none if the issuer keeps no status.
         issued_at: ``iat``, aware UTC.
         not_before: ``nbf``, aware UTC.
         expires_at: ``exp``, aware UTC.
@@ -61,7 +61,7 @@ class VerifiedCredential(NamedTuple):
     vct: str
     claims: Mapping[str, Any]
     holder_jwk: Mapping[str, Any] | None
-    status: StatusReference | None
+    statuses: Sequence[StatusReference]
     issued_at: datetime | None
     not_before: datetime | None
     expires_at: datetime | None

@@ -91,8 +91,8 @@ def read_cnf_jwk(claims: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return jwk
 
 
-def read_status_claim(claims: Mapping[str, Any]) -> StatusReference | None:
-    """Return where the status is published, None without ``status``.
+def read_status_claim(claims: Mapping[str, Any]) -> tuple[StatusReference, ...]:
+    """Return where the status is published, nothing without ``status``.
 
     Raises:
         StatusReferenceError: Not a reference to a status list.
@@ -101,11 +101,11 @@ def read_status_claim(claims: Mapping[str, Any]) -> StatusReference | None:
     """
     # A mechanism that we do not know would mean a status that we never see, so it is refused rather than skipped.
     if "status" not in claims:
-        return None
+        return ()
     match claims["status"]:
         case {"status_list": {"idx": int() as index, "uri": str() as uri}}:
             if index >= 0 and not isinstance(index, bool) and 0 < len(uri) <= MAX_URI_CHARACTERS:
-                return StatusReference(uri, index)
+                return (StatusReference(uri, index),)
     raise StatusReferenceError("The credential's status is not a status list reference.")
 
 

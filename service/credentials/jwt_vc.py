@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeVar
 
+from service.credentials.bitstring_status_list import read_status_entries
 from service.credentials.credential import LEEWAY, StatusReference, UnverifiedIssuer, VerifiedCredential
 from service.credentials.did import find_holder_key
 from service.credentials.jose import (
@@ -25,7 +26,7 @@ from service.credentials.jose import (
     verify_signature,
 )
 from service.credentials.jwt_claims import Period, check_audience, read_cnf_jwk, read_period, read_status_claim
-from service.credentials.sd_jwt_errors import HolderKeyError, StatusReferenceError
+from service.credentials.sd_jwt_errors import HolderKeyError
 from service.credentials.w3c_document import (
     CREDENTIAL,
     V1_CONTEXT,
@@ -79,15 +80,13 @@ class UnverifiedJwtVc:
         header = self.jwt.jws.header
         return UnverifiedIssuer(self.issuer, header.get("kid"), name_type(self.document), header.get("x5c"))
 
-    def read_status(self) -> StatusReference | None:
-        """Return where the status will be.
+    def read_statuses(self) -> tuple[StatusReference, ...]:
+        """Return where the status will be, by the JWT's ``status`` and by the credential's ``credentialStatus``.
 
         Raises:
             StatusReferenceError: Kept by a mechanism that we do not know.
         """
-        if "credentialStatus" in self.document:
-            raise StatusReferenceError("The credential's credentialStatus is of no kind that can be read.")
-        return read_status_claim(self.jwt.claims)
+        return *read_status_claim(self.jwt.claims), *read_status_entries(self.document)
 
 
 def parse_jwt(compact: str) -> UnverifiedJwt:
@@ -133,7 +132,12 @@ def read_jwt_vc(jwt: UnverifiedJwt) -> UnverifiedJwtVc:
 
 
 def verify_jwt_vc(
-    read: UnverifiedJwtVc, key: VerificationKey, *, now: datetime, expected_audience: str | None = None
+    read: UnverifiedJwtVc,
+    key: VerificationKey,
+    *,
+    now: datetime,
+    expected_audience: str | None = None,
+    require_exp: bool = True,
 ) -> VerifiedCredential:
     """Verify that a credential is authentic and within its times.
 
@@ -142,6 +146,7 @@ def verify_jwt_vc(
         key: The key that policy allows for its issuer.
         now: Time of the check, aware.
         expected_audience: Who we are, for the rare credential that names its audience.
+        require_exp: Whether it has to say when it ends.
 
     Raises:
         InvalidSignatureError: Not that key's.
@@ -152,7 +157,7 @@ def verify_jwt_vc(
     """
     jws = read.jwt.jws
     verify_signature(jws, key, expected_typ=V1_TYP if read.format == JWT_VC_JSON else (VC_JWT,))
-    read.period.check(now=now, leeway=LEEWAY, require_exp=True)
+    read.period.check(now=now, leeway=LEEWAY, require_exp=require_exp)
     check_audience(read.jwt.claims, expected_audience)
     subject = read_subject(read.document)
     return VerifiedCredential(
@@ -161,7 +166,7 @@ def verify_jwt_vc(
         vct=name_type(read.document),
         claims={name: value for name, value in subject.items() if name != "id"},
         holder_jwk=_find_holder_jwk(read),
-        status=read.read_status(),
+        statuses=read.read_statuses(),
         issued_at=read.period.issued_at,
         not_before=read.period.not_before,
         expires_at=read.period.expires_at,

@@ -90,9 +90,9 @@ class PresentedJwtVc:
         """See ``UnverifiedJwtVc``."""
         return self.credential.read_issuer()
 
-    def read_status(self) -> StatusReference | None:
+    def read_statuses(self) -> tuple[StatusReference, ...]:
         """See ``UnverifiedJwtVc``."""
-        return self.credential.read_status()
+        return self.credential.read_statuses()
 
 
 def is_jwt_vp(jwt: UnverifiedJwt) -> bool:

@@ -11,6 +11,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, ClassVar
 
+from service.credentials.bitstring_status_list import read_status_entries
 from service.credentials.canonical import canonicalize
 from service.credentials.credential import Expected, StatusReference, UnverifiedIssuer, VerifiedCredential
 from service.credentials.credential_types import UnknownCredentialTypeError, type_of
@@ -25,7 +26,6 @@ from service.credentials.sd_jwt_errors import (
     HolderBindingInvalidError,
     HolderBindingMissingError,
     HolderBindingStaleError,
-    StatusReferenceError,
     TransactionDataMismatchError,
 )
 from service.credentials.vc_data_model import (
@@ -78,15 +78,13 @@ class UnverifiedLdpVc:
         issuer = read_identifier(self.document["issuer"], "issuer")
         return UnverifiedIssuer(issuer, self.proofs[0].method, name_type(self.document), None)
 
-    def read_status(self) -> StatusReference | None:
+    def read_statuses(self) -> tuple[StatusReference, ...]:
         """Return where the status will be.
 
         Raises:
             StatusReferenceError: Kept by a mechanism that we do not know.
         """
-        if "credentialStatus" in self.document:
-            raise StatusReferenceError("The credential's credentialStatus is of no kind that can be read.")
-        return None
+        return read_status_entries(self.document)
 
 
 def read_ldp(document: Mapping[str, Any]) -> list[UnverifiedLdpVc]:
@@ -148,7 +146,7 @@ def verify_ldp_vc(
         vct=name_type(read.document),
         claims={name: value for name, value in read.subject.items() if name != "id"},
         holder_jwk=None if holder is None else holder.jwk,
-        status=read.read_status(),
+        statuses=read.read_statuses(),
         issued_at=read.proofs[0].created_at or read.validity.valid_from,
         not_before=read.validity.valid_from,
         expires_at=read.validity.valid_until,

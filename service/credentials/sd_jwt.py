@@ -78,7 +78,7 @@ class UnverifiedCredential(NamedTuple):
         issuer, vct = require_text(self.payload, "iss"), require_text(self.payload, "vct")
         return UnverifiedIssuer(issuer, header.get("kid"), vct, header.get("x5c"))
 
-    def read_status(self) -> StatusReference | None:
+    def read_statuses(self) -> tuple[StatusReference, ...]:
         """Return where the status will be; it stands in plain, so disclosures change nothing.
 
         Raises:
@@ -238,7 +238,7 @@ def verify_sd_jwt_vc(
         vct=require_text(claims, "vct"),
         claims=claims,
         holder_jwk=read_cnf_jwk(claims),  # (7)
-        status=read_status_claim(claims),
+        statuses=read_status_claim(claims),
         issued_at=period.issued_at,
         not_before=period.not_before,
         expires_at=period.expires_at,

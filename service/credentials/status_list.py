@@ -105,7 +105,23 @@ def decode_status_list(status_list: Any) -> tuple[int, bytes]:
     bits, lst = status_list.get("bits"), status_list.get("lst")
     if type(bits) is not int or bits not in _BITS or not isinstance(lst, str):
         raise MalformedJoseError("The status list's bits or lst is missing or of the wrong type.")
-    return bits, _inflate(b64url_decode(lst))
+    return bits, inflate(b64url_decode(lst))
+
+
+def inflate(data: bytes, *, wbits: int = zlib.MAX_WBITS, max_bytes: int = MAX_PACKED_BYTES) -> bytes:
+    """Inflate a status list of unknown origin, never past ``max_bytes``; ``wbits`` names its form as in ``zlib``.
+
+    Raises:
+        MalformedJoseError: Not exactly one complete stream of that form that stays within the limit.
+    """
+    decompressor = zlib.decompressobj(wbits)
+    try:
+        packed = decompressor.decompress(data, max_bytes + 1)
+    except zlib.error as error:
+        raise MalformedJoseError("The status list isn't compressed as it has to be.") from error
+    if not decompressor.eof or decompressor.unused_data or len(packed) > max_bytes:
+        raise MalformedJoseError("The status list is cut off, goes on after its end, or is too large.")
+    return packed
 
 
 def build_status_list_claims(
@@ -219,17 +235,6 @@ def _locate(packed: bytes | bytearray, bits: int, index: int) -> tuple[int, int]
         raise StatusIndexError("The status list has no such index.")
     byte, position = divmod(index, 8 // bits)
     return byte, position * bits
-
-
-def _inflate(data: bytes) -> bytes:
-    decompressor = zlib.decompressobj()
-    try:
-        packed = decompressor.decompress(data, MAX_PACKED_BYTES + 1)
-    except zlib.error as error:
-        raise MalformedJoseError("The status list isn't zlib data.") from error
-    if not decompressor.eof or decompressor.unused_data or len(packed) > MAX_PACKED_BYTES:
-        raise MalformedJoseError("The status list is cut off, goes on after its end, or is too large.")
-    return packed
 
 
 def _read_instant(claims: Mapping[str, Any], name: str) -> datetime | None:

@@ -135,18 +135,19 @@ async def read_known(context: Context, org_id: str, credentials: Iterable[Unveri
     if line is None:
         line = _lines[context.database] = SharedRead(_Reader(context).read)
     own_prefix = f"{context.base_url}/issuers/"
-    signers, queries = set(), set()
+    signers, queries = set(), set[StatusQuery]()
     for credential in credentials:
         try:
             issuer, kid, *_ = credential.read_issuer()
-            status = credential.read_status()
+            statuses = credential.read_statuses()
         except VerificationError:  # found again when it is verified
             continue
         url = normalize_issuer(issuer)
         if kid is not None and url.startswith(own_prefix):
             signers.add(_Signer(issuer, kid, url.removeprefix(own_prefix), kid.rpartition("#")[2]))
-        if status is not None and status.uri.startswith(own_prefix):
-            queries.add(StatusQuery(issuer, status.uri, status.index))
+        queries.update(
+            StatusQuery(issuer, each.uri, each.index) for each in statuses if each.uri.startswith(own_prefix)
+        )
     return await line.ask(_Question(org_id, frozenset(signers), frozenset(queries), now))
 
 

@@ -124,6 +124,11 @@ def _read_person(presented: Sequence[Examined]) -> tuple[str, str] | None:
     return None
 
 
+def is_followable(examined: Examined) -> bool:
+    """Tell whether a standing can follow the status of a credential, that is at most one entry of one list."""
+    return examined.credential is None or len(examined.credential.statuses) <= 1
+
+
 async def keep_standing(
     connection: AsyncConnection,
     key: DataKey,
@@ -139,7 +144,7 @@ async def keep_standing(
         connection: The transaction of the verdict.
         key: The investor's.
         request: A request with an ``investor_ref``.
-        examined: A credential that passed every check.
+        examined: A credential that passed every check, and ``is_followable``.
         asked: Names of the claims to keep.
         shown: What the investor had shown before, from ``list_shown``; this is added.
         now: Time of the verdict.
@@ -149,12 +154,13 @@ async def keep_standing(
     assert credential.expires_at is not None
     assert request.investor_ref is not None
     known = shown.get(credential.digest)
+    status = credential.statuses[0] if credential.statuses else None
     claims = {name: value for name, value in credential.claims.items() if name in asked}
     content = StandingContent(
         claims=claims if known is None else {**known.claims, **claims},
         digest=credential.digest,
         holder_thumbprint=examined.holder or "",
-        status_index=credential.status.index if credential.status else None,
+        status_index=status.index if status else None,
     )
     standing_id = new_id("std") if known is None else known.id
     row = StandingRow(
@@ -166,7 +172,7 @@ async def keep_standing(
         vct=credential.vct,
         issuer=credential.issuer,
         sealed=seal_standing(key, request.org_id, standing_id, content),
-        status_uri=credential.status.uri if credential.status else None,
+        status_uri=status.uri if status else None,
         issued_at=credential.issued_at,
         not_before=credential.not_before,
         expires_at=credential.expires_at,

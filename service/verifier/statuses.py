@@ -1,12 +1,19 @@
 """Keep verified copies of the status lists of issuers outside this deployment."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import structlog
 
+from service.credentials.bitstring_status_list import split_reference
 from service.credentials.jose import parse_jws
 from service.credentials.status_list import MAX_TOKEN_BYTES, StatusList, verify_status_list_token
+from service.credentials.status_list_credential import (
+    MEDIA_TYPES,
+    StatusListCredentialError,
+    read_status_list_credential,
+    verify_status_list_credential,
+)
 from service.errors import ServiceError, UnavailableError
 from service.storage.held_lists import USE_NOTED, keep_status_list, list_held_lists, note_use
 from service.storage.history import record_status_list
@@ -44,6 +51,17 @@ def record_status(checklist: Checklist, reading: StatusReading) -> str:
         code = "credential_status_unknown" if name == "unknown" else f"credential_{name}"
         checklist.mark_failed("status", code, f"The issuer says that the credential is {name}.")
     return name
+
+
+def choose_reading(readings: Sequence[StatusReading]) -> StatusReading:
+    """Return the one that decides where several entries count: what is known to be wrong, then what is not known."""
+    return readings[0] if len(readings) == 1 else max(readings, key=_rank_reading)
+
+
+def _rank_reading(reading: StatusReading) -> tuple[int, bool]:
+    if reading.value is None:
+        return 1 if reading.code == "status_unavailable" else 2, False
+    return {0: 0, 1: 5, 2: 4}.get(reading.value, 3), reading.stale
 
 
 async def refresh_status_lists(
@@ -103,10 +121,28 @@ async def _refresh_list(finder: KeyFinder, issuer: str, uri: str, used_at: datet
 
 
 async def _fetch_list(finder: KeyFinder, issuer: str, uri: str) -> StatusList:
-    answer = await finder.context.fetcher.get(uri, accept=MEDIA_TYPE, max_bytes=MAX_TOKEN_BYTES)
+    address, purpose = split_reference(uri)
+    accept = MEDIA_TYPE if purpose is None else MEDIA_TYPES
+    answer = await finder.context.fetcher.get(address, accept=accept, max_bytes=MAX_TOKEN_BYTES)
     if answer.status != 200:
         raise StatusListUnavailableError("The status list could not be fetched.")
-    token = answer.body.decode("ascii", "replace").strip()
+    verify = _verify_token if purpose is None else _verify_credential
+    return await verify(finder, issuer, uri, answer.body)
+
+
+async def _verify_credential(finder: KeyFinder, issuer: str, uri: str, body: bytes) -> StatusList:
+    read = read_status_list_credential(body)
+    named, kid, _, x5c = read.read_issuer()
+    if normalize_issuer(named) != normalize_issuer(issuer):
+        raise StatusListCredentialError("The status list is another issuer's.")
+    found = await finder.find(issuer, kid, x5c)
+    status_list = verify_status_list_credential(read, found.key, expected_reference=uri, now=finder.now)
+    found.check_signing_time(status_list.issued_at)
+    return status_list
+
+
+async def _verify_token(finder: KeyFinder, issuer: str, uri: str, body: bytes) -> StatusList:
+    token = body.decode("ascii", "replace").strip()
     jws = parse_jws(token, max_bytes=MAX_TOKEN_BYTES)
     found = await finder.find(issuer, jws.header.get("kid"), jws.header.get("x5c"))
     status_list = verify_status_list_token(token, found.key, expected_uri=uri, now=finder.now)

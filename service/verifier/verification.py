@@ -41,7 +41,7 @@ from service.storage.trust import (
 from service.verifier.checks import CREDENTIAL_CHECKS, PRESENTATION_CHECKS, Checklist
 from service.verifier.issuer_keys import IssuerNotFetchedError, IssuerUnavailableError
 from service.verifier.issuers import KeyFinder
-from service.verifier.statuses import record_status, refresh_status_lists
+from service.verifier.statuses import choose_reading, record_status, refresh_status_lists
 
 # What has passed when a check fails: the order in which the core works, not the order in which we list.
 _TO_VALIDITY = CREDENTIAL_CHECKS[:5]
@@ -201,9 +201,9 @@ def judge_by(
         if each.credential is None:
             continue
         _judge_trust(each, trusted, now)  # (7)
-        query = _status_query(each)
-        if query is not None:
-            each.status = record_status(each.checklist, read_status(query, now))  # (8)
+        readings = [read_status(query, now) for query in _list_queries(each)]
+        if readings:
+            each.status = record_status(each.checklist, choose_reading(readings))  # (8)
         else:
             each.status = "none"
             each.checklist.mark_passed("status", code="status_none", detail="The issuer keeps no status.")
@@ -211,14 +211,14 @@ def judge_by(
 
 def queries_of(examined: Sequence[Examined]) -> set[StatusQuery]:
     """Return the status entries that step 8 needs."""
-    return {query for each in examined if (query := _status_query(each)) is not None}
+    return {query for each in examined for query in _list_queries(each)}
 
 
-def _status_query(examined: Examined) -> StatusQuery | None:
+def _list_queries(examined: Examined) -> list[StatusQuery]:
     credential = examined.credential
-    if credential is None or credential.status is None:
-        return None
-    return StatusQuery(credential.issuer, credential.status.uri, credential.status.index)
+    if credential is None:
+        return []
+    return [StatusQuery(credential.issuer, each.uri, each.index) for each in credential.statuses]
 
 
 def _judge_trust(examined: Examined, trusted: Sequence[TrustEntry], now: datetime) -> None:

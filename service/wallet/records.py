@@ -83,10 +83,10 @@ class StoredCredential:
         return read_period(self.all_claims).expires_at
 
     @property
-    def status(self) -> StatusReference | None:
+    def statuses(self) -> tuple[StatusReference, ...]:
         """Where the status of the first copy is published; all copies change together."""
         if self.format == JWT_VC_JSON:
-            return self._read_jwt_vc().read_status()
+            return self._read_jwt_vc().read_statuses()
         return read_status_claim(self.all_claims)
 
     def _read_jwt_vc(self) -> UnverifiedJwtVc:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from service.credentials.credential import StatusReference
 from service.credentials.jose import parse_jws
 from service.credentials.status_list import INVALID, MAX_TOKEN_BYTES, SUSPENDED, VALID, verify_status_list_token
 from service.fetch import Fetcher, FetchError
@@ -24,21 +25,19 @@ async def check_status(credential: StoredCredential, *, fetcher: Fetcher, now: d
     if credential.is_expired(now):
         return "expired"
     try:
-        return _WORDS.get(await _read_status(credential, fetcher, now), UNKNOWN)
+        values = [await _read_status(credential.issuer, each, fetcher, now) for each in credential.statuses]
     except (NegativeAnswerError, FetchError):
         return UNKNOWN
+    return _WORDS.get(next((value for value in values if value != VALID), VALID), UNKNOWN)
 
 
-async def _read_status(credential: StoredCredential, fetcher: Fetcher, now: datetime) -> int:
-    reference = credential.status
-    if reference is None:
-        return VALID
+async def _read_status(issuer: str, reference: StatusReference, fetcher: Fetcher, now: datetime) -> int:
     answer = await fetcher.get(reference.uri, accept="application/statuslist+jwt", max_bytes=MAX_TOKEN_BYTES)
     if answer.status != 200:
         raise RejectedError("The status list can't be had.")
     with rejecting(_SUBJECT):
         token = parse_jws(answer.body.decode("ascii", "replace"), max_bytes=MAX_TOKEN_BYTES)
-    key = await find_issuer_key(credential.issuer, token.header.get("kid"), fetcher=fetcher)
+    key = await find_issuer_key(issuer, token.header.get("kid"), fetcher=fetcher)
     with rejecting(_SUBJECT):
         text = answer.body.decode("ascii", "replace")
         return verify_status_list_token(text, key, expected_uri=reference.uri, now=now).status_at(reference.index)

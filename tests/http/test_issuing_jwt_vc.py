@@ -61,7 +61,7 @@ async def test_copies_say_what_was_offered_each_to_its_own_key(wallet: Wallet) -
             "2026-11-23T00:00:00Z",
             "2027-11-23T00:00:00Z",
         )
-    assert len({copy.read_status() for copy in copies}) == 3
+    assert len({copy.read_statuses() for copy in copies}) == 3
 
 
 async def test_every_type_may_be_issued_so(wallet: Wallet) -> None:

@@ -6,9 +6,10 @@ import pytest
 
 from tests.deployment import Deployment
 from tests.gate_support import Market, codes, open_market
+from tests.unit.bitstring_support import entry
 from tests.unit.jwt_vc_support import present_v1
 from tests.unit.sd_jwt_support import new_key_pair
-from tests.verifying_support import Scene, Wallet, build_scene, failed, seconds
+from tests.verifying_support import CLAIMS, Scene, Wallet, build_scene, failed, seconds
 
 EITHER = ["dc+sd-jwt", "jwt_vc_json"]
 QUERY = {
@@ -140,3 +141,18 @@ async def test_transaction_data_are_tied_to_sd_jwt_vcs_only(scene: Scene) -> Non
     body = {"dcql_query": QUERY, "transaction_data": [entry]}
     answer = await scene.platform.call("POST", "/v1/presentation-requests", body)
     assert (answer.status_code, answer.json()["code"]) == (422, "transaction_data_invalid")
+
+
+async def test_a_standing_cannot_follow_several_status_entries(scene: Scene) -> None:
+    vc = {
+        "@context": ["https://www.w3.org/2018/credentials/v1"],
+        "type": ["VerifiableCredential", "KycCredential"],
+        "credentialSubject": CLAIMS["kyc"],
+        "credentialStatus": entry(statusListCredential=scene.kyc.list_uri),
+    }
+    compact = await scene.kyc.issue_jwt_vc("kyc", scene.wallet.keys, vc=vc)
+    made = await scene.platform.ask(dcql_query=QUERY, investor_ref="ada")
+    request = await scene.wallet.open(made)
+    await scene.wallet.send(request, {"identity": [present_for(scene, request, compact)]})
+    found = await scene.platform.read(made["id"])
+    assert (found["state"], failed(found["checks"])) == ("rejected", {("status", "status_not_followable")})

@@ -50,6 +50,14 @@ def _claims(name: str) -> dict[str, Any]:
     return {claim: value for claim, value in CLAIMS[name].items() if claim != "sub"}
 
 
+STATUS_ENTRY = {
+    "type": "BitstringStatusListEntry",
+    "statusPurpose": "revocation",
+    "statusListIndex": "5",
+    "statusListCredential": "https://elsewhere.example/lists/1",
+}
+
+
 async def _issue(scene: Scene, name: str = "kyc", suite: str = "ecdsa-rdfc-2019", **changes: Any) -> dict[str, Any]:
     """Sign with the key of an issuer here."""
     context, did = scene.deployment.context, scene.kyc.member.organization.did
@@ -85,6 +93,15 @@ async def test_a_sound_credential_of_an_issuer_here_passes_every_check(scene: Sc
     assert (verdict["issuer"], verdict["status"]) == (scene.kyc.member.organization.did, "none")
     assert verdict["claims"] == _claims("kyc")
     assert verdict["holder"] == did_jwk_from_jwk(scene.wallet.keys.jwk)
+
+
+async def test_its_status_entry_is_what_was_signed(scene: Scene) -> None:
+    signed = await _issue(scene, credentialStatus=STATUS_ENTRY)
+    verdict = await scene.platform.verify(credential=signed)
+    assert failed(verdict["checks"]) == {("status", "status_unavailable")}
+    for change in ({"statusListIndex": "6"}, {"statusPurpose": "suspension"}, {"type": "StatusList2021Entry"}):
+        moved = signed | {"credentialStatus": STATUS_ENTRY | change}
+        assert (await scene.platform.verify(credential=moved))["outcome"] == "rejected"
 
 
 @pytest.mark.parametrize(

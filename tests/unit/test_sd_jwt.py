@@ -71,7 +71,7 @@ def test_issued_credential_verifies_with_all_its_parts() -> None:
     assert credential.claims == base_claims(given_name="Ada", birthdate="1990-01-31")
     assert credential.disclosed == {"given_name", "birthdate"}
     assert credential.holder_jwk == HOLDER_KEYS.jwk
-    assert credential.status == StatusReference("https://issuer.example/status-lists/1", 7)
+    assert credential.statuses == (StatusReference("https://issuer.example/status-lists/1", 7),)
     assert credential.issued_at == NOW - timedelta(seconds=1_000)
     assert credential.expires_at == NOW + timedelta(seconds=1_000)
     assert credential.not_before is None
@@ -128,10 +128,10 @@ def test_issuer_and_holder_key_are_read_for_look_up() -> None:
 
 
 def test_where_the_status_will_be_is_read_for_look_up() -> None:
-    assert read_credential(issue()).read_status() == verify(issue()).status is not None
-    assert read_credential(issue(status=None)).read_status() is None
+    assert read_credential(issue()).read_statuses() == verify(issue()).statuses != ()
+    assert read_credential(issue(status=None)).read_statuses() == ()
     with pytest.raises(StatusReferenceError):
-        read_credential(issue(status={"other": {}})).read_status()
+        read_credential(issue(status={"other": {}})).read_statuses()
 
 
 @given(st.sets(st.sampled_from(["a", "b", "c", "d"])))

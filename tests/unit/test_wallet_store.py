@@ -66,8 +66,7 @@ def test_credentials_come_back_newest_first(wallet: Wallet) -> None:
     assert wallet.get_credential(old.id) == old
     assert dict(old.claims) == {"family_name": "Canary-Lee"}
     assert (old.expires_at, old.is_expired(NOW), old.is_expired(NOW - timedelta(seconds=1))) == (NOW, True, False)
-    assert old.status is not None
-    assert old.status.index == 3
+    assert [status.index for status in old.statuses] == [3]
 
 
 def test_nothing_personal_lies_open_and_only_the_owner_reads(home: Path, wallet: Wallet) -> None:

@@ -1,0 +1,100 @@
+"""Status lists that are credentials of the W3C data model, of whatever format."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from service.credentials.bitstring_status_list import PACKED_BITS, decode_bitstring, split_reference
+from service.credentials.formats import read_document
+from service.credentials.jose import VerificationKey, parse_json
+from service.credentials.jwt_vc import MAX_BYTES, UnverifiedJwtVc, verify_jwt_vc
+from service.credentials.status_list import StatusList
+from service.credentials.w3c_document import read_subject, read_types
+from service.errors import VerificationError
+
+MEDIA_TYPES = "application/vc+jwt, application/vc, application/jwt, application/json;q=0.9, */*;q=0.1"
+_SUBJECTS = {
+    "BitstringStatusListCredential": ("BitstringStatusList", True),
+    "StatusList2021Credential": ("StatusList2021", False),
+}
+
+
+class StatusListCredentialError(VerificationError):
+    """Not a credential that holds the status list which was asked for."""
+
+    code = "status_list_credential_invalid"
+    check = "status"
+
+
+def read_status_list_credential(body: bytes) -> UnverifiedJwtVc:
+    """Read a status list as far as that is possible without a key.
+
+    Raises:
+        VerificationError, MalformedError: It cannot be read, or is no credential by itself.
+    """
+    text = body.decode("utf-8", "replace").strip()
+    read = read_document(parse_json(text, max_bytes=MAX_BYTES) if text.startswith("{") else text)
+    if len(read) != 1 or not isinstance(read[0], UnverifiedJwtVc):
+        raise StatusListCredentialError("The status list is of no format that can be verified.")
+    return read[0]
+
+
+def verify_status_list_credential(
+    read: UnverifiedJwtVc, key: VerificationKey, *, expected_reference: str, now: datetime
+) -> StatusList:
+    """Verify a status list.
+
+    1. It is authentic and within its times, and says when it was issued; it need not say when it ends.
+    2. It is a status list, has no status itself, and its ``id`` is where it was found.
+    3. It serves the purpose that the credential names.
+
+    Pure: whether ``key`` may speak for the credential's issuer, and whether a newer list was seen, is the caller's.
+
+    Args:
+        read: The list.
+        key: Key of its issuer.
+        expected_reference: As ``read_status_entries`` names a list and a purpose.
+        now: Time of the check, aware.
+
+    Returns:
+        The list in the shape of a Token Status List; its ``uri`` is ``expected_reference``.
+
+    Raises:
+        VerificationError: (1), (2), (3)
+        MalformedJoseError: ``encodedList`` is refused by ``decode_bitstring``.
+
+    Source: Bitstring Status List 1.0, sections 2.2 and 3.2; StatusList2021, sections 4.2 and 5.2.
+    """
+    credential = verify_jwt_vc(read, key, now=now, require_exp=False)  # (1)
+    issued_at = credential.issued_at or credential.not_before
+    if issued_at is None:
+        raise StatusListCredentialError("The status list does not say when it was issued.")
+    address, purpose = split_reference(expected_reference)
+    if credential.statuses or read.document.get("id") != address:  # (2)
+        raise StatusListCredentialError("The status list has a status itself, or is another list.")
+    subject, is_multibase = _read_list(read.document)
+    if purpose is None or purpose not in _as_list(subject.get("statusPurpose")):  # (3)
+        raise StatusListCredentialError("The status list is of another purpose.")
+    packed = decode_bitstring(subject.get("encodedList"), purpose, multibase=is_multibase)
+    return StatusList(expected_reference, PACKED_BITS, packed, issued_at, credential.expires_at, _read_ttl(subject))
+
+
+def _read_list(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
+    subject = read_subject(document)
+    kinds = [_SUBJECTS[each] for each in read_types(document) if each in _SUBJECTS]
+    if len(kinds) != 1 or subject.get("type") != kinds[0][0] or subject.get("statusSize", 1) != 1:
+        raise StatusListCredentialError("The credential holds no status list of one bit for each entry.")
+    return subject, kinds[0][1]
+
+
+def _read_ttl(subject: Mapping[str, Any]) -> timedelta | None:
+    if "ttl" not in subject:
+        return None
+    ttl = subject["ttl"]
+    if type(ttl) is not int or not 0 < ttl < 2**53:
+        raise StatusListCredentialError("The status list's ttl is no positive number of milliseconds.")
+    return timedelta(milliseconds=ttl)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
