@@ -45,4 +45,5 @@ def build_context(
         database_clock=database_clock,
         data_dir=settings.data_dir,
         witnesses=tuple(map(parse_witness, settings.log_witnesses)),
+        did_resolver=settings.did_resolver,
     )

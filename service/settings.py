@@ -16,6 +16,7 @@ from service.credentials.signed_note import MalformedNoteError
 from service.errors import ServiceError
 
 _HOST_AND_PORT = re.compile(r"[^\s/@:]+:[0-9]{1,5}")
+_RESOLVER = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
 
 
 class SettingsError(ServiceError):
@@ -38,6 +39,7 @@ class Settings(BaseSettings):
     key_passphrase: SecretStr | None = None
     wallet_passphrase: SecretStr | None = None
     fetch_allow: Annotated[tuple[str, ...], NoDecode] = ()
+    did_resolver: str | None = None
     log_witnesses: Annotated[tuple[str, ...], NoDecode] = ()
     admin_port: Annotated[int | None, Field(ge=1, le=65535)] = None
     vc_api: bool = False
@@ -65,6 +67,13 @@ class Settings(BaseSettings):
         if len({(key.name, key.key_id) for key in keys}) != len(value):
             raise ValueError("must be <vkey of a cosigner> <address>, several separated by commas, each once")
         return value
+
+    @field_validator("did_resolver")
+    @classmethod
+    def _check_did_resolver(cls, value: str | None) -> str | None:
+        if value is not None and not _RESOLVER.fullmatch(value):
+            raise ValueError("must be an https address without a query, below which DIDs are resolved")
+        return value.rstrip("/") if value else None
 
     @field_validator("base_url")
     @classmethod

@@ -20,8 +20,8 @@ from service.credentials.did_webvh import (
 )
 from service.credentials.jose import jwk_thumbprint
 from service.errors import MalformedError, VerificationError
-from service.fetch import FetchError
-from service.verifier.issuer_keys import IssuerKeyUnknownError, IssuerUnavailableError
+from service.verifier.foreign_documents import fetch_body
+from service.verifier.issuer_keys import DidDeactivatedError, IssuerKeyUnknownError
 from service.web.context import Context
 
 
@@ -29,13 +29,6 @@ class DidLogRewrittenError(VerificationError):
     """The log does not contain the version that it had when it was last looked at."""
 
     code = "did_log_rewritten"
-    check = "issuer"
-
-
-class DidDeactivatedError(VerificationError):
-    """The issuer has ended its identifier."""
-
-    code = "did_deactivated"
     check = "issuer"
 
 
@@ -99,10 +92,4 @@ def _date_keys(log: DidLog) -> dict[str, str]:
 
 
 async def _fetch(context: Context, url: str, max_bytes: int) -> bytes:
-    try:
-        answer = await context.fetcher.get(url, accept="text/jsonl, application/json", max_bytes=max_bytes)
-    except FetchError as error:
-        raise IssuerUnavailableError(f"The issuer's log could not be fetched: {error.detail}") from error
-    if answer.status != 200:
-        raise IssuerUnavailableError("The issuer's log could not be fetched: the answer is not 200.")
-    return answer.body
+    return await fetch_body(context, url, accept="text/jsonl, application/json", max_bytes=max_bytes)

@@ -11,15 +11,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from service.credentials.did import UnknownKeyError, list_document_keys, select_verification_key
-from service.credentials.did_web import did_web_url
-from service.credentials.jose import VerificationKey, jwk_thumbprint, load_key, parse_json
+from service.credentials.jose import VerificationKey, jwk_thumbprint, load_key
 from service.credentials.jwk import check_key_period
 from service.errors import MalformedError
-from service.fetch import FetchError
 from service.storage.cache import keep_document, record_sightings
 from service.storage.tables import CachedDocument, IssuerKeySighting
 from service.verifier.did_history import check_active, fetch_did_history, read_key_date
-from service.verifier.issuer_keys import IssuerKey, IssuerKeyUnknownError, IssuerUnavailableError
+from service.verifier.foreign_documents import fetch_did_document, fetch_object
+from service.verifier.issuer_keys import IssuerKey, IssuerKeyUnknownError
 from service.web.context import Context
 
 KEYS_MAX_AGE = timedelta(minutes=5)
@@ -34,7 +33,7 @@ async def find_foreign_key(context: Context, org_id: str, issuer: str, kid: str 
     Args:
         context: Database and fetcher.
         org_id: The platform that trusts the issuer, owner of the copy.
-        issuer: An https identifier, a did:web or a did:webvh.
+        issuer: An https identifier, or a DID that doesn't hold its key itself.
         kid: Name of the key, compared exactly.
         now: Decides whether the copy is fresh, and the key within its period.
 
@@ -105,7 +104,7 @@ async def _fetch_keys(
     document, issued_at = (
         await fetch_did_history(context, issuer, kept, now)
         if _has_history(issuer)
-        else (await _fetch_object(context, _document_url(issuer)), None)
+        else (await fetch_did_document(context, issuer), None)
     )
     if document.get("id") != issuer:
         raise IssuerKeyUnknownError("The DID document is about another identifier.")
@@ -113,45 +112,22 @@ async def _fetch_keys(
 
 
 async def _fetch_key_set(context: Context, issuer: str) -> dict[str, Any]:
-    metadata = await _fetch_object(context, build_metadata_url(issuer))
+    metadata = await fetch_object(context, build_metadata_url(issuer))
     if metadata.get("issuer") != issuer:
         raise IssuerKeyUnknownError("The issuer metadata are about another issuer.")
     if ("jwks" in metadata) == ("jwks_uri" in metadata):
         raise IssuerKeyUnknownError("The issuer metadata must have one of jwks and jwks_uri.")
-    jwks = metadata["jwks"] if "jwks" in metadata else await _fetch_object(context, str(metadata["jwks_uri"]))
+    jwks = metadata["jwks"] if "jwks" in metadata else await fetch_object(context, str(metadata["jwks_uri"]))
     keys = jwks.get("keys") if isinstance(jwks, dict) else None
     if not isinstance(keys, list) or len(keys) > MAX_KEYS:
         raise IssuerKeyUnknownError("The issuer's key set cannot be read.")
     return {"keys": keys}
 
 
-def _document_url(issuer: str) -> str:
-    try:
-        return did_web_url(issuer)
-    except MalformedError as error:
-        raise IssuerKeyUnknownError("The issuer's identifier is of a kind that we cannot resolve.") from error
-
-
 def build_metadata_url(issuer: str) -> str:
     """Return where an https issuer publishes its keys: the well-known segment goes between host and path."""
     parts = urlsplit(issuer)
     return f"{parts.scheme}://{parts.netloc}/.well-known/jwt-vc-issuer{parts.path.rstrip('/')}"
-
-
-async def _fetch_object(context: Context, url: str) -> dict[str, Any]:
-    try:
-        answer = await context.fetcher.get(url)
-    except FetchError as error:
-        raise IssuerUnavailableError(f"The issuer's keys could not be fetched: {error.detail}") from error
-    if answer.status != 200:
-        raise IssuerUnavailableError("The issuer's keys could not be fetched: the answer is not 200.")
-    try:
-        document = parse_json(answer.body)
-    except MalformedError as error:
-        raise IssuerKeyUnknownError("The issuer's metadata are not JSON.") from error
-    if not isinstance(document, dict):
-        raise IssuerKeyUnknownError("The issuer's metadata are not an object.")
-    return document
 
 
 def _select_key(document: dict[str, Any], issuer: str, kid: str | None, now: datetime) -> VerificationKey:

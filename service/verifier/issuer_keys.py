@@ -31,6 +31,13 @@ class IssuerKeyBackdatedError(VerificationError):
     check = "issuer"
 
 
+class DidDeactivatedError(VerificationError):
+    """The issuer has ended its identifier."""
+
+    code = "did_deactivated"
+    check = "issuer"
+
+
 class IssuerCertificateMissingError(VerificationError):
     """The platform asks for a certificate of this issuer, and the token brings none."""
 

@@ -45,14 +45,22 @@ class TrustTerms:
 
 
 async def put_trusted_issuer(
-    session: AsyncSession, org_id: str, entry_id: str, terms: TrustTerms, now: datetime
+    session: AsyncSession, org_id: str, entry_id: str, terms: TrustTerms, now: datetime, *, any_did: bool = False
 ) -> tuple[TrustedIssuer, bool]:
     """Create or replace an entry; returns it and whether it is new.
+
+    Args:
+        session: In a transaction of the caller's.
+        org_id: The platform.
+        entry_id: Its name for the entry.
+        terms: What the entry says.
+        now: Time of the change, aware.
+        any_did: Whether issuers may have DIDs of any method, as there is a resolver for them.
 
     Raises:
         TrustedIssuerInvalidError: See there.
     """
-    _check_terms(terms)
+    _check_terms(terms, ("did:",) if any_did else _DID_METHODS)
     version = await _raise_trust_version(session, org_id)  # also makes writers of one list wait for each other
     row = await session.get(TrustedIssuer, (org_id, entry_id))
     is_new = row is None
@@ -133,8 +141,8 @@ async def _raise_trust_version(session: AsyncSession, org_id: str) -> int:
     return int((await session.exec(statement)).scalar_one())
 
 
-def _check_terms(terms: TrustTerms) -> None:
-    if not (_is_address(terms.issuer) or terms.issuer.startswith(_DID_METHODS)):
+def _check_terms(terms: TrustTerms, did_prefixes: tuple[str, ...]) -> None:
+    if not (_is_address(terms.issuer) or terms.issuer.startswith(did_prefixes)):
         raise TrustedIssuerInvalidError(
             "issuer must be an https identifier or a did:web, did:webvh, did:key or did:jwk."
         )

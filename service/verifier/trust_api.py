@@ -31,7 +31,9 @@ async def put_entry(entry_id: ClientId, body: TrustedIssuerBody, context: Contex
     """Create (201) or replace (200) an entry."""
     terms = TrustTerms(**body.model_dump())
     async with context.database.transaction() as session:
-        row, is_new = await put_trusted_issuer(session, caller.org_id, entry_id, terms, context.clock())
+        row, is_new = await put_trusted_issuer(
+            session, caller.org_id, entry_id, terms, context.clock(), any_did=context.did_resolver is not None
+        )
     return JSONResponse(describe_trusted_issuer(row), status_code=201 if is_new else 200)
 
 

@@ -21,6 +21,7 @@ class Context:
         database_clock: Returns it as the database sees it: what several processes agree on.
         data_dir: Is there.
         witnesses: Are asked to cosign what the log publishes.
+        did_resolver: Address below which DIDs of methods that we don't know are resolved.
     """
 
     base_url: str
@@ -31,3 +32,4 @@ class Context:
     database_clock: DatabaseClock
     data_dir: Path
     witnesses: tuple[Witness, ...] = ()
+    did_resolver: str | None = None

@@ -154,3 +154,73 @@ async def test_a_document_that_was_kept_serves_no_other_identifier(platform: Pla
     assert failed(verdict["checks"]) == {("issuer", "issuer_key_unknown")}
     credential = abroad.issue(HOLDER, platform.deployment.clock(), iss=first, kid=methods[1]["id"], status=None)
     assert failed((await platform.verify(credential=credential))["checks"]) == {("issuer", "issuer_key_unknown")}
+
+
+OTHER = "did:ont:TPvb6aRyZSZDKjuzNU.-_x"
+
+
+@pytest.fixture
+async def asking(migrated_url: str, tmp_path: Path, abroad: ForeignIssuer) -> AsyncIterator[Platform]:
+    """A platform of a deployment that has a resolver."""
+    more = {"fetch_allow": (f"localhost:{abroad.port}",), "did_resolver": f"{abroad.origin}/1.0/identifiers/"}
+    async with running_deployment(migrated_url, tmp_path, **more) as running:
+        yield Platform(running, await running.add_organization("platform", "platform"))
+
+
+def resolve_to(abroad: ForeignIssuer, did: str = OTHER, **result: Any) -> None:
+    document = {"id": did, "assertionMethod": [write_method(did, "EdDSA", "Multikey")]}
+    abroad.serve(f"/1.0/identifiers/{did}", {"didDocument": document, "didDocumentMetadata": {}, **result})
+
+
+async def test_other_methods_are_resolved_elsewhere_if_the_operator_says_where(
+    asking: Platform, abroad: ForeignIssuer
+) -> None:
+    use_keys(abroad, "EdDSA")
+    resolve_to(abroad)
+    credential = abroad.issue(HOLDER, asking.deployment.clock(), iss=OTHER, kid=f"{OTHER}#key-1", status=None)
+    verdict = await asking.verify(credential=credential)
+    assert failed(verdict["checks"]) == {("issuer_trusted", "issuer_untrusted")}
+    assert abroad.asked == []
+    for _ in range(2):
+        assert (await verify(asking, abroad, OTHER, f"{OTHER}#key-1"))["outcome"] == "verified"
+    assert abroad.asked == [f"/1.0/identifiers/{OTHER}"]
+
+
+async def test_what_a_resolver_says_must_hold_together(asking: Platform, abroad: ForeignIssuer) -> None:
+    use_keys(abroad, "EdDSA")
+    account = {"type": "EcdsaSecp256k1RecoveryMethod2020", "blockchainAccountId": "eip155:1:0xb9c5714089478a327f09"}
+    method = write_method(OTHER, "EdDSA", "Multikey")
+    results: list[tuple[dict[str, Any], str]] = [
+        ({"didDocument": {"id": "did:ont:other", "assertionMethod": [method]}}, "issuer_key_unknown"),
+        ({"didDocument": {"assertionMethod": [method]}}, "issuer_key_unknown"),
+        (
+            {
+                "didDocument": {
+                    "id": OTHER,
+                    "assertionMethod": [{"id": f"{OTHER}#key-1", "controller": OTHER, **account}],
+                }
+            },
+            "issuer_key_unknown",
+        ),
+        ({"didDocument": None}, "issuer_key_unknown"),
+        ({"didDocumentMetadata": {"deactivated": True}}, "did_deactivated"),
+        ({"didDocumentMetadata": {"deactivated": "false"}}, "did_deactivated"),
+    ]
+    for number, (result, code) in enumerate(results):
+        resolve_to(abroad, **result)
+        verdict = await verify(asking, abroad, OTHER, f"{OTHER}#key-1")
+        assert failed(verdict["checks"]) == {("issuer", code)}, number
+        asking.deployment.clock.advance(minutes=1)
+    abroad.serve(f"/1.0/identifiers/{OTHER}", "{}", 410)
+    verdict = await verify(asking, abroad, OTHER, f"{OTHER}#key-1")
+    assert failed(verdict["checks"]) == {("issuer", "issuer_unavailable")}
+    for did in ("did:ont:a/../../x", "did:ont:a?x=1", "did:ont:a#b", "did:ont:", "did:ont:a\\b"):
+        abroad.asked.clear()
+        verdict = await verify(asking, abroad, did, f"{did}#key-1")
+        assert failed(verdict["checks"]) == {("issuer", "issuer_key_unknown")}
+        assert abroad.asked == []
+
+
+async def test_without_a_resolver_other_methods_are_not_trusted(platform: Platform, abroad: ForeignIssuer) -> None:
+    answer = await platform.trust(OTHER, "kyc")
+    assert answer.json()["code"] == "trusted_issuer_invalid"
