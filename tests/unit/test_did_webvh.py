@@ -89,6 +89,12 @@ def test_every_signature_of_an_entry_must_be_good() -> None:
     refuse(log)
 
 
+def test_keys_of_another_kind_sign_no_entry() -> None:
+    log = WebvhLog()
+    log.create(signer=SIGNERS["ES256"])
+    refuse(log)
+
+
 def committed() -> WebvhLog:
     return new_log(0, nextKeyHashes=[hash_multikey(multikey(KEYS[1]))])
 
@@ -183,11 +189,10 @@ def change_time(log: WebvhLog) -> None:
 
 def forge_first(log: WebvhLog) -> None:
     """Hash and sign the first entry anew: all is right but the identifier."""
-    other = new_log(0, updateKeys=[multikey(KEYS[1])])
-    other.entries[0]["state"]["id"] = log.did
-    other.entries[0]["parameters"]["scid"] = log.scid
-    entry = {name: value for name, value in other.entries[0].items() if name != "proof"}
-    log.entries = [{**entry, "proof": [build_proof(entry, KEYS[1])]}]
+    first = {name: value for name, value in log.entries[0].items() if name != "proof"}
+    first["parameters"] |= {"updateKeys": [multikey(KEYS[1])]}
+    log.entries.clear()
+    log.append({**first, "versionId": log.scid}, [KEYS[1]])
 
 
 def forge_proof(log: WebvhLog) -> None:

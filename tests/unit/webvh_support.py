@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from service.credentials.cryptosuites import CRYPTOSUITES, hash_secured
 from service.credentials.did_webvh import hash_canonically
 from service.credentials.encoding import parse_json, write_json
@@ -24,17 +22,17 @@ def multikey(signer: Signer) -> str:
 
 
 def build_proof(unsecured: dict[str, Any], signer: Signer, **changes: Any) -> dict[str, Any]:
-    assert isinstance(signer.private, Ed25519PrivateKey)
+    suite = "eddsa-jcs-2022" if signer.alg == "EdDSA" else "ecdsa-jcs-2019"
     name = f"did:key:{multikey(signer)}#{multikey(signer)}"
     options = {
         "type": "DataIntegrityProof",
-        "cryptosuite": "eddsa-jcs-2022",
+        "cryptosuite": suite,
         "verificationMethod": name,
         "created": "2026-01-01T00:00:00Z",
         "proofPurpose": "assertionMethod",
         **changes,
     }
-    data = hash_secured(unsecured, options, CRYPTOSUITES["eddsa-jcs-2022"], signer.key, Contexts({}))
+    data = hash_secured(unsecured, options, CRYPTOSUITES[suite], signer.key, Contexts({}))
     return {**options, "proofValue": "z" + encode_base58(signer.sign(data))}
 
 
@@ -71,7 +69,7 @@ class WebvhLog:
         }
         self.scid = hash_canonically(unsigned)
         filled = parse_json(write_json(unsigned).decode().replace(PLACEHOLDER, self.scid))
-        self._append({**filled, "versionId": self.scid}, [signer])
+        self.append({**filled, "versionId": self.scid}, [signer])
 
     def update(
         self,
@@ -85,7 +83,7 @@ class WebvhLog:
         at = at or START + timedelta(days=len(self.entries))
         previous = self.entries[-1]["versionId"]
         unsigned = {"versionId": previous, "versionTime": at.isoformat(), "parameters": parameters}
-        self._append({**unsigned, "state": {"id": self.did, **(state or {})}}, signers)
+        self.append({**unsigned, "state": {"id": self.did, **(state or {})}}, signers)
 
     def approve(self, number: int, *signers: Signer, **changes: Any) -> dict[str, Any]:
         """Return what a file of witnesses' proofs says about the version ``number``, from 0."""
@@ -93,7 +91,8 @@ class WebvhLog:
         proofs = [build_proof({"versionId": version_id}, signer, **changes) for signer in signers]
         return {"versionId": version_id, "proof": proofs}
 
-    def _append(self, unsigned: dict[str, Any], signers: Sequence[Signer]) -> None:
+    def append(self, unsigned: dict[str, Any], signers: Sequence[Signer]) -> None:
+        """Hash, sign and add an entry that says in ``versionId`` what it follows."""
         number = len(self.entries) + 1
         entry = {**unsigned, "versionId": f"{number}-{hash_canonically(unsigned)}"}
         self.entries.append({**entry, "proof": [build_proof(entry, signer) for signer in signers]})
