@@ -11,6 +11,7 @@ from service.credentials.jose import sign_jws
 from service.credentials.status_list import encode_status_list
 from tests.fuzz.keys import HOLDER, ISSUER, NOW, RECIPIENT, seal
 from tests.fuzz.targets import AUDIENCE, CREDENTIAL, JWT_VC, LIST_URI
+from tests.unit.bitstring_support import entry, list_v2
 from tests.unit.jwt_vc_support import V1, V2, claims_v1, claims_v2, envelop, vc
 from tests.unit.sd_jwt_support import ISSUER as ISSUER_NAME
 from tests.unit.sd_jwt_support import VCT
@@ -186,6 +187,10 @@ SEEDS: Mapping[str, list[bytes]] = {
     "sd_jwt": [
         _lines({**_CREDENTIAL, "_sd": ["#0"]}, ["salt", "given_name", "Ada"]),
         _lines({**_CREDENTIAL, "status": {"status_list": {"idx": 7, "uri": LIST_URI}}, "nbf": 1, "iat": 2, "aud": "x"}),
+    ],
+    "bitstring_list": [
+        _json(list_v2(5, id=LIST_URI, iat=_SECONDS, subject={"ttl": 9})),
+        _json(list_v2(id=LIST_URI, iat=_SECONDS)) + b"\n" + _json([entry(), entry(statusPurpose="suspension")]),
     ],
     "status_list": [
         _json(

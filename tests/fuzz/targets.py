@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+from service.credentials.bitstring_status_list import read_status_entries
 from service.credentials.client_assertion import read_asserted_client, verify_client_assertion
 from service.credentials.credential import Expected
 from service.credentials.dcql import HeldCredential, check_response, match_query
@@ -25,6 +26,7 @@ from service.credentials.ldp_vc import UnverifiedLdpVc
 from service.credentials.presentation import verify_presentation
 from service.credentials.sd_jwt import parse_sd_jwt, read_holder_jwk, read_issuer, verify_sd_jwt_vc
 from service.credentials.status_list import decode_status_list, verify_status_list_token
+from service.credentials.status_list_credential import read_status_list_credential, verify_status_list_credential
 from service.credentials.wallet_attestation import read_attestation, verify_attestation, verify_attestation_pop
 from service.errors import MalformedError, ServiceError
 from service.issuer.credential_request import read_credential_request
@@ -137,6 +139,16 @@ def read_status_list(data: bytes) -> None:
     status_list.status_at(len(data))
 
 
+def read_bitstring_list(data: bytes) -> None:
+    """A list credential's claims, signed; behind a line feed ``credentialStatus`` of a credential."""
+    claims, separator, status = data.partition(b"\n")
+    if separator:
+        read_status_entries({"credentialStatus": parse_json(status)})
+    token = _sign(b'{"alg":"ES256","typ":"vc+jwt"}', claims, ISSUER.sign)
+    read = read_status_list_credential(token.encode())
+    verify_status_list_credential(read, ISSUER.key, expected_reference=f"{LIST_URI}#revocation", now=NOW)
+
+
 def read_key_proof(data: bytes) -> None:
     """Lines: header, payload; ``#k`` stands for the holder's key."""
     header, _, payload = data.partition(b"\n")
@@ -233,6 +245,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "request_object": read_request_object,
     "sd_jwt": read_sd_jwt,
     "status_list": read_status_list,
+    "bitstring_list": read_bitstring_list,
     "wallet_attestation": read_wallet_attestation,
 }
 
