@@ -163,6 +163,13 @@ def test_a_log_is_about_its_own_identifier() -> None:
     refuse(log, f"did:webvh:{SCID}:{log.place}")
 
 
+def test_every_version_has_the_hash_of_the_identifier() -> None:
+    refuse(new_log(0, scid=SCID))
+    log = new_log(0, portable=True)
+    log.update({"id": f"did:webvh:{SCID}:{log.place}", "alsoKnownAs": [log.did]})
+    refuse(log)
+
+
 def swap(log: WebvhLog) -> None:
     log.entries[1], log.entries[2] = log.entries[2], log.entries[1]
 
