@@ -156,3 +156,4 @@ async def test_a_standing_cannot_follow_several_status_entries(scene: Scene) -> 
     await scene.wallet.send(request, {"identity": [present_for(scene, request, compact)]})
     found = await scene.platform.read(made["id"])
     assert (found["state"], failed(found["checks"])) == ("rejected", {("status", "status_not_followable")})
+    assert (await scene.platform.call("GET", "/v1/investors/ada/standing")).status_code == 404  # and nobody was bound
