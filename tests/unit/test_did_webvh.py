@@ -4,7 +4,7 @@ import copy
 import json
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import timedelta, timezone
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -292,10 +292,10 @@ def test_a_log_with_lines_that_are_no_entries_is_refused(line: bytes) -> None:
 
 
 def test_a_time_must_be_in_utc() -> None:
-    log = new_log(0)
-    log.entries.clear()
-    log.create(at=START.replace(tzinfo=None))
-    refuse(log)
+    for zone in (None, timezone(timedelta(hours=2))):
+        log = WebvhLog()
+        log.create(at=START.replace(tzinfo=zone))
+        refuse(log)
 
 
 def test_a_log_that_is_too_long_costs_little() -> None:
