@@ -13,7 +13,7 @@ from typing import Any
 
 from service.credentials.credential import StatusReference
 from service.credentials.jose import MalformedJoseError, b64url_decode, b64url_encode
-from service.credentials.jwt_claims import MAX_URI_CHARACTERS
+from service.credentials.jwt_claims import MAX_URI_CHARACTERS, read_status_claim
 from service.credentials.sd_jwt_errors import StatusReferenceError
 from service.credentials.status_list import INVALID, MAX_PACKED_BYTES, SUSPENDED, inflate
 
@@ -21,6 +21,8 @@ PACKED_BITS = 2
 PURPOSES = {"revocation": INVALID, "suspension": SUSPENDED, "message": 3}
 """What a set bit means; that there is a message says nothing that we could take for "valid"."""
 ENTRY_TYPES = ("BitstringStatusListEntry", "StatusList2021Entry")
+OWN_ENTRY_TYPE = "TokenStatusListEntry"
+"""Ours: what the claim ``status`` of a JWT says, in a credential that is none."""
 MIN_BITSTRING_BYTES = 16_384
 MAX_BITSTRING_BYTES = MAX_PACKED_BYTES // PACKED_BITS
 MAX_ENTRIES = 8
@@ -46,7 +48,7 @@ def read_status_entries(document: Mapping[str, Any]) -> tuple[StatusReference, .
     entries = value if isinstance(value, list) else [value]
     if not 0 < len(entries) <= MAX_ENTRIES:
         raise StatusReferenceError(f"credentialStatus does not hold between 1 and {MAX_ENTRIES} entries.")
-    references = [_read_entry(entry) for entry in entries]
+    references = [reference for entry in entries for reference in _read_entry(entry)]
     return tuple(dict.fromkeys(each for each in references if not each.uri.endswith(f"#{_HARMLESS}")))
 
 
@@ -89,8 +91,10 @@ def decode_bitstring(encoded: Any, purpose: str, *, multibase: bool) -> bytes:
     return _pack(bitstring, PURPOSES[purpose])
 
 
-def _read_entry(entry: Any) -> StatusReference:
+def _read_entry(entry: Any) -> tuple[StatusReference, ...]:
     match entry:
+        case {"type": str() as kind, "status_list": dict() as status_list} if kind == OWN_ENTRY_TYPE:
+            return read_status_claim({"status": {"status_list": status_list}})
         case {
             "type": str() as kind,
             "statusPurpose": str() as purpose,
@@ -101,7 +105,7 @@ def _read_entry(entry: Any) -> StatusReference:
             if type(size) is not int or size != 1 or len(_read_messages(entry)) != 2:
                 raise StatusReferenceError("The status entry is not of one bit.")
             if _INDEX.fullmatch(index) and 0 < len(uri) <= MAX_URI_CHARACTERS and "#" not in uri:
-                return StatusReference(f"{uri}#{purpose}", int(index))
+                return (StatusReference(f"{uri}#{purpose}", int(index)),)
     raise StatusReferenceError("The credential's credentialStatus is of no kind that can be read.")
 
 

@@ -6,9 +6,10 @@ from types import MappingProxyType
 
 from service.credentials.credential_types import CREDENTIAL_TYPES, CredentialType
 from service.credentials.jwt_vc import JWT_VC_JSON
+from service.credentials.ldp_vc import LDP_VC
 from service.credentials.sd_jwt import SD_JWT_VC_TYP
 
-_ENDINGS = {SD_JWT_VC_TYP: "", JWT_VC_JSON: "-jwt"}
+_ENDINGS = {SD_JWT_VC_TYP: "", JWT_VC_JSON: "-jwt", LDP_VC: "-di"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class CredentialConfiguration:
     """What a wallet may ask an issuer for.
 
     Attributes:
-        id: Its name in metadata, offers and requests, and its scope: ``kyc`` or ``kyc-jwt``.
+        id: Its name in metadata, offers and requests, and its scope: ``kyc``, ``kyc-jwt`` or ``kyc-di``.
         kind: Type of the credential.
         format: Credential format identifier.
     """

@@ -7,6 +7,11 @@ from typing import Any
 _STAMP = re.compile(r"(?P<second>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d{1,9}))?(?P<zone>Z|[+-]\d\d:\d\d)?")
 
 
+def write_instant(instant: datetime) -> str:
+    """Write an aware instant in UTC, in whole seconds."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def parse_instant(value: Any, *, require_zone: bool = True) -> datetime | None:
     """Read an ``xsd:dateTimeStamp`` as an aware UTC instant; None if it is none.
 

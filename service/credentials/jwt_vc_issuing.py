@@ -1,11 +1,12 @@
 """Credentials of our types as JWT VCs of VCDM 1.1, before they are signed."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from service.credentials.credential_types import CredentialType
 from service.credentials.did import did_jwk_from_jwk
+from service.credentials.instants import write_instant
 from service.credentials.w3c_document import CREDENTIAL, V1_CONTEXT
 
 JWT_TYP = "JWT"
@@ -47,8 +48,8 @@ def build_jwt_vc_claims(
             "@context": [V1_CONTEXT],
             "type": [CREDENTIAL, kind.w3c_type],
             "issuer": issuer,
-            "issuanceDate": _write_instant(issued_at),
-            "expirationDate": _write_instant(expires_at),
+            "issuanceDate": write_instant(issued_at),
+            "expirationDate": write_instant(expires_at),
             "credentialSubject": {"id": subject_id, **claims},
         },
     }
@@ -58,7 +59,3 @@ def name_holder(jwk: Mapping[str, Any]) -> str:
     """Return the DID of a holder's key: the one by which it was proved, else its did:jwk."""
     kid: str = jwk.get("kid", "")
     return kid.partition("#")[0] or did_jwk_from_jwk(jwk)
-
-
-def _write_instant(instant: datetime) -> str:
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

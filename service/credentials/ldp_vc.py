@@ -41,6 +41,8 @@ from service.errors import VerificationError
 
 LDP_VC = "ldp_vc"
 CLAIMS_CONTEXT = "urn:goodstanding:context:1"
+SUBJECT_PREFIX = "urn:goodstanding:subject:"
+"""Makes an IRI of our ``sub``, which version 2.0 wants to be one; to readers here it is what other formats say."""
 MAX_CREDENTIALS = 8  # each of them is verified with the whole presentation
 _BINDING_CHECKS = frozenset({"audience", "nonce"})
 
@@ -144,7 +146,7 @@ def verify_ldp_vc(
         format=LDP_VC,
         issuer=read_identifier(read.document["issuer"], "issuer"),
         vct=name_type(read.document),
-        claims={name: value for name, value in read.subject.items() if name != "id"},
+        claims=read_subject_claims(read.subject),
         holder_jwk=None if holder is None else holder.jwk,
         statuses=read.read_statuses(),
         issued_at=read.proofs[0].created_at or read.validity.valid_from,
@@ -152,10 +154,24 @@ def verify_ldp_vc(
         expires_at=read.validity.valid_until,
         kid=read.proofs[0].method,
         disclosed=frozenset(),
-        digest=f"sha256:{sha256(canonicalize(read.document)).hexdigest()}",
+        digest=digest_ldp_vc(read.document),
         holder_bound=expected is not None,
         subject_id=subject_id,
+        document=read.document,
     )
+
+
+def digest_ldp_vc(document: Mapping[str, Any]) -> str:
+    """Return ``sha256:<hex>`` of a credential with its proofs, however its JSON is written."""
+    return f"sha256:{sha256(canonicalize(document)).hexdigest()}"
+
+
+def read_subject_claims(subject: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the claims about a subject, ``sub`` as it stands in other formats."""
+    claims = {name: value for name, value in subject.items() if name != "id"}
+    if isinstance(claims.get("sub"), str):
+        claims["sub"] = claims["sub"].removeprefix(SUBJECT_PREFIX)
+    return claims
 
 
 def _read_credential(document: Mapping[str, Any], presentation: UnverifiedLdpVp | None) -> UnverifiedLdpVc:

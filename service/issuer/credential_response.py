@@ -23,9 +23,12 @@ class CredentialResponse:
 
 
 def grant_credentials(
-    credentials: Sequence[str], notification_id: str | None, encryption: ResponseEncryption | None
+    credentials: Sequence[Any], notification_id: str | None, encryption: ResponseEncryption | None
 ) -> CredentialResponse:
-    """Answer with compact SD-JWT VCs, one per key in the order of the keys. Source: OpenID4VCI 1.0, section 8.3."""
+    """Answer with credentials, texts or objects, one per key in the order of the keys.
+
+    Source: OpenID4VCI 1.0, section 8.3.
+    """
     body = {"credentials": [{"credential": credential} for credential in credentials]}
     named = {} if notification_id is None else {"notification_id": notification_id}
     return CredentialResponse(200, {**body, **named}, encryption)

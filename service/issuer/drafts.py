@@ -1,7 +1,7 @@
 """Copies of a credential, complete but for their signatures, in the format of their configuration."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,11 +11,14 @@ from service.credentials.disclosures import conceal_claims
 from service.credentials.jose import b64url_encode
 from service.credentials.jwt_vc import JWT_VC_JSON
 from service.credentials.jwt_vc_issuing import JWT_TYP, build_jwt_vc_claims
-from service.credentials.sd_jwt import SD_JWT_VC_TYP, SdJwt
+from service.credentials.ldp_vc import LDP_VC
+from service.credentials.ldp_vc_issuing import build_ldp_vc, build_proof_options
+from service.credentials.sd_jwt import SD_JWT_VC_TYP
 from service.issuer.identity import Issuer
 from service.web.signing import ActiveKey, Header, build_header
 
 SALT_BYTES = 16
+_BUILDERS: Mapping[str, Callable[..., dict[str, Any]]] = {JWT_VC_JSON: build_jwt_vc_claims, LDP_VC: build_ldp_vc}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +28,6 @@ class Draft:
     number: int
     payload: Mapping[str, Any]
     disclosures: tuple[str, ...] | None
-
-    def finish(self, jwt: str) -> str:
-        """Return what the wallet gets, given the signed payload."""
-        return jwt if self.disclosures is None else SdJwt(jwt, self.disclosures, None).without_key_binding()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +42,27 @@ class Statement:
 
     def draft(self, number: int, holder_jwk: Mapping[str, Any], status: Mapping[str, Any]) -> Draft:
         """Draft the copy for one holder key and status entry."""
-        if self.configuration.format == JWT_VC_JSON:
-            payload = build_jwt_vc_claims(
-                self.configuration.kind,
-                self.claims,
-                issuer=self.issuer.did,
-                holder_jwk=holder_jwk,
-                issued_at=self.issued_at,
-                expires_at=self.expires_at,
-                status=status,
-            )
-            return Draft(number, payload, None)
-        return self._draft_sd_jwt(number, holder_jwk, status)
+        build = _BUILDERS.get(self.configuration.format)
+        if build is None:
+            return self._draft_sd_jwt(number, holder_jwk, status)
+        payload = build(
+            self.configuration.kind,
+            self.claims,
+            issuer=self.issuer.did,
+            holder_jwk=holder_jwk,
+            issued_at=self.issued_at,
+            expires_at=self.expires_at,
+            status=status,
+        )
+        return Draft(number, payload, None)
 
     def build_header(self, key: ActiveKey, now: datetime) -> Header:
-        """Build the protected header that all copies share."""
+        """Build what all copies say of their signature: the protected header, or the options of the proof."""
+        method = f"{self.issuer.did}#{key.kid}"
+        if self.configuration.format == LDP_VC:
+            return build_proof_options(method, self.issued_at)
         if self.configuration.format == JWT_VC_JSON:
-            return build_header(key, typ=JWT_TYP, kid=f"{self.issuer.did}#{key.kid}", certified_at=now)
+            return build_header(key, typ=JWT_TYP, kid=method, certified_at=now)
         return build_header(key, typ=SD_JWT_VC_TYP, certified_at=now)
 
     def _draft_sd_jwt(self, number: int, holder_jwk: Mapping[str, Any], status: Mapping[str, Any]) -> Draft:

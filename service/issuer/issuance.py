@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.credentials.configurations import CONFIGURATIONS
 from service.credentials.credential_types import CredentialExpiryError, compute_expiry
-from service.credentials.jose import jwk_thumbprint, sign_jws, write_json
+from service.credentials.jose import jwk_thumbprint, write_json
 from service.credentials.key_proof import InvalidNonceError
 from service.errors import ProtocolError
 from service.issuer.claims import coarsen
@@ -46,6 +46,7 @@ from service.issuer.key_attestations import AttestationPolicy, read_policy
 from service.issuer.nonces import spend_nonces
 from service.issuer.offer_rows import Offer, get_offer_row, lock_offer
 from service.issuer.offers import HELD, PENDING, REDEEMED, close_offer, offer_state, read_offered_claims
+from service.issuer.signatures import SignedCopy, sign_drafts
 from service.issuer.status_indices import allocate_indices
 from service.issuer.subjects import get_subject
 from service.issuer.tokens import Access, PresentedToken, find_token
@@ -68,8 +69,9 @@ from service.web.signing import ISSUER, ActiveKey, find_active_key
 class _Intent:
     credential_id: str
     offer_id: str
+    configuration_id: str
     header: Mapping[str, Any]
-    kid: str
+    key: ActiveKey
     drafts: tuple[Draft, ...]
     is_deferred: bool
 
@@ -197,7 +199,15 @@ async def _record_intent(
         ],
     }
     await _audit(connection, grant.org_id, grant.id, "issuance.intent", record, now)
-    return _Intent(grant.id, offer.id, statement.build_header(key, now), key.kid, tuple(drafts), is_deferred)
+    return _Intent(
+        grant.id,
+        offer.id,
+        offer.credential_configuration_id,
+        statement.build_header(key, now),
+        key,
+        tuple(drafts),
+        is_deferred,
+    )
 
 
 async def _finish(
@@ -211,22 +221,18 @@ async def _finish(
     """Answer with what the recorded intent is about, or with what to wait for."""
     if not isinstance(begun, _Intent):
         return defer_credentials(begun, encryption)
-    sign = signer.signing_function(begun.kid)
-    signed = [sign_jws(begun.header, draft.payload, sign) for draft in begun.drafts]
+    sign = signer.signing_function(begun.key.kid)
+    signed = await sign_drafts(begun.configuration_id, begun.header, begun.drafts, begun.key, sign)
     notification_id = await database.write(lambda connection: _record_signed(connection, issuer, begun, signed, now))
-    credentials = [draft.finish(jwt) for draft, jwt in zip(begun.drafts, signed, strict=True)]
-    return grant_credentials(credentials, notification_id, encryption)
+    return grant_credentials([copy.credential for copy in signed], notification_id, encryption)
 
 
 async def _record_signed(
-    connection: AsyncConnection, issuer: Issuer, intent: _Intent, signed: Sequence[str], now: datetime
+    connection: AsyncConnection, issuer: Issuer, intent: _Intent, signed: Sequence[SignedCopy], now: datetime
 ) -> str | None:
     offer = await lock_offer(connection, issuer.org_id, intent.offer_id)
     _check_pending(offer, now, is_deferred=intent.is_deferred)
-    digests = {
-        draft.number: "sha256:" + hashlib.sha256(jwt.encode()).hexdigest()
-        for draft, jwt in zip(intent.drafts, signed, strict=True)
-    }
+    digests = {copy.number: copy.digest for copy in signed}
     key = {"org_id": issuer.org_id, "credential_id": intent.credential_id}
     rows = [{**key, "copy_number": number, "signed_at": now, "digest": digest} for number, digest in digests.items()]
     await update_rows(connection, CredentialCopy, rows)

@@ -7,6 +7,9 @@ from typing import Any
 from service.credentials import client_assertion, dpop, wallet_attestation
 from service.credentials.configurations import CONFIGURATIONS, CredentialConfiguration
 from service.credentials.jwt_vc import JWT_VC_JSON
+from service.credentials.ldp_vc import LDP_VC
+from service.credentials.ldp_vc_issuing import CONTEXTS, CRYPTOSUITE
+from service.credentials.sd_jwt import SD_JWT_VC_TYP
 from service.credentials.w3c_document import CREDENTIAL
 from service.issuer.credential_request import ATTESTATION_PROOF, BATCH_SIZE, JWT_PROOF, PROOF_ALGORITHMS
 from service.issuer.identity import Issuer
@@ -20,7 +23,7 @@ from service.schema_files import load_type_metadata
 from service.storage.tables import SigningKey
 
 BINDING_METHODS = ("jwk", "did:key", "did:jwk")
-SIGNING_ALGORITHMS = ("ES256",)
+SIGNING_ALGORITHMS = {SD_JWT_VC_TYP: "ES256", JWT_VC_JSON: "ES256", LDP_VC: CRYPTOSUITE}
 _LOCALE = "en"
 
 
@@ -112,14 +115,14 @@ def build_jwks(keys: Sequence[SigningKey]) -> dict[str, Any]:
 
 
 def _build_configuration(configuration: CredentialConfiguration, policy: AttestationPolicy) -> dict[str, Any]:
-    """Describe one type in one format. Source: OpenID4VCI 1.0, sections 12.2.4, A.1.1.2 and A.3.2."""
+    """Describe one type in one format. Source: OpenID4VCI 1.0, sections 12.2.4, A.1.1.2, A.1.2.2 and A.3.2."""
     metadata = load_type_metadata(configuration.kind.name)
     return {
         "format": configuration.format,
         "scope": configuration.id,
         **_describe_type(configuration),
         "cryptographic_binding_methods_supported": list(BINDING_METHODS),
-        "credential_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
+        "credential_signing_alg_values_supported": [SIGNING_ALGORITHMS[configuration.format]],
         "proof_types_supported": _describe_proof_types(policy, configuration.id),
         "credential_metadata": {
             "display": metadata["display"],
@@ -129,9 +132,10 @@ def _build_configuration(configuration: CredentialConfiguration, policy: Attesta
 
 
 def _describe_type(configuration: CredentialConfiguration) -> dict[str, Any]:
-    if configuration.format == JWT_VC_JSON:
-        return {"credential_definition": {"type": [CREDENTIAL, configuration.kind.w3c_type]}}
-    return {"vct": configuration.kind.vct}
+    if configuration.format == SD_JWT_VC_TYP:
+        return {"vct": configuration.kind.vct}
+    contexts = {"@context": list(CONTEXTS)} if configuration.format == LDP_VC else {}
+    return {"credential_definition": {**contexts, "type": [CREDENTIAL, configuration.kind.w3c_type]}}
 
 
 def _describe_proof_types(policy: AttestationPolicy, name: str) -> dict[str, Any]:
@@ -145,7 +149,7 @@ def _describe_proof_types(policy: AttestationPolicy, name: str) -> dict[str, Any
 def _describe_claim(claim: Mapping[str, Any], configuration: CredentialConfiguration) -> dict[str, Any]:
     """Turn a claim of the type metadata into a claims description. Source: OpenID4VCI 1.0, appendix B.2."""
     return {
-        "path": [*(("credentialSubject",) if configuration.format == JWT_VC_JSON else ()), *claim["path"]],
+        "path": [*(() if configuration.format == SD_JWT_VC_TYP else ("credentialSubject",)), *claim["path"]],
         "mandatory": claim["mandatory"],
         "display": [{"name": entry["label"], "locale": entry["locale"]} for entry in claim["display"]],
     }

@@ -19,6 +19,7 @@ from service.issuer.metadata import (
 )
 from service.issuer.status import list_status_list_uris, read_status_list_token, seconds_to_next_tick
 from service.issuer.wallet_registration import page_wallet_providers
+from service.linked_data.bundled_contexts import read_claims_context
 from service.schema_files import load_type_metadata
 from service.web.dependencies import ContextDep
 from service.web.openapi import answers_media
@@ -27,6 +28,8 @@ from service.web.signing import ISSUER, get_active_key, list_published_keys, sig
 STATUS_LIST_MEDIA_TYPE = "application/statuslist+jwt"
 SIGNED_METADATA_TYP = "openidvci-issuer-metadata+jwt"
 _PUBLIC = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=60"}
+_LASTING = _PUBLIC | {"Cache-Control": "public, max-age=86400"}
+LINKED_DATA_MEDIA_TYPE = "application/ld+json"
 router = APIRouter(tags=["issuer publications"])
 _QUALITY = re.compile(r"[01](\.[0-9]{0,3})?")  # RFC 9110, section 12.4.2
 
@@ -104,6 +107,12 @@ async def read_type_metadata(slug: str, name: str, context: ContextDep) -> JSONR
     if name not in CREDENTIAL_TYPES:
         raise NotFoundError
     return JSONResponse(load_type_metadata(name), headers=_PUBLIC)
+
+
+@router.get("/contexts/goodstanding-v1.json", responses=answers_media(LINKED_DATA_MEDIA_TYPE))
+async def read_context() -> Response:
+    """Return the JSON-LD context `urn:goodstanding:context:1` of our credentials."""
+    return Response(read_claims_context(), media_type=LINKED_DATA_MEDIA_TYPE, headers=_LASTING)
 
 
 @router.get("/issuers/{slug}/status-lists")

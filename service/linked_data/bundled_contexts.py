@@ -57,5 +57,11 @@ def load_example_contexts() -> Contexts:
     return Contexts(_read_documents(_FILES | _EXAMPLE_FILES), inline=True)
 
 
+@cache
+def read_claims_context() -> bytes:
+    """Return the document of ``CLAIMS_CONTEXT``, for those whose software has to fetch it."""
+    return _read_documents(_FILES)[CLAIMS_CONTEXT]
+
+
 def _read_documents(files: Mapping[str, str]) -> dict[str, bytes]:
     return {url: (_FOLDER / f"{name}.json").read_bytes() for url, name in files.items()}

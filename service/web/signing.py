@@ -89,6 +89,7 @@ class ActiveKey:
 
     kid: str
     alg: str
+    public_jwk: dict[str, Any]
     x5c: list[str] | None
     certified_from: datetime | None
     certified_until: datetime | None

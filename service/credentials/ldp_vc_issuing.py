@@ -1,0 +1,60 @@
+"""Credentials of our types in version 2.0 of the data model, before they are signed."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from service.credentials.bitstring_status_list import OWN_ENTRY_TYPE
+from service.credentials.credential_types import CredentialType
+from service.credentials.instants import write_instant
+from service.credentials.jwt_vc_issuing import name_holder
+from service.credentials.ldp_vc import CLAIMS_CONTEXT, SUBJECT_PREFIX
+from service.credentials.w3c_document import CREDENTIAL, V2_CONTEXT
+
+CRYPTOSUITE = "ecdsa-rdfc-2019"
+CONTEXTS = (V2_CONTEXT, CLAIMS_CONTEXT)
+
+
+def build_ldp_vc(
+    kind: CredentialType,
+    claims: Mapping[str, Any],
+    *,
+    issuer: str,
+    holder_jwk: Mapping[str, Any],
+    issued_at: datetime,
+    expires_at: datetime,
+    status: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Write a credential without its proof; arguments as ``build_jwt_vc_claims``.
+
+    Source: VCDM 2.0, sections 4.3 to 4.10.
+    """
+    subject = {"id": name_holder(holder_jwk), **claims}
+    if "sub" in subject:
+        subject["sub"] = SUBJECT_PREFIX + subject["sub"]
+    return {
+        "@context": list(CONTEXTS),
+        "type": [CREDENTIAL, kind.w3c_type],
+        "issuer": issuer,
+        "validFrom": write_instant(issued_at),
+        "validUntil": write_instant(expires_at),
+        "credentialSubject": subject,
+        "credentialStatus": {"type": OWN_ENTRY_TYPE, **status},
+    }
+
+
+def build_proof_options(method: str, issued_at: datetime) -> dict[str, Any]:
+    """Write what the issuer's proof says of itself.
+
+    Args:
+        method: DID URL of the issuer's key.
+        issued_at: As coarse as the issuer shows it; aware.
+
+    Source: VC DI ECDSA 1.0, section 3.2.1.
+    """
+    return {
+        "cryptosuite": CRYPTOSUITE,
+        "created": write_instant(issued_at),
+        "verificationMethod": method,
+        "proofPurpose": "assertionMethod",
+    }
