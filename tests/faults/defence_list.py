@@ -144,7 +144,7 @@ DEFENCES = (
     Defence(
         "lock of the sequencer",
         "service/storage/log.py",
-        'if session.get_bind().dialect.name != "postgresql":',
+        'if connection.dialect.name != "postgresql":',
         "if True:",
         f"{FAULTS}/test_cap_storm.py::test_two_processes_two_venues_one_dies",
     ),
