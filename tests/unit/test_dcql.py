@@ -351,7 +351,7 @@ def shown(vct: str = KYC, *, holder_bound: bool = True, **claims: Any) -> Verifi
         vct=vct,
         claims={"iss": ISSUER, "vct": vct, **claims},
         holder_jwk={},
-        status=None,
+        statuses=(),
         issued_at=None,
         not_before=None,
         expires_at=datetime(2027, 1, 1, tzinfo=UTC),
