@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
@@ -21,6 +21,7 @@ MAX_FINDINGS = 50  # a hostile body of 256 KiB must not become an answer many ti
 CLOCK_LEEWAY = timedelta(seconds=60)  # clocks of honest callers differ by seconds
 OLDEST_YEAR = 1900  # nobody alive and no document in use is older; earlier dates are typing errors
 
+_FIRST_ZONE = timezone(timedelta(hours=14))  # where days begin first
 _PAST_DATES = ("birthdate", "verified_on", "steps_completed_on", "oldest_document_on", "as_of", "owners_identified_at")
 _PAST_INSTANTS = ("screened_at", "owners_identified_at")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -78,6 +79,33 @@ def lint_claims(
         if len(findings) == MAX_FINDINGS:
             break
     return list(findings)
+
+
+def lint_shown_claims(
+    name: str, claims: Mapping[str, Any], *, schema: Mapping[str, Any], now: datetime
+) -> list[Finding]:
+    """Lint what another issuer's credential of one of our types shows: each claim that we know, and how they agree.
+
+    What is hidden is not missed, and what we do not know is not read.
+
+    Args:
+        name: Credential type.
+        claims: Those that were shown.
+        schema: The type's claims schema, JSON Schema 2020-12.
+        now: Time of the check, aware.
+
+    Raises:
+        UnknownCredentialTypeError: ``name`` is no credential type of ours.
+    """
+    kind = type_named(name)
+    known = {claim: value for claim, value in claims.items() if claim in kind.claims}
+    has_jurisdiction = kind.jurisdiction_claim is None or kind.jurisdiction_claim in known
+    rules = schema if has_jurisdiction else {member: schema[member] for member in schema if member != "allOf"}
+    shown = {**rules, "required": []}
+    last_today = now.astimezone(_FIRST_ZONE).date()  # others may count days by any zone
+    past = {claim: value for claim, value in known.items() if claim != "valid_until"}  # whose end "exp" tells
+    findings = [found for found in _check_schema(known, shown) if found.path.split("/")[1] in known]
+    return [*findings, *_check_dates(past, now, last_today)][:MAX_FINDINGS]
 
 
 def _iter_findings(

@@ -52,6 +52,11 @@ def check_unique(values: list[str]) -> list[str]:
     return values
 
 
+def _write_country(code: str) -> str:
+    """Write the United Kingdom as ISO 3166-1 does, so that a list that says UK means who lives in GB."""
+    return "GB" if code == "UK" else code
+
+
 CivilDate = Annotated[date, BeforeValidator(_read_date)]
 Moment = Annotated[datetime, BeforeValidator(read_instant)]
 QuantityText = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,30}$"), AfterValidator(_check_quantity)]
@@ -59,7 +64,7 @@ DecimalText = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,19})(\
 ClientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$"), AfterValidator(_write_country)]
 State = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,3}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Countries = Annotated[list[Country], AfterValidator(check_unique)]

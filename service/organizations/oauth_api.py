@@ -1,7 +1,6 @@
 """``POST /oauth/token``: client credentials (RFC 6749, section 4.4), and where its keys are found (RFC 8414)."""
 
 import base64
-import binascii
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
@@ -48,7 +47,7 @@ def _invalid_client() -> ProtocolError:
 def _read_basic(header: str) -> _Sent:
     try:
         decoded = base64.b64decode(header[len("Basic ") :], validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, or no UTF-8 in it
         raise _invalid_client() from None
     client_id, separator, secret = decoded.partition(":")
     client_id = unquote_plus(client_id)

@@ -22,13 +22,16 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.credentials.claims_lint import lint_shown_claims
 from service.credentials.credential import Expected, VerifiedCredential
-from service.credentials.credential_types import UnknownCredentialTypeError, type_of
+from service.credentials.credential_types import CREDENTIAL_TYPES, UnknownCredentialTypeError, type_of
 from service.credentials.formats import UnverifiedDocument, read_document, verify_document
 from service.credentials.jose import jwk_thumbprint
 from service.credentials.ldp_vc import UnverifiedLdpVc, verify_ldp_vc
+from service.credentials.sd_jwt_errors import CredentialClaimsError
 from service.errors import MalformedError, VerificationError
 from service.linked_data.bundled_contexts import with_contexts
+from service.schema_files import load_claims_schema
 from service.storage.statuses import StatusQuery, StatusReading, open_statuses
 from service.storage.trust import (
     OUT_OF_SCOPE,
@@ -139,6 +142,8 @@ async def _authenticate(finder: KeyFinder, read: UnverifiedDocument, expected: E
             credential = verify_document(read, found.key, expected, now=finder.now)
         found.check_signing_time(credential.issued_at)
         await finder.check_on_record(found, credential.digest)
+        if found.org_id is None:  # what issuers here sign was linted when it was offered
+            _check_claims(credential, finder.now)
     except IssuerUnavailableError as error:
         examined.checklist.mark_passed("format")
         examined.checklist.mark_undetermined("issuer", error.code, error.detail)
@@ -152,6 +157,19 @@ async def _authenticate(finder: KeyFinder, read: UnverifiedDocument, expected: E
         examined.credential = credential if is_certified else credential._replace(x5c=None)
         examined.checklist.mark_passed(*_AUTHENTIC)
     return examined
+
+
+def _check_claims(credential: VerifiedCredential, now: datetime) -> None:
+    """Refuse a credential of one of our types that says what such a credential cannot say.
+
+    Raises:
+        CredentialClaimsError: See there; names the claim, never its value.
+    """
+    name = name_of_type(credential.vct)
+    if name not in CREDENTIAL_TYPES:
+        return
+    for found in lint_shown_claims(name, credential.claims, schema=load_claims_schema(name), now=now):
+        raise CredentialClaimsError(f"The claim {found.path} does not fit the credential's type: {found.detail}")
 
 
 def _start(expected: Expected | None) -> Examined:

@@ -8,10 +8,11 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from service.credentials.dpop import InvalidDpopProofError
 from service.errors import (
@@ -166,6 +167,11 @@ async def _answer_database_error(request: Request, error: DBAPIError) -> JSONRes
     return await answer_unexpected(request, error)
 
 
+async def _answer_disconnected(_request: Request, _error: ClientDisconnect) -> Response:
+    """End a request whose caller hung up before its end; nobody reads this, and nothing of ours is wrong."""
+    return Response(status_code=400)
+
+
 async def answer_unexpected(request: Request, error: Exception) -> JSONResponse:
     """Answer a defect: logged with its trace, nothing of it shown.
 
@@ -186,6 +192,7 @@ def install_problem_handlers(app: FastAPI) -> None:
         (ProtocolError, _answer_protocol_error),
         (RequestValidationError, _answer_validation_error),
         (HTTPException, _answer_http_exception),
+        (ClientDisconnect, _answer_disconnected),
         (DBAPIError, _answer_database_error),
         *((kind, _answer_storage_failure) for kind in (OperationalError, InterfaceError, PoolTimeoutError, OSError)),
     ]

@@ -21,31 +21,31 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def postgres_original(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
+def postgres_estate(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
     with cluster.server.temporary_database() as url:
         folder = tmp_path_factory.mktemp("original") / "estate"
         yield asyncio.run(prepare_market(folder, url, REFS, "platform", "venue"))
 
 
 @pytest.fixture
-def postgres_market(cluster: Cluster, postgres_original: Estate, tmp_path: Path) -> Iterator[Estate]:
+def postgres_market(cluster: Cluster, postgres_estate: Estate, tmp_path: Path) -> Iterator[Estate]:
     """A registrar and a venue on a PostgreSQL database of the test's own."""
-    template = postgres_original.database_url.rpartition("/")[2]
+    template = postgres_estate.database_url.rpartition("/")[2]
     with cluster.server.temporary_database(template=template) as url:
-        yield postgres_original.copy_to(tmp_path / "estate", url)
+        yield postgres_estate.copy_to(tmp_path / "estate", url)
 
 
 @pytest.fixture(scope="session")
-def sqlite_original(tmp_path_factory: pytest.TempPathFactory) -> Estate:
+def sqlite_estate(tmp_path_factory: pytest.TempPathFactory) -> Estate:
     folder = tmp_path_factory.mktemp("original") / "estate"
     return asyncio.run(prepare_market(folder, _sqlite_url(folder), REFS, "platform"))
 
 
 @pytest.fixture
-def sqlite_market(sqlite_original: Estate, tmp_path: Path) -> Estate:
+def sqlite_market(sqlite_estate: Estate, tmp_path: Path) -> Estate:
     """A registrar on a SQLite file of the test's own."""
     folder = tmp_path / "estate"
-    return sqlite_original.copy_to(folder, _sqlite_url(folder))
+    return sqlite_estate.copy_to(folder, _sqlite_url(folder))
 
 
 def _sqlite_url(folder: Path) -> str:

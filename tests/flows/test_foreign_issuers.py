@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from service.credentials.credential_types import CREDENTIAL_TYPES
 from service.credentials.did import did_jwk_from_jwk, did_key_from_jwk
+from service.credentials.sd_jwt import disclose
 from service.storage.tables import CachedDocument, HeldStatusList
 from service.storage.trust import hold_max_status_age
 from service.verifier.status_schedule import refresh_all_status_lists
 from tests.deployment import Deployment, running_deployment
 from tests.foreign_issuer import LIST_PATH, METADATA_PATH, ForeignIssuer, running_foreign_issuer
 from tests.unit.sd_jwt_support import new_key_pair
-from tests.verifying_support import Platform, Wallet, failed
+from tests.verifying_support import CLAIMS, Platform, Wallet, failed
 
 HOLDER = new_key_pair()
 
@@ -65,6 +67,51 @@ async def test_keys_come_from_the_inserted_well_known_path_and_are_kept_a_while(
     platform.deployment.clock.advance(minutes=6)
     assert (await verify(platform, abroad))["outcome"] == "verified"
     assert abroad.asked[2:] == [METADATA_PATH]
+
+
+QUALIFIED = {"vct": CREDENTIAL_TYPES["qualified-investor"].vct, **CLAIMS["qualified-investor"]}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"country": ["US"]},
+        {"country": "UK"},
+        {"us_person": "false"},
+        {"verified_on": "2026-11-25"},
+        {"legal_name": "Both Ltd"},
+        {**QUALIFIED, "category": "hk.pi.individual"},
+        {**QUALIFIED, "category": "us.ai.nonsense"},
+        {**QUALIFIED, "category": "us.ai.income\n"},
+        {**QUALIFIED, "scope": ["other-issuer"]},
+        {**QUALIFIED, "scope": None},
+        {**QUALIFIED, "tax_years": [0]},
+    ],
+    ids=lambda changes: next(f"{name}-{value!r}" for name, value in reversed(changes.items())),
+)
+async def test_what_our_types_cannot_say_is_refused(
+    platform: Platform, abroad: ForeignIssuer, changes: dict[str, Any]
+) -> None:
+    await platform.trust(abroad.identifier, "kyc", "qualified-investor", attester_class="us_cpa")
+    verdict = await verify(platform, abroad, **changes)
+    assert (verdict["outcome"], failed(verdict["checks"])) == ("rejected", {("format", "credential_claims_invalid")})
+
+
+@pytest.mark.parametrize(
+    "changes", [{"verified_on": "2026-11-24"}, {"more": 1}, QUALIFIED], ids=["day", "more", "type"]
+)
+async def test_what_they_can_say_and_what_we_do_not_know_is_taken(
+    platform: Platform, abroad: ForeignIssuer, changes: dict[str, Any]
+) -> None:
+    await platform.trust(abroad.identifier, "kyc", "qualified-investor", attester_class="us_cpa")
+    assert (await verify(platform, abroad, **changes))["outcome"] == "verified"
+
+
+async def test_a_category_is_taken_without_its_hidden_jurisdiction(platform: Platform, abroad: ForeignIssuer) -> None:
+    await platform.trust(abroad.identifier, "kyc", "qualified-investor", attester_class="us_cpa")
+    whole = abroad.issue(HOLDER, platform.deployment.clock(), **QUALIFIED)
+    verdict = await platform.verify(credential=disclose(whole, ["category"]))
+    assert verdict["outcome"] == "verified", verdict
 
 
 async def test_an_issuer_that_is_not_trusted_is_never_asked(platform: Platform, abroad: ForeignIssuer) -> None:
