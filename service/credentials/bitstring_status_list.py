@@ -8,25 +8,28 @@ Source: Bitstring Status List 1.0; StatusList2021 (W3C CCG, 2023).
 
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from service.credentials.credential import StatusReference
 from service.credentials.jose import MalformedJoseError, b64url_decode, b64url_encode
-from service.credentials.jwt_claims import MAX_URI_CHARACTERS, read_status_claim
+from service.credentials.jwt_claims import MAX_URI_CHARACTERS
 from service.credentials.sd_jwt_errors import StatusReferenceError
 from service.credentials.status_list import INVALID, MAX_PACKED_BYTES, SUSPENDED, inflate
 
 PACKED_BITS = 2
 PURPOSES = {"revocation": INVALID, "suspension": SUSPENDED, "message": 3}
 """What a set bit means; that there is a message says nothing that we could take for "valid"."""
+PUBLISHED_PURPOSES = ("revocation", "suspension")
+"""What our own lists are published for, each at an address of its own."""
 ENTRY_TYPES = ("BitstringStatusListEntry", "StatusList2021Entry")
-OWN_ENTRY_TYPE = "TokenStatusListEntry"
-"""Ours: what the claim ``status`` of a JWT says, in a credential that is none."""
 MIN_BITSTRING_BYTES = 16_384
 MAX_BITSTRING_BYTES = MAX_PACKED_BYTES // PACKED_BITS
 MAX_ENTRIES = 8
 _HARMLESS = "refresh"
+# What is revoked stays suspended: who reads a fresh list of suspensions beside an older one of revocations must not
+# find neither.
+_SETTING = {"revocation": (INVALID,), "suspension": (INVALID, SUSPENDED)}
 _INDEX = re.compile(r"0|[1-9][0-9]{0,17}")
 _GZIP_BITS = 16 + zlib.MAX_WBITS
 
@@ -48,7 +51,7 @@ def read_status_entries(document: Mapping[str, Any]) -> tuple[StatusReference, .
     entries = value if isinstance(value, list) else [value]
     if not 0 < len(entries) <= MAX_ENTRIES:
         raise StatusReferenceError(f"credentialStatus does not hold between 1 and {MAX_ENTRIES} entries.")
-    references = [reference for entry in entries for reference in _read_entry(entry)]
+    references = [_read_entry(entry) for entry in entries]
     return tuple(dict.fromkeys(each for each in references if not each.uri.endswith(f"#{_HARMLESS}")))
 
 
@@ -56,6 +59,55 @@ def split_reference(uri: str) -> tuple[str, str | None]:
     """Return the address of a list and the purpose that a reference names; None for a Token Status List."""
     address, _, purpose = uri.partition("#")
     return (address, purpose) if purpose in PURPOSES else (uri, None)
+
+
+def address_bitstring(list_uri: str, purpose: str) -> str:
+    """Return where a Token Status List of ours is published for one purpose."""
+    return f"{list_uri}/{purpose}"
+
+
+def build_status_entries(reference: StatusReference) -> list[dict[str, Any]]:
+    """Write a place in a Token Status List of ours as ``credentialStatus``.
+
+    Source: Bitstring Status List 1.0, section 2.1; VCDM 1.1, section 4.9, wants an ``id``.
+    """
+    addresses = {purpose: address_bitstring(reference.uri, purpose) for purpose in PUBLISHED_PURPOSES}
+    return [
+        {
+            "id": f"{address}#{reference.index}",
+            "type": ENTRY_TYPES[0],
+            "statusPurpose": purpose,
+            "statusListIndex": str(reference.index),
+            "statusListCredential": address,
+        }
+        for purpose, address in addresses.items()
+    ]
+
+
+def merge_references(references: Iterable[StatusReference], own_prefix: str) -> tuple[StatusReference, ...]:
+    """Return the entries to read: of ours, the place that all purposes are derived from, once.
+
+    Args:
+        references: Of one credential.
+        own_prefix: What the addresses of our own lists begin with.
+    """
+    return tuple(dict.fromkeys(_find_place(each) if each.uri.startswith(own_prefix) else each for each in references))
+
+
+def extract_bitstring(packed: bytes | bytearray, purpose: str) -> bytes:
+    """Return what a Token Status List of ``PACKED_BITS`` says for one purpose, never too short to hide anybody in.
+
+    Args:
+        packed: Statuses, lowest bits of the first byte first.
+        purpose: One of ``PUBLISHED_PURPOSES``.
+
+    Source: Bitstring Status List 1.0, sections 3.3 and 6.1.
+    """
+    padded = bytes(packed).ljust(MIN_BITSTRING_BYTES * PACKED_BITS, b"\0")
+    nibbles = [_gather(byte, _SETTING[purpose]) for byte in range(256)]
+    high = padded[0::2].translate(bytes(nibble << 4 for nibble in nibbles))
+    low = padded[1::2].translate(bytes(nibbles)).ljust(len(high), b"\0")
+    return (int.from_bytes(high) | int.from_bytes(low)).to_bytes(len(high))
 
 
 def encode_bitstring(bitstring: bytes | bytearray) -> str:
@@ -91,10 +143,8 @@ def decode_bitstring(encoded: Any, purpose: str, *, multibase: bool) -> bytes:
     return _pack(bitstring, PURPOSES[purpose])
 
 
-def _read_entry(entry: Any) -> tuple[StatusReference, ...]:
+def _read_entry(entry: Any) -> StatusReference:
     match entry:
-        case {"type": str() as kind, "status_list": dict() as status_list} if kind == OWN_ENTRY_TYPE:
-            return read_status_claim({"status": {"status_list": status_list}})
         case {
             "type": str() as kind,
             "statusPurpose": str() as purpose,
@@ -105,7 +155,7 @@ def _read_entry(entry: Any) -> tuple[StatusReference, ...]:
             if type(size) is not int or size != 1 or len(_read_messages(entry)) != 2:
                 raise StatusReferenceError("The status entry is not of one bit.")
             if _INDEX.fullmatch(index) and 0 < len(uri) <= MAX_URI_CHARACTERS and "#" not in uri:
-                return (StatusReference(f"{uri}#{purpose}", int(index)),)
+                return StatusReference(f"{uri}#{purpose}", int(index))
     raise StatusReferenceError("The credential's credentialStatus is of no kind that can be read.")
 
 
@@ -124,3 +174,15 @@ def _pack(bitstring: bytes, value: int) -> bytes:
 
 def _spread(nibble: int, value: int) -> int:
     return sum(value << PACKED_BITS * place for place in range(4) if nibble >> (3 - place) & 1)
+
+
+def _gather(byte: int, values: tuple[int, ...]) -> int:
+    """Return four bits, the first status highest, each set where it has one of ``values``."""
+    return sum(8 >> place for place in range(4) if (byte >> PACKED_BITS * place & 3) in values)
+
+
+def _find_place(reference: StatusReference) -> StatusReference:
+    address, purpose = split_reference(reference.uri)
+    if purpose not in PUBLISHED_PURPOSES or not address.endswith(f"/{purpose}"):
+        return reference
+    return StatusReference(address.removesuffix(f"/{purpose}"), reference.index)

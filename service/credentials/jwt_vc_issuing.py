@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from service.credentials.bitstring_status_list import build_status_entries
+from service.credentials.credential import StatusReference
 from service.credentials.credential_types import CredentialType
 from service.credentials.did import did_jwk_from_jwk
 from service.credentials.instants import write_instant
@@ -20,7 +22,7 @@ def build_jwt_vc_claims(
     holder_jwk: Mapping[str, Any],
     issued_at: datetime,
     expires_at: datetime,
-    status: Mapping[str, Any],
+    status: StatusReference,
 ) -> dict[str, Any]:
     """Write the claims of the JWT; what they say of the credential stands in it once more, for readers of either.
 
@@ -31,9 +33,10 @@ def build_jwt_vc_claims(
         holder_jwk: The holder's key; its ``kid``, if it has one, is a DID URL of a did:key or did:jwk of that key.
         issued_at: As coarse as the issuer shows it; aware.
         expires_at: Aware.
-        status: The JWT claim ``status``.
+        status: Its place in a status list of ours; written as the JWT's ``status`` for those who read Token Status
+            Lists, and as ``credentialStatus`` for those who read Bitstring Status Lists.
 
-    Source: VCDM 1.1, section 6.3.1; Token Status List draft, section 6.1.
+    Source: VCDM 1.1, section 6.3.1; Token Status List draft, section 6.1; Bitstring Status List 1.0, section 2.1.
     """
     subject_id = name_holder(holder_jwk)
     seconds = int(issued_at.timestamp())
@@ -43,7 +46,7 @@ def build_jwt_vc_claims(
         "iat": seconds,
         "nbf": seconds,
         "exp": int(expires_at.timestamp()),
-        "status": status,
+        "status": {"status_list": {"idx": status.index, "uri": status.uri}},
         "vc": {
             "@context": [V1_CONTEXT],
             "type": [CREDENTIAL, kind.w3c_type],
@@ -51,6 +54,7 @@ def build_jwt_vc_claims(
             "issuanceDate": write_instant(issued_at),
             "expirationDate": write_instant(expires_at),
             "credentialSubject": {"id": subject_id, **claims},
+            "credentialStatus": build_status_entries(status),
         },
     }
 

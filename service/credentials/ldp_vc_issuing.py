@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from service.credentials.bitstring_status_list import OWN_ENTRY_TYPE
+from service.credentials.bitstring_status_list import build_status_entries
+from service.credentials.credential import StatusReference
 from service.credentials.credential_types import CredentialType
 from service.credentials.instants import write_instant
 from service.credentials.jwt_vc_issuing import name_holder
@@ -23,11 +24,11 @@ def build_ldp_vc(
     holder_jwk: Mapping[str, Any],
     issued_at: datetime,
     expires_at: datetime,
-    status: Mapping[str, Any],
+    status: StatusReference,
 ) -> dict[str, Any]:
     """Write a credential without its proof; arguments as ``build_jwt_vc_claims``.
 
-    Source: VCDM 2.0, sections 4.3 to 4.10.
+    Source: VCDM 2.0, sections 4.3 to 4.10; Bitstring Status List 1.0, section 2.1.
     """
     subject = {"id": name_holder(holder_jwk), **claims}
     if "sub" in subject:
@@ -39,7 +40,7 @@ def build_ldp_vc(
         "validFrom": write_instant(issued_at),
         "validUntil": write_instant(expires_at),
         "credentialSubject": subject,
-        "credentialStatus": {"type": OWN_ENTRY_TYPE, **status},
+        "credentialStatus": build_status_entries(status),
     }
 
 

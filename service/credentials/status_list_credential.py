@@ -1,17 +1,25 @@
-"""Status lists that are credentials of the W3C data model, of whatever format."""
+"""Status lists that are credentials of the W3C data model: others' of whatever format, ours as ``vc+jwt``."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from service.credentials.bitstring_status_list import PACKED_BITS, decode_bitstring, split_reference
+from service.credentials.bitstring_status_list import (
+    PACKED_BITS,
+    decode_bitstring,
+    encode_bitstring,
+    extract_bitstring,
+    split_reference,
+)
 from service.credentials.formats import read_document
+from service.credentials.instants import write_instant
 from service.credentials.jose import VerificationKey, parse_json
 from service.credentials.jwt_vc import MAX_BYTES, UnverifiedJwtVc, verify_jwt_vc
 from service.credentials.status_list import StatusList
-from service.credentials.w3c_document import read_subject, read_types
+from service.credentials.w3c_document import CREDENTIAL, V2_CONTEXT, read_subject, read_types
 from service.errors import VerificationError
 
+MEDIA_TYPE = "application/vc+jwt"
 MEDIA_TYPES = "application/vc+jwt, application/vc, application/jwt, application/json;q=0.9, */*;q=0.1"
 _SUBJECTS = {
     "BitstringStatusListCredential": ("BitstringStatusList", True),
@@ -77,6 +85,47 @@ def verify_status_list_credential(
         raise StatusListCredentialError("The status list is of another purpose.")
     packed = decode_bitstring(subject.get("encodedList"), purpose, multibase=is_multibase)
     return StatusList(expected_reference, PACKED_BITS, packed, issued_at, credential.expires_at, _read_ttl(subject))
+
+
+def build_status_list_credential(
+    packed: bytes,
+    *,
+    address: str,
+    purpose: str,
+    issuer: str,
+    issued_at: datetime,
+    expires_at: datetime,
+    ttl: timedelta,
+) -> dict[str, Any]:
+    """Build the claims of a ``vc+jwt`` that publishes a Token Status List of ours for one purpose.
+
+    Args:
+        packed: Statuses of ``PACKED_BITS`` bits.
+        address: Where it is served; what credentials name in ``statusListCredential``.
+        purpose: One of ``PUBLISHED_PURPOSES``.
+        issuer: The issuer's DID, which its credentials of the W3C data model name.
+        issued_at: Aware; written in whole seconds.
+        expires_at: Aware; written in whole seconds.
+        ttl: How long a verifier may go without asking again.
+
+    Source: Bitstring Status List 1.0, section 2.2; VC-JOSE-COSE, section 3.1.
+    """
+    return {
+        "@context": [V2_CONTEXT],
+        "id": address,
+        "type": [CREDENTIAL, "BitstringStatusListCredential"],
+        "issuer": issuer,
+        "iat": int(issued_at.timestamp()),
+        "validFrom": write_instant(issued_at),
+        "validUntil": write_instant(expires_at),
+        "credentialSubject": {
+            "id": f"{address}#list",
+            "type": "BitstringStatusList",
+            "statusPurpose": purpose,
+            "encodedList": encode_bitstring(extract_bitstring(packed, purpose)),
+            "ttl": ttl // timedelta(milliseconds=1),
+        },
+    }
 
 
 def _read_list(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:

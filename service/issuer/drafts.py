@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from service.credentials.configurations import CredentialConfiguration
+from service.credentials.credential import StatusReference
 from service.credentials.disclosures import conceal_claims
 from service.credentials.jose import b64url_encode
 from service.credentials.jwt_vc import JWT_VC_JSON
@@ -40,7 +41,7 @@ class Statement:
     issued_at: datetime
     expires_at: datetime
 
-    def draft(self, number: int, holder_jwk: Mapping[str, Any], status: Mapping[str, Any]) -> Draft:
+    def draft(self, number: int, holder_jwk: Mapping[str, Any], status: StatusReference) -> Draft:
         """Draft the copy for one holder key and status entry."""
         build = _BUILDERS.get(self.configuration.format)
         if build is None:
@@ -65,7 +66,7 @@ class Statement:
             return build_header(key, typ=JWT_TYP, kid=method, certified_at=now)
         return build_header(key, typ=SD_JWT_VC_TYP, certified_at=now)
 
-    def _draft_sd_jwt(self, number: int, holder_jwk: Mapping[str, Any], status: Mapping[str, Any]) -> Draft:
+    def _draft_sd_jwt(self, number: int, holder_jwk: Mapping[str, Any], status: StatusReference) -> Draft:
         kind = self.configuration.kind
         claims = {
             "iss": self.issuer.identifier,
@@ -74,7 +75,7 @@ class Statement:
             "exp": int(self.expires_at.timestamp()),
             **self.claims,
             "cnf": {"jwk": {name: value for name, value in holder_jwk.items() if name != "kid"}},
-            "status": status,
+            "status": {"status_list": {"idx": status.index, "uri": status.uri}},
         }
         payload, disclosures = conceal_claims(claims, disclosable=kind.disclosable, new_salt=_new_salt)
         return Draft(number, payload, tuple(disclosures))

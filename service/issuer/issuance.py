@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.credentials.configurations import CONFIGURATIONS
+from service.credentials.credential import StatusReference
 from service.credentials.credential_types import CredentialExpiryError, compute_expiry
 from service.credentials.jose import jwk_thumbprint, write_json
 from service.credentials.key_proof import InvalidNonceError
@@ -185,7 +186,7 @@ async def _record_intent(
     first_number = 1 if granted is None else await _next_copy_number(connection, grant)
     drafts, copies = [], []
     for number, (jwk, index) in enumerate(zip(holder_jwks, indices, strict=True), first_number):
-        status = {"status_list": {"idx": index, "uri": issuer.status_list_uri(list_id)}}
+        status = StatusReference(issuer.status_list_uri(list_id), index)
         drafts.append(statement.draft(number, jwk, status))
         copies.append(_copy_row(grant, number, list_id, index, jwk, key))
     await insert_rows(connection, CredentialCopy, copies)

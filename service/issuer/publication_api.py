@@ -1,13 +1,17 @@
 """What anybody may read about an issuer: metadata, keys, type metadata, status lists."""
 
 import re
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
+from service.credentials.bitstring_status_list import PUBLISHED_PURPOSES
 from service.credentials.credential_types import CREDENTIAL_TYPES
+from service.credentials.status_list_credential import MEDIA_TYPE as BITSTRING_MEDIA_TYPE
 from service.errors import NotFoundError
+from service.issuer.bitstrings import read_bitstring_credential
 from service.issuer.encryption import list_encryption_keys
 from service.issuer.identity import find_issuer
 from service.issuer.key_attestations import read_policy
@@ -127,13 +131,34 @@ async def list_status_lists(slug: str, context: ContextDep) -> JSONResponse:
 @router.get("/issuers/{slug}/status-lists/{list_id}", responses=answers_media(STATUS_LIST_MEDIA_TYPE))
 async def read_status_list(slug: str, list_id: str, request: Request, context: ContextDep) -> Response:
     """Return a Status List Token; only the present one, only as a JWT."""
-    if "time" in request.query_params:
-        raise HTTPException(501, headers=_PUBLIC)
-    if _weight_of(request, STATUS_LIST_MEDIA_TYPE) <= 0:
-        raise HTTPException(406, headers=_PUBLIC)
+    _check_asked(request, STATUS_LIST_MEDIA_TYPE, history="time")
     async with context.database.reading() as session:
         issuer = await find_issuer(await session.connection(), base_url=context.base_url, slug=slug)
     now = context.clock()
     token = await read_status_list_token(context.database, context.signer, issuer, list_id, now)
+    return _until_next_tick(token, STATUS_LIST_MEDIA_TYPE, now)
+
+
+@router.get("/issuers/{slug}/status-lists/{list_id}/{purpose}", responses=answers_media(BITSTRING_MEDIA_TYPE))
+async def read_bitstring(slug: str, list_id: str, purpose: str, request: Request, context: ContextDep) -> Response:
+    """Return what the same list says for ``revocation`` or ``suspension``, as a BitstringStatusListCredential."""
+    if purpose not in PUBLISHED_PURPOSES:
+        raise NotFoundError
+    _check_asked(request, BITSTRING_MEDIA_TYPE, history="timestamp")
+    async with context.database.reading() as session:
+        issuer = await find_issuer(await session.connection(), base_url=context.base_url, slug=slug)
+    now = context.clock()
+    signed = await read_bitstring_credential(context.database, context.signer, issuer, list_id, purpose, now)
+    return _until_next_tick(signed, BITSTRING_MEDIA_TYPE, now)
+
+
+def _check_asked(request: Request, media_type: str, *, history: str) -> None:
+    if history in request.query_params:
+        raise HTTPException(501, headers=_PUBLIC)
+    if _weight_of(request, media_type) <= 0:
+        raise HTTPException(406, headers=_PUBLIC)
+
+
+def _until_next_tick(signed: str, media_type: str, now: datetime) -> Response:
     headers = _PUBLIC | {"Cache-Control": f"public, max-age={seconds_to_next_tick(now)}", "Vary": "Accept"}
-    return Response(token, media_type=STATUS_LIST_MEDIA_TYPE, headers=headers)
+    return Response(signed, media_type=media_type, headers=headers)

@@ -81,7 +81,7 @@ async def read_status_list_token(
     Raises:
         NotFoundError: This issuer has no such list.
     """
-    issued_at = _floor(now, TICK)
+    issued_at = start_of_tick(now)
     async with database.reading() as session:
         row = await session.get(StatusList, (issuer.org_id, list_id))
     if row is None:
@@ -100,7 +100,17 @@ async def list_status_list_uris(session: AsyncSession, issuer: Issuer) -> Sequen
 
 def seconds_to_next_tick(now: datetime) -> int:
     """Return how long the present token may be kept by a cache."""
-    return int((_floor(now, TICK) + TICK - now).total_seconds())
+    return int((start_of_tick(now) + TICK - now).total_seconds())
+
+
+def start_of_tick(now: datetime) -> datetime:
+    """Return when the lists were signed that are published at ``now``, aware UTC."""
+    return _floor(now, TICK)
+
+
+def compute_list_expiry(issued_at: datetime) -> datetime:
+    """Return until when a list says anything, aware UTC; the same for all that are signed within an hour."""
+    return _floor(issued_at, timedelta(hours=1)) + timedelta(hours=1) + _VALID_AT_LEAST
 
 
 async def _mark_copies(session: AsyncSession, row: Credential, value: int, now: datetime) -> None:
@@ -109,7 +119,7 @@ async def _mark_copies(session: AsyncSession, row: Credential, value: int, now: 
     for copy in (await session.exec(query)).all():
         indices[copy.status_list_id].append(copy.status_index)
     for list_id in sorted(indices):  # one order for all, so that two changes never wait for each other
-        status_list = await _lock_list(session, row.org_id, list_id)
+        status_list = await lock_list(session, row.org_id, list_id)
         packed = bytearray(status_list.packed)
         for index in indices[list_id]:
             previous = get_status(packed, status_list.bits, index)
@@ -120,7 +130,7 @@ async def _mark_copies(session: AsyncSession, row: Credential, value: int, now: 
 
 
 async def _renew_token(session: AsyncSession, signer: Signer, issuer: Issuer, list_id: str, issued_at: datetime) -> str:
-    row = await _lock_list(session, issuer.org_id, list_id)
+    row = await lock_list(session, issuer.org_id, list_id)
     if row.token is not None and row.token_issued_at is not None and row.token_issued_at >= issued_at:
         return row.token  # another worker was first
     claims = build_status_list_claims(
@@ -128,7 +138,7 @@ async def _renew_token(session: AsyncSession, signer: Signer, issuer: Issuer, li
         bits=row.bits,
         packed=row.packed,
         issued_at=issued_at,
-        expires_at=_floor(issued_at, timedelta(hours=1)) + timedelta(hours=1) + _VALID_AT_LEAST,
+        expires_at=compute_list_expiry(issued_at),
         ttl=TTL,
     )
     claims["iss"] = issuer.identifier
@@ -140,7 +150,8 @@ async def _renew_token(session: AsyncSession, signer: Signer, issuer: Issuer, li
     return row.token
 
 
-async def _lock_list(session: AsyncSession, org_id: str, list_id: str) -> StatusList:
+async def lock_list(session: AsyncSession, org_id: str, list_id: str) -> StatusList:
+    """Return a list that exists, locked until the transaction ends."""
     query = select(StatusList).where(col(StatusList.org_id) == org_id, col(StatusList.id) == list_id)
     return (await session.exec(query.with_for_update())).one()
 

@@ -13,7 +13,6 @@ from sqlalchemy import func, tuple_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.credentials.bitstring_status_list import split_reference
 from service.credentials.status_list import get_status
 from service.errors import InvalidInputError
 from service.storage.snapshots import restore_snapshot
@@ -169,7 +168,7 @@ def _undo(reading: StatusReading, previous: int | None, at: datetime) -> StatusR
 
 
 def _place_of(query: StatusQuery, prefix: str) -> tuple[str, str, int]:
-    slug, _, list_id = split_reference(query.uri)[0].removeprefix(prefix).partition("/status-lists/")
+    slug, _, list_id = query.uri.removeprefix(prefix).partition("/status-lists/")
     return slug, list_id, query.index
 
 

@@ -16,7 +16,6 @@ from sqlalchemy import Integer, LargeBinary, String, TextualSelect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.credentials.bitstring_status_list import split_reference
 from service.credentials.status_list import get_status
 from service.storage.core import table_of
 from service.storage.prepared import fetch_all
@@ -259,9 +258,7 @@ def _select_held(dialect: str) -> TextualSelect:
 async def _read_own_entries(
     connection: AsyncConnection, own_prefix: str, queries: Sequence[StatusQuery]
 ) -> dict[StatusQuery, _OwnEntry]:
-    # Whatever purpose is asked for: a list of ours says of each entry all that there is to say.
-    addresses = [split_reference(query.uri)[0] for query in queries]
-    places = [address.removeprefix(own_prefix).split("/status-lists/") for address in addresses]
+    places = [query.uri.removeprefix(own_prefix).split("/status-lists/") for query in queries]
     named = [place if len(place) == 2 else ("", "") for place in places]
     asked = [(*place, query.index) for place, query in zip(named, queries, strict=True)]
     rows = await _fetch_entries(connection, _select_own(connection.dialect.name), asked)

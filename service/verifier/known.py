@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Integer, String, TextualSelect, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.credentials.bitstring_status_list import merge_references
 from service.credentials.formats import UnverifiedDocument
 from service.credentials.jose import VerificationKey, load_key
 from service.errors import VerificationError
@@ -139,7 +140,7 @@ async def read_known(context: Context, org_id: str, credentials: Iterable[Unveri
     for credential in credentials:
         try:
             issuer, kid, *_ = credential.read_issuer()
-            statuses = credential.read_statuses()
+            statuses = merge_references(credential.read_statuses(), own_prefix)
         except VerificationError:  # found again when it is verified
             continue
         url = normalize_issuer(issuer)

@@ -22,6 +22,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.credentials.bitstring_status_list import merge_references
 from service.credentials.claims_lint import lint_shown_claims
 from service.credentials.credential import Expected, VerifiedCredential
 from service.credentials.credential_types import CREDENTIAL_TYPES, UnknownCredentialTypeError, type_of
@@ -71,7 +72,8 @@ class Examined:
         checklist: What was found so far.
         format: Credential format identifier; None if it cannot be read.
         issuer: ``iss`` as claimed; None if it cannot be read.
-        credential: Set once steps 1 to 6 passed; its ``x5c`` only if that certifies the key by the platform's anchors.
+        credential: Set once steps 1 to 6 passed; its ``x5c`` only if that certifies the key by the platform's anchors,
+            of its entries in lists here one for all purposes.
         status: ``valid``, ``suspended``, ``revoked``, ``expired``, ``unknown`` or ``none`` (its issuer keeps none).
         trusted_issuer_id: The list entry that vouches for the issuer.
     """
@@ -154,7 +156,10 @@ async def _authenticate(finder: KeyFinder, read: UnverifiedDocument, expected: E
         _record_failure(examined, error)
     else:
         is_certified = found.certified or credential.x5c is None
-        examined.credential = credential if is_certified else credential._replace(x5c=None)
+        examined.credential = credential._replace(
+            x5c=credential.x5c if is_certified else None,
+            statuses=merge_references(credential.statuses, f"{finder.context.base_url}/issuers/"),
+        )
         examined.checklist.mark_passed(*_AUTHENTIC)
     return examined
 

@@ -2,9 +2,22 @@
 
 from datetime import datetime
 
+from service.credentials.bitstring_status_list import split_reference
 from service.credentials.credential import StatusReference
 from service.credentials.jose import parse_jws
-from service.credentials.status_list import INVALID, MAX_TOKEN_BYTES, SUSPENDED, VALID, verify_status_list_token
+from service.credentials.status_list import (
+    INVALID,
+    MAX_TOKEN_BYTES,
+    SUSPENDED,
+    VALID,
+    StatusList,
+    verify_status_list_token,
+)
+from service.credentials.status_list_credential import (
+    MEDIA_TYPES,
+    read_status_list_credential,
+    verify_status_list_credential,
+)
 from service.fetch import Fetcher, FetchError
 from service.wallet.errors import NegativeAnswerError, RejectedError, rejecting
 from service.wallet.records import StoredCredential
@@ -32,12 +45,32 @@ async def check_status(credential: StoredCredential, *, fetcher: Fetcher, now: d
 
 
 async def _read_status(issuer: str, reference: StatusReference, fetcher: Fetcher, now: datetime) -> int:
-    answer = await fetcher.get(reference.uri, accept="application/statuslist+jwt", max_bytes=MAX_TOKEN_BYTES)
+    address, purpose = split_reference(reference.uri)
+    accept = "application/statuslist+jwt" if purpose is None else MEDIA_TYPES
+    answer = await fetcher.get(address, accept=accept, max_bytes=MAX_TOKEN_BYTES)
     if answer.status != 200:
         raise RejectedError("The status list can't be had.")
+    verify = _verify_token if purpose is None else _verify_credential
+    found = await verify(issuer, reference.uri, answer.body, fetcher, now)
     with rejecting(_SUBJECT):
-        token = parse_jws(answer.body.decode("ascii", "replace"), max_bytes=MAX_TOKEN_BYTES)
+        return found.status_at(reference.index)
+
+
+async def _verify_token(issuer: str, uri: str, body: bytes, fetcher: Fetcher, now: datetime) -> StatusList:
+    text = body.decode("ascii", "replace")
+    with rejecting(_SUBJECT):
+        token = parse_jws(text, max_bytes=MAX_TOKEN_BYTES)
     key = await find_issuer_key(issuer, token.header.get("kid"), fetcher=fetcher)
     with rejecting(_SUBJECT):
-        text = answer.body.decode("ascii", "replace")
-        return verify_status_list_token(text, key, expected_uri=reference.uri, now=now).status_at(reference.index)
+        return verify_status_list_token(text, key, expected_uri=uri, now=now)
+
+
+async def _verify_credential(issuer: str, uri: str, body: bytes, fetcher: Fetcher, now: datetime) -> StatusList:
+    with rejecting(_SUBJECT):
+        read = read_status_list_credential(body)
+        named, kid, *_ = read.read_issuer()
+    if named != issuer:
+        raise RejectedError("The status list is another issuer's.")
+    key = await find_issuer_key(issuer, kid, fetcher=fetcher)
+    with rejecting(_SUBJECT):
+        return verify_status_list_credential(read, key, expected_reference=uri, now=now)

@@ -60,7 +60,7 @@ async def test_copies_say_what_was_offered_each_to_its_own_key(wallet: Wallet) -
         assert copy["proof"]["cryptosuite"] == "ecdsa-rdfc-2019"
         assert copy["proof"]["verificationMethod"].startswith(f"{DID}#")
         assert copy["proof"]["created"] == copy["validFrom"]  # as coarse: the copies of many people look alike
-    assert len({copy["credentialStatus"]["status_list"]["idx"] for copy in copies}) == 3
+    assert len({copy["credentialStatus"][0]["statusListIndex"] for copy in copies}) == 3
 
 
 async def test_every_type_may_be_issued_so(wallet: Wallet) -> None:
@@ -121,8 +121,8 @@ async def test_its_status_is_signed(wallet: Wallet) -> None:
     platform = Platform(wallet.deployment, await wallet.deployment.add_organization("platform", "platform"))
     await platform.trust(wallet.identifier, "kyc")
     [held] = await issue(wallet)
-    entry = held["credentialStatus"]
-    moved = entry | {"status_list": entry["status_list"] | {"idx": entry["status_list"]["idx"] + 1}}
+    entries = held["credentialStatus"]
+    moved = [entry | {"statusListIndex": str(int(entry["statusListIndex"]) + 1)} for entry in entries]
     without = {name: value for name, value in held.items() if name != "credentialStatus"}
     for changed in (held | {"credentialStatus": moved}, without):
         assert failed((await platform.verify(credential=changed))["checks"]) == {("signature", "proof_invalid")}

@@ -148,7 +148,7 @@ async def test_a_standing_cannot_follow_several_status_entries(scene: Scene) -> 
         "@context": ["https://www.w3.org/2018/credentials/v1"],
         "type": ["VerifiableCredential", "KycCredential"],
         "credentialSubject": CLAIMS["kyc"],
-        "credentialStatus": entry(statusListCredential=scene.kyc.list_uri),
+        "credentialStatus": entry(statusListCredential=f"{scene.kyc.list_uri}/revocation"),
     }
     compact = await scene.kyc.issue_jwt_vc("kyc", scene.wallet.keys, vc=vc)
     made = await scene.platform.ask(dcql_query=QUERY, investor_ref="ada")

@@ -75,6 +75,7 @@ async def _furnish(loop: asyncio.AbstractEventLoop, deployment: Deployment) -> A
         "slug": "offering",
         "link": made["credential_offer_uri"].rpartition("/")[2],
         "list_id": "unknown",
+        "purpose": "revocation",
         "name": "kyc",
         "offer_id": made["id"],
         "credential_id": granted["id"],

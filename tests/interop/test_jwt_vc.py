@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from service.credentials.credential import StatusReference
 from service.credentials.credential_types import type_named
 from service.credentials.did import did_jwk_from_jwk
 from service.credentials.jose import sign_jws
@@ -73,7 +74,7 @@ async def test_our_credential_and_presentation_verify_there(node: Node) -> None:
         holder_jwk=HOLDER.jwk,
         issued_at=now - timedelta(seconds=5),
         expires_at=now + timedelta(days=1),
-        status={"status_list": {"idx": 0, "uri": "https://issuer.example/status-lists/1"}},
+        status=StatusReference("https://issuer.example/status-lists/1", 0),
     )
     header = {"alg": "ES256", "typ": "JWT", "kid": f"{issuer['did']}#0"}
     compact = sign_jws(header, claims, ISSUER.sign)

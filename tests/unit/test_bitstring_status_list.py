@@ -7,20 +7,22 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.credentials.bitstring_status_list import (
     MAX_BITSTRING_BYTES,
     decode_bitstring,
     encode_bitstring,
+    extract_bitstring,
+    merge_references,
     read_status_entries,
     split_reference,
 )
 from service.credentials.credential import StatusReference
 from service.credentials.jose import MalformedJoseError, b64url_encode
 from service.credentials.sd_jwt_errors import StatusReferenceError
-from service.credentials.status_list import StatusList, get_status
+from service.credentials.status_list import StatusList, get_status, set_status
 from service.credentials.status_list_credential import (
     StatusListCredentialError,
     read_status_list_credential,
@@ -193,3 +195,34 @@ def test_a_list_of_another_purpose_says_why() -> None:
     with pytest.raises(StatusListCredentialError) as caught:
         verify(sign_list(list_v2()), "suspension")
     assert (caught.value.code, caught.value.check) == ("status_list_credential_invalid", "status")
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.integers(0, 140_000), st.integers(0, 2), max_size=20), st.integers(0, 35_003))
+def test_what_a_list_of_ours_says_for_a_purpose_is_read_back(statuses: dict[int, int], size: int) -> None:
+    packed = bytearray(size)
+    inside = {index: value for index, value in statuses.items() if index < size * 4}
+    for index, value in inside.items():
+        set_status(packed, 2, index, value)
+    for purpose, values in (("revocation", {0: 0, 1: 1, 2: 0}), ("suspension", {0: 0, 1: 2, 2: 2})):
+        bitstring = extract_bitstring(packed, purpose)
+        assert len(bitstring) == max(16_384, (size + 1) // 2)
+        read = decode_bitstring(encode_bitstring(bitstring), purpose, multibase=True)
+        assert {index: get_status(read, 2, index) for index in inside} == {
+            index: values[value] for index, value in inside.items()
+        }
+        assert bitstring.count(0) >= len(bitstring) - len(inside)
+
+
+def test_places_of_ours_are_one_whatever_they_are_named_for() -> None:
+    prefix, uri = "https://us.example/issuers/", "https://us.example/issuers/kyc/status-lists/1"
+    place = StatusReference(uri, 5)
+    named = [place, *(StatusReference(f"{uri}/{each}#{each}", 5) for each in ("revocation", "suspension"))]
+    assert merge_references(named, prefix) == merge_references(named[1:], prefix) == (place,)
+    apart = [place, StatusReference(f"{uri}/revocation#revocation", 6)]
+    assert merge_references(apart, prefix) == (place, StatusReference(uri, 6))
+    for ending in ("/revocation#suspension", "#revocation", "/revocation", "/message#message", "/x/revocation#other"):
+        odd = StatusReference(uri + ending, 5)
+        assert merge_references([odd], prefix) == (odd,)
+    foreign = [StatusReference(f"https://a.example/{each}#{each}", 5) for each in ("revocation", "suspension")]
+    assert merge_references(foreign, prefix) == tuple(foreign)

@@ -25,8 +25,4 @@ def test_our_context_names_every_type_and_makes_every_claim_a_json_literal() -> 
         "sub"
     }  # version 2.0 protects it
     literals = {claim: {"@id": f"urn:goodstanding:claim:{claim}", "@type": "@json"} for claim in claims}
-    status = {
-        "TokenStatusListEntry": "urn:goodstanding:type:TokenStatusListEntry",
-        "status_list": {"@id": "urn:goodstanding:claim:status_list", "@type": "@json"},
-    }
-    assert terms == {"@protected": True, **types, **status, **literals}
+    assert terms == {"@protected": True, **types, **literals}

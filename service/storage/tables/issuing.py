@@ -138,6 +138,18 @@ class StatusList(SQLModel, table=True):
     token_issued_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
+class PublishedBitstring(SQLModel, table=True):
+    """What a status list says for one purpose, as the W3C's credential, signed for one tick."""
+
+    __tablename__ = "published_bitstring"
+
+    org_id: str = Field(primary_key=True)
+    list_id: str = Field(primary_key=True)
+    purpose: str = Field(primary_key=True)
+    credential: str
+    issued_at: datetime = Field(sa_type=Instant)
+
+
 class SpentNonce(SQLModel, table=True):
     """A ``c_nonce`` that was used; the primary key makes a second use fail."""
 

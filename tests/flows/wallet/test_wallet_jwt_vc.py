@@ -6,12 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from starlette.responses import Response
 
-from service.credentials.credential import Expected
+from service.credentials.credential import Expected, StatusReference
 from service.credentials.credential_types import type_named
 from service.credentials.formats import read_document, verify_document
 from service.credentials.jose import load_key, sign_jws
 from service.credentials.jwt_vc_issuing import build_jwt_vc_claims
+from service.credentials.status_list import build_status_list_claims, set_status
+from service.credentials.status_list_credential import build_status_list_credential
 from service.fetch import Fetcher
 from service.keys import FileKeystore
 from service.wallet.errors import NothingFitsError, RejectedError
@@ -20,11 +23,13 @@ from service.wallet.receive import accept, propose
 from service.wallet.records import StoredCredential
 from service.wallet.requests import fetch_request
 from service.wallet.selection import select_credentials
+from service.wallet.status import check_status
 from service.wallet.store import Wallet
 from tests.loopback import serving
 from tests.wallet_parties import NOW, FakeIssuer, FakeVerifier, read_vp_token
 
-STATUS = {"status_list": {"idx": 3, "uri": "https://issuer.example/status-lists/1"}}
+TTL = timedelta(minutes=1)
+LIST, INDEX = "/issuers/kyc/status-lists/1", 3
 
 
 class JwtIssuer(FakeIssuer):
@@ -46,9 +51,26 @@ class JwtIssuer(FakeIssuer):
             holder_jwk=self.bind(jwk),
             issued_at=self.now,
             expires_at=self.now + timedelta(days=30),
-            status=STATUS,
+            status=StatusReference(f"{self.identifier}/status-lists/1", INDEX),
         )
         return sign_jws({"alg": "ES256", "typ": "JWT", "kid": self.key.kid}, claims | self.changes, self.sign)
+
+    def publish(self, value: int, **changes: Any) -> None:
+        """Publish the list of all its credentials, as a token and for each purpose; ``changes`` are to the latter."""
+        packed = bytearray(4)
+        set_status(packed, 2, INDEX, value)
+        terms: dict[str, Any] = {"issued_at": self.now, "expires_at": self.now + timedelta(hours=1), "ttl": TTL}
+        token = build_status_list_claims(uri=f"{self.identifier}/status-lists/1", bits=2, packed=bytes(4), **terms)
+        self._serve(LIST, "statuslist+jwt", token)
+        for purpose in ("revocation", "suspension"):
+            address = f"{self.identifier}/status-lists/1/{purpose}"
+            terms |= {"address": address, "purpose": purpose, "issuer": self.identifier}
+            claims = build_status_list_credential(bytes(packed), **terms)
+            self._serve(f"{LIST}/{purpose}", "vc+jwt", claims | changes)
+
+    def _serve(self, path: str, typ: str, claims: dict[str, Any]) -> None:
+        header = {"alg": "ES256", "typ": typ, "kid": self.key.kid}
+        self.routes[path] = Response(sign_jws(header, claims, self.sign), media_type=f"application/{typ}")
 
 
 @pytest.fixture
@@ -80,7 +102,7 @@ async def test_a_jwt_vc_is_kept_with_what_it_says(wallet: Wallet, jwt_issuer: Jw
     assert (kept.format, kept.vct, len(kept.copies)) == ("jwt_vc_json", "urn:goodstanding:vct:kyc:1", 2)
     assert kept.claims == jwt_issuer.claims
     assert kept.expires_at == NOW + timedelta(days=30)
-    assert [status.index for status in kept.statuses] == [3]
+    assert [status.index for status in kept.statuses] == [INDEX] * 3  # of the list itself and for each purpose
     assert kept.labels.keys() >= {"given_name", "country"}
 
 
@@ -134,3 +156,22 @@ async def test_what_is_missing_is_named(
     with pytest.raises(NothingFitsError) as caught:
         select_credentials(request.query, wallet.list_credentials(), [], client_id=request.client_id, now=NOW)
     assert any(gap in error["detail"] for error in caught.value.errors)
+
+
+@pytest.mark.parametrize(("value", "word"), [(0, "valid"), (1, "revoked"), (2, "suspended")])
+async def test_its_status_is_read_in_the_lists_of_each_purpose(
+    wallet: Wallet, jwt_issuer: JwtIssuer, fetcher: Fetcher, value: int, word: str
+) -> None:
+    held = await hold(wallet, jwt_issuer, fetcher)
+    assert await check_status(held, fetcher=fetcher, now=NOW) == "unknown"  # there are no lists yet
+    jwt_issuer.publish(value)
+    assert await check_status(held, fetcher=fetcher, now=NOW) == word
+
+
+@pytest.mark.parametrize("changes", [{"issuer": "https://elsewhere.example"}, {"id": "https://elsewhere.example/1"}])
+async def test_a_list_of_another_says_nothing_of_it(
+    wallet: Wallet, jwt_issuer: JwtIssuer, fetcher: Fetcher, changes: dict[str, str]
+) -> None:
+    held = await hold(wallet, jwt_issuer, fetcher)
+    jwt_issuer.publish(0, **changes)
+    assert await check_status(held, fetcher=fetcher, now=NOW) == "unknown"
