@@ -12,6 +12,7 @@ import uvloop
 from tests.bench.databases import Databases, has_postgres, open_databases
 from tests.bench.deployment import Bench, open_bench
 from tests.bench.flows import measure_flows
+from tests.bench.formats import measure_formats
 from tests.bench.growth import measure_growth
 from tests.bench.in_process import measure_in_process_verify, measure_rules
 from tests.bench.profiling import measure_profiles
@@ -54,6 +55,7 @@ async def _measure_kind(plan: Plan, kind: str, databases: Databases, findings: F
         async with bench.serving(), bench.flooring():
             for rows in (measure_rows, measure_in_process_verify, measure_flows, measure_ladder):
                 await _collect(rows(bench, plan.pace), section)
+        await _collect(measure_formats(plan.pace), section)
     if "profile" in plan.parts:
         section = findings.sections[kind, "profile"] = Section(machine)
         async for what, profile in measure_profiles(bench, plan.pace):

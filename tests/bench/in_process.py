@@ -27,7 +27,7 @@ _TRIAL_S = 0.2
 Facts = Mapping[str, Any]
 
 
-def _repeat(function: Callable[[], Any]) -> Side:
+def repeat(function: Callable[[], Any]) -> Side:
     """Return the half that calls a function again and again."""
 
     async def measure(seconds: float) -> Sample:
@@ -67,7 +67,7 @@ async def measure_in_process_verify(bench: Bench, pace: Pace) -> AsyncIterator[R
             max_age=timedelta(hours=1),
         )
 
-    rounds = await measure_in_turns(_repeat(verify), _repeat(two_raw), pace)
+    rounds = await measure_in_turns(repeat(verify), repeat(two_raw), pace)
     yield Row(what, "two P-256 verifications", 0.6, rounds, unit="verifications/s")
 
 
@@ -109,7 +109,7 @@ async def _measure_rules(what: str, facts: Sequence[Facts], pace: Pace) -> Row:
 
 def _evaluate(facts: Sequence[Facts], function: Callable[[Facts], Any]) -> Side:
     place = iter(range(10**12))
-    return _repeat(lambda: function(facts[next(place) % len(facts)]))
+    return repeat(lambda: function(facts[next(place) % len(facts)]))
 
 
 def _visit(value: Any) -> int:
