@@ -10,17 +10,21 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 
 from service.credentials.credential_types import CREDENTIAL_TYPES
+from service.credentials.data_integrity import add_proof
 from service.credentials.dcql import HeldCredential, Match, match_query
 from service.credentials.dcql_query import parse_dcql_query
 from service.credentials.did import did_jwk_from_jwk
 from service.credentials.disclosures import reveal_claims
-from service.credentials.jose import parse_json, parse_jws, sign_jws
+from service.credentials.jose import load_key, parse_json, parse_jws, sign_jws
 from service.credentials.jwt_vc import parse_jwt, read_jwt_vc
 from service.credentials.jwt_vp import present_jwt_vc
+from service.credentials.ldp_vc_issuing import build_ldp_vc, build_proof_options
+from service.credentials.ldp_vc_presenting import present_ldp_vc
 from service.credentials.presentation import hash_transaction_data, present_sd_jwt
 from service.credentials.sd_jwt import issue_sd_jwt, parse_sd_jwt
 from service.credentials.status_list import set_status
 from service.keys.jwe import encrypt
+from service.linked_data.bundled_contexts import load_contexts
 from service.storage.standings import Standing, list_standing, read_investor_keys
 from service.storage.tables import CredentialCopy, StatusList
 from service.web.signing import ISSUER, get_active_key
@@ -29,6 +33,7 @@ from tests.unit.sd_jwt_support import KeyPair, new_key_pair, new_salt
 
 LIST_ID = "sl_test"
 CAPACITY = 1024
+_BINDING = ("audience", "nonce", "issued_at", "sign")
 CLAIMS: dict[str, dict[str, Any]] = {
     "kyc": {
         "sub": "subject-one",
@@ -117,6 +122,27 @@ class Issuer:
         claims = {name: value for name, value in payload.items() if value is not None}
         header = {"alg": key.alg, "kid": f"{did}#{key.kid}", "typ": "JWT"}
         return sign_jws(header, claims, context.signer.signing_function(key.kid))
+
+    async def issue_ldp_vc(self, name: str, holder: KeyPair, **changes: Any) -> dict[str, Any]:
+        """Sign a credential of version 2.0 with a Data Integrity proof; ``changes`` as for the others."""
+        context, did = self.deployment.context, self.member.organization.did
+        async with context.database.reading() as session:
+            key = await get_active_key(session, self.member.org_id, ISSUER)
+        now = self.deployment.clock()
+        document = build_ldp_vc(
+            CREDENTIAL_TYPES[name],
+            CLAIMS[name],
+            issuer=did,
+            holder_jwk=holder.jwk,
+            issued_at=now,
+            expires_at=now + timedelta(days=30),
+            status={"status_list": {"uri": self.list_uri, "idx": self.next_index}},
+        )
+        self.next_index += 1
+        members = {name: value for name, value in (document | changes).items() if value is not None}
+        options = build_proof_options(f"{did}#{key.kid}", now)
+        sign = context.signer.signing_function(key.kid)
+        return add_proof(members, options, load_key(key.public_jwk), sign, load_contexts())
 
     async def record(self, compact: str) -> None:
         """Put a credential on the issuer's record as signed now, as issuing it over OpenID4VCI does."""
@@ -215,7 +241,7 @@ class Wallet:
 
     deployment: Deployment
     keys: KeyPair = field(default_factory=new_key_pair)
-    held: list[str] = field(default_factory=list)
+    held: list[str | dict[str, Any]] = field(default_factory=list)
 
     async def open(self, made: dict[str, Any]) -> dict[str, Any]:
         """Fetch the Request Object that a deep link names, and read it."""
@@ -225,7 +251,7 @@ class Wallet:
         claims: dict[str, Any] = parse_json(parse_jws(answer.text).payload)
         return claims
 
-    def present(self, request: dict[str, Any], **changes: Any) -> dict[str, list[str]]:
+    def present(self, request: dict[str, Any], **changes: Any) -> dict[str, list[Any]]:
         """Build ``vp_token``; ``changes`` replace arguments of the key binding."""
         held = [_describe(number, compact) for number, compact in enumerate(self.held)]
         matches = match_query(parse_dcql_query(request["dcql_query"]), held, include_optional=True)
@@ -239,12 +265,13 @@ class Wallet:
         } | changes
         return {query_id: [self._show(found[0], values)] for query_id, found in matches.items()}
 
-    def _show(self, match: Match, values: dict[str, Any]) -> str:
+    def _show(self, match: Match, values: dict[str, Any]) -> str | dict[str, Any]:
         compact = self.held[int(match.held_id)]
+        if isinstance(compact, dict):
+            return present_ldp_vc(compact, load_contexts(), **{name: values[name] for name in _BINDING})
         if "~" in compact:
             return present_sd_jwt(compact, names=match.names, **values)
-        known = ("audience", "nonce", "issued_at", "sign")
-        return present_jwt_vc(compact, **{name: values[name] for name in known})
+        return present_jwt_vc(compact, **{name: values[name] for name in _BINDING})
 
     async def send(self, request: dict[str, Any], vp_token: Any, **changes: Any) -> httpx2.Response:
         """Post an answer the way the request asks for; ``changes`` replace its parameters, None takes one away."""
@@ -263,7 +290,9 @@ class Wallet:
         return await self.send(request, self.present(request, **changes))
 
 
-def _describe(number: int, compact: str) -> HeldCredential:
+def _describe(number: int, compact: str | dict[str, Any]) -> HeldCredential:
+    if isinstance(compact, dict):
+        return HeldCredential(id=str(number), vct="", claims=compact, format="ldp_vc", issuer="")
     if "~" not in compact:
         read = read_jwt_vc(parse_jwt(compact))
         return HeldCredential(id=str(number), vct="", claims=read.document, format="jwt_vc_json", issuer="")

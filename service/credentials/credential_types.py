@@ -154,6 +154,11 @@ def type_of(vct: str) -> CredentialType:
         raise UnknownCredentialTypeError("The credential type is not known.") from None
 
 
+def is_vct(name: str) -> bool:
+    """Tell whether a type of ours has this ``vct``."""
+    return name in _TYPES_BY_VCT
+
+
 def type_of_w3c(name: str) -> CredentialType | None:
     """Return the type whose credentials of the W3C data model carry ``name`` in ``type``; None if it is not ours."""
     return _TYPES_BY_W3C_TYPE.get(name)

@@ -9,15 +9,15 @@ from service.credentials.claims_path import ClaimsPath, select_claims
 from service.credentials.credential import VerifiedCredential
 from service.credentials.dcql_query import (
     AUTHORITY_KEY_ID,
-    JWT_VC_FORMAT,
     SD_JWT_VC_FORMAT,
+    W3C_FORMATS,
     ClaimsQuery,
     CredentialQuery,
     CredentialSetQuery,
     DcqlQuery,
     DcqlSyntaxError,
     TrustedAuthority,
-    expand_type,
+    expand_types,
     parse_dcql_query,
 )
 from service.errors import VerificationError
@@ -70,7 +70,7 @@ class HeldCredential:
     @property
     def is_bound(self) -> bool:
         """Whether a holder can prove to be the one; of the W3C formats, wallets keep no others."""
-        return self.format == JWT_VC_FORMAT or "cnf" in self.claims
+        return self.format in W3C_FORMATS or "cnf" in self.claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +192,10 @@ def is_of_type(query: CredentialQuery, vct: str, document: Mapping[str, Any] | N
 
     Source: OpenID4VP 1.0, appendices B.1.1 and B.3.5.
     """
-    if query.format != JWT_VC_FORMAT:
+    if query.format not in W3C_FORMATS:
         return vct in query.vct_values
     types = document.get("type", []) if document is not None else []
-    held = set(map(expand_type, [types] if isinstance(types, str) else types))
+    held = expand_types(query.format, [types] if isinstance(types, str) else types)
     return any(wanted <= held for wanted in query.type_values)
 
 

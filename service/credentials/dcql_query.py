@@ -1,15 +1,18 @@
 """The Digital Credentials Query Language: its model, and a strict reader of its syntax."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from service.credentials.claims_path import ClaimsPath
+from service.credentials.credential_types import type_of_w3c
 from service.errors import InvalidInputError
 
 SD_JWT_VC_FORMAT = "dc+sd-jwt"
 JWT_VC_FORMAT = "jwt_vc_json"
+LDP_VC_FORMAT = "ldp_vc"
+W3C_FORMATS = (JWT_VC_FORMAT, LDP_VC_FORMAT)
 AUTHORITY_KEY_ID = "aki"
 # Far above any real query; keeps matching cheap whatever a verifier sends.
 MAX_ITEMS = 100
@@ -76,15 +79,15 @@ class CredentialQuery:
     @property
     def type_values(self) -> tuple[frozenset[str], ...]:
         """Alternatives of what ``type`` of a credential of the W3C data model must hold; empty for other formats."""
-        if self.format != JWT_VC_FORMAT:
+        if self.format not in W3C_FORMATS:
             return ()
-        return tuple(frozenset(map(expand_type, each)) for each in self.meta["type_values"])
+        return tuple(expand_types(self.format, each) for each in self.meta["type_values"])
 
     @property
     def claim_names(self) -> frozenset[str]:
         """Names of the wanted claims, as ``VerifiedCredential.claims`` has them."""
         paths = [claim.path for claim in self.claims or ()]
-        if self.format == JWT_VC_FORMAT:
+        if self.format in W3C_FORMATS:
             paths = [path[1:] for path in paths if path[0] == _SUBJECT and len(path) > 1]
         return frozenset(str(path[0]) for path in paths)
 
@@ -180,17 +183,26 @@ def _read_meta(item: Mapping[str, Any], credential_format: str, path: str) -> Ma
     meta = _object(item.get("meta"), f"{path}/meta")
     if credential_format == SD_JWT_VC_FORMAT:
         _array(meta, "vct_values", f"{path}/meta", _read_text)
-    if credential_format == JWT_VC_FORMAT:
+    if credential_format in W3C_FORMATS:
         _array(meta, "type_values", f"{path}/meta", _read_types)
     return meta
 
 
-def expand_type(name: str) -> str:
-    """Return the IRI of a type; those that the first context of the data model does not define stay as they are.
+def expand_types(credential_format: str, names: Iterable[str]) -> frozenset[str]:
+    """Return the IRIs of types; those that neither the data model's first context nor ours defines stay as they are.
 
-    Source: OpenID4VP 1.0, appendix B.1.1; VCDM 1.1, section 4.3.
+    Ours is one of linked data alone: whoever bears our types there has shown to mean them by our context.
+
+    Source: OpenID4VP 1.0, appendix B.1.1; VCDM 1.1 and 2.0, section 4.3 to 4.5.
     """
-    return _W3C_TYPES + name if name == "VerifiableCredential" else name
+    return frozenset(_expand_type(name, is_linked=credential_format == LDP_VC_FORMAT) for name in names)
+
+
+def _expand_type(name: str, *, is_linked: bool) -> str:
+    if name == "VerifiableCredential":
+        return _W3C_TYPES + name
+    ours = type_of_w3c(name) if is_linked else None
+    return name if ours is None else ours.vct
 
 
 def _read_types(raw: Any, path: str) -> list[str]:

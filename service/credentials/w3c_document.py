@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from service.credentials.credential_types import type_of_w3c
+from service.credentials.credential_types import is_vct, type_of_w3c
 from service.credentials.w3c_errors import W3cDocumentError
 
 V1_CONTEXT = "https://www.w3.org/2018/credentials/v1"
@@ -50,10 +50,18 @@ def name_type(document: Mapping[str, Any]) -> str:
         W3cDocumentError: It claims to be of several of our types, which no single trust could cover.
     """
     types = [each for each in read_types(document) if each != CREDENTIAL]
-    ours = [kind.vct for each in types if (kind := type_of_w3c(each)) is not None]
+    ours = [vct for each in types if (vct := _find_vct(each)) is not None]
     if len(ours) > 1:
         raise W3cDocumentError("The credential claims to be of several types at once.")
     return ours[0] if ours else (types or [CREDENTIAL])[-1]
+
+
+def _find_vct(name: str) -> str | None:
+    """Return the ``vct`` of a type of ours, which is also its IRI in linked data; None for types of others."""
+    kind = type_of_w3c(name)
+    if kind is not None:
+        return kind.vct
+    return name if is_vct(name) else None
 
 
 def read_subject(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from service.verifier.held_answers import open_held_answer
 from service.verifier.request_rows import KeptRequest, find_kept_request, lock_request
 from service.verifier.request_terms import ENCRYPTED_MODES, uses_dc_api
 from service.verifier.responses import decide, decrypt_answer, examine, interpret_answer
-from service.verifier.verdicts import WalletAnswer, conclude
+from service.verifier.verdicts import Presentation, WalletAnswer, conclude
 from service.verifier.verification import judge_credentials
 from service.web.context import Context
 
@@ -126,7 +126,7 @@ async def _find(context: Context, org_id: str, request_id: str) -> KeptRequest:
     return row
 
 
-async def _open_held(context: Context, row: KeptRequest, now: datetime) -> dict[str, list[str]]:
+async def _open_held(context: Context, row: KeptRequest, now: datetime) -> dict[str, list[Presentation]]:
     _check_open(row, now)
     vp_token = await context.database.glance(partial(open_held_answer, signer=context.signer, row=row))
     if vp_token is None:

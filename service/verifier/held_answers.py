@@ -15,14 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.keys import Signer
 from service.storage.subject_keys import ensure_subject_key, read_subject_keys
 from service.verifier.request_rows import KeptRequest, change_request
-from service.verifier.verdicts import name_subject
+from service.verifier.verdicts import Presentation, name_subject
 
 
 async def hold_answer(
     connection: AsyncConnection,
     signer: Signer,
     row: KeptRequest,
-    vp_token: Mapping[str, Sequence[str]],
+    vp_token: Mapping[str, Sequence[Presentation]],
     now: datetime,
 ) -> KeptRequest:
     """Keep an acceptable answer, sealed, and make the code with which its browser is sent back; returns the row.
@@ -46,13 +46,14 @@ async def hold_answer(
 
 async def open_held_answer(
     connection: AsyncConnection, signer: Signer, row: KeptRequest
-) -> dict[str, list[str]] | None:
+) -> dict[str, list[Presentation]] | None:
     """Return what ``hold_answer`` kept; None if there is nothing, or its subject was erased meanwhile."""
     subject = name_subject(row)
     keys = await read_subject_keys(connection, signer, row.org_id, [subject])
     if row.sealed_held_answer is None or subject not in keys:
         return None
-    vp_token: dict[str, list[str]] = json.loads(keys[subject].unseal(row.sealed_held_answer, context=_context(row)))
+    opened = keys[subject].unseal(row.sealed_held_answer, context=_context(row))
+    vp_token: dict[str, list[Presentation]] = json.loads(opened)
     return vp_token
 
 

@@ -42,10 +42,10 @@ class PresentationRequestBody(StrictModel):
     purpose: Annotated[str | None, Field(min_length=1, max_length=64)] = None
     dcql_query: dict[str, Any] | None = None
     formats: Annotated[
-        list[Literal["dc+sd-jwt", "jwt_vc_json"]],
+        list[Literal["dc+sd-jwt", "jwt_vc_json", "ldp_vc"]],
         Field(
             min_length=1,
-            max_length=2,
+            max_length=3,
             default_factory=lambda: ["dc+sd-jwt"],
             description="Of a purpose: the formats that will do, preferred first.",
         ),

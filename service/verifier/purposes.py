@@ -3,17 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from service.credentials.credential_types import type_named
-from service.credentials.dcql_query import JWT_VC_FORMAT, SD_JWT_VC_FORMAT
+from service.credentials.credential_types import CredentialType, type_named
+from service.credentials.dcql_query import JWT_VC_FORMAT, LDP_VC_FORMAT, SD_JWT_VC_FORMAT
 from service.errors import InvalidInputError
 from service.rules.needs import CredentialNeed
 from service.rules.purposes import PURPOSES, Purpose
 
-FORMATS = (SD_JWT_VC_FORMAT, JWT_VC_FORMAT)
+FORMATS = (SD_JWT_VC_FORMAT, JWT_VC_FORMAT, LDP_VC_FORMAT)
 """What can be asked for."""
 
 # Ids that people read in vp_token and in checks.
 _SHORT_IDS = {"aml-screening": "aml"}
+_ENDINGS = {SD_JWT_VC_FORMAT: "", JWT_VC_FORMAT: "_jwt", LDP_VC_FORMAT: "_di"}
 
 
 class PurposeUnknownError(InvalidInputError):
@@ -64,20 +65,26 @@ def _list_options(need: CredentialNeed, formats: Sequence[str]) -> list[list[str
 
 def _name_query(need: CredentialNeed, credential_format: str) -> str:
     name = _SHORT_IDS.get(need.credential_type, need.credential_type.replace("-", "_"))
-    return name if credential_format == SD_JWT_VC_FORMAT else f"{name}_jwt"
+    return name + _ENDINGS[credential_format]
 
 
 def _build_credential_query(need: CredentialNeed, credential_format: str) -> dict[str, Any]:
     is_sd_jwt = credential_format == SD_JWT_VC_FORMAT
     prefix = [] if is_sd_jwt else ["credentialSubject"]
-    kind = type_named(need.credential_type)
     return {
         "id": _name_query(need, credential_format),
         "format": credential_format,
-        "meta": {"vct_values": [kind.vct]} if is_sd_jwt else {"type_values": [[kind.w3c_type]]},
+        "meta": _build_meta(type_named(need.credential_type), credential_format),
         "claims": [{"id": name, "path": [*prefix, name]} for name in need.claims],
         "claim_sets": [list(names) for names in need.alternatives],
     }
+
+
+def _build_meta(kind: CredentialType, credential_format: str) -> dict[str, Any]:
+    """Name a type; in linked data by its IRI. Source: OpenID4VP 1.0, appendices B.1.1 and B.3.5."""
+    if credential_format == SD_JWT_VC_FORMAT:
+        return {"vct_values": [kind.vct]}
+    return {"type_values": [[kind.vct if credential_format == LDP_VC_FORMAT else kind.w3c_type]]}
 
 
 def list_missing_claims(need: CredentialNeed, claims: Mapping[str, Any]) -> Sequence[str]:

@@ -11,7 +11,7 @@ from service.verifier.client_identity import ClientIdentity
 from service.verifier.purposes import find_purpose
 from service.verifier.request_rows import KeptRequest
 from service.verifier.request_terms import ENCRYPTED_MODES, uses_dc_api
-from service.verifier.wallet_metadata import SIGNATURE_ALGORITHMS, read_wallet_metadata
+from service.verifier.wallet_metadata import FORMATS_SUPPORTED, read_wallet_metadata
 
 SELF_ISSUED_AUDIENCE = "https://self-issued.me/v2"
 REQUEST_TYP = "oauth-authz-req+jwt"
@@ -68,11 +68,7 @@ def build_client_metadata(name: str, response_mode: str, encryption_jwk: dict[st
 
     Source: OpenID4VP 1.0, sections 5.1, 8.3 and 11; HAIP 1.0, section 5.
     """
-    formats = {
-        "dc+sd-jwt": {"sd-jwt_alg_values": SIGNATURE_ALGORITHMS, "kb-jwt_alg_values": SIGNATURE_ALGORITHMS},
-        "jwt_vc_json": {"alg_values": SIGNATURE_ALGORITHMS},
-    }
-    metadata: dict[str, Any] = {"client_name": name, "vp_formats_supported": formats}
+    metadata: dict[str, Any] = {"client_name": name, "vp_formats_supported": FORMATS_SUPPORTED}
     if response_mode in ENCRYPTED_MODES and encryption_jwk is not None:
         metadata["jwks"] = {"keys": [{**encryption_jwk, "use": "enc", "alg": "ECDH-ES"}]}
         metadata["encrypted_response_enc_values_supported"] = ENCRYPTION_METHODS

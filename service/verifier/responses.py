@@ -27,7 +27,7 @@ from service.verifier.known import read_known
 from service.verifier.request_rows import KeptRequest, lock_request
 from service.verifier.request_terms import ENCRYPTED_MODES, uses_dc_api
 from service.verifier.requests import find_request
-from service.verifier.verdicts import ExaminedAnswer, WalletAnswer, conclude, is_acceptable
+from service.verifier.verdicts import ExaminedAnswer, Presentation, WalletAnswer, conclude, is_acceptable
 from service.verifier.verification import authenticate_document, judge_credentials, refresh_statuses_of, try_to_read
 from service.web.context import Context
 
@@ -202,16 +202,18 @@ def _read_json(text: str | bytes, name: str) -> Any:
         raise ProtocolError("invalid_request", f"{name} is not JSON: {error.detail}") from error
 
 
-def _read_vp_token(raw: Any) -> dict[str, list[str]]:
-    if not isinstance(raw, dict) or not all(_is_list_of_texts(group) for group in raw.values()):
-        raise ProtocolError("invalid_request", "vp_token must be an object of arrays of at least one string.")
+def _read_vp_token(raw: Any) -> dict[str, list[Presentation]]:
+    if not isinstance(raw, dict) or not all(_is_list_of_presentations(group) for group in raw.values()):
+        raise ProtocolError(
+            "invalid_request", "vp_token must be an object of arrays of at least one presentation, string or object."
+        )
     if sum(len(group) for group in raw.values()) > MAX_PRESENTATIONS:
         raise ProtocolError("invalid_request", "vp_token holds too many presentations.")
     return raw
 
 
-def _is_list_of_texts(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
+def _is_list_of_presentations(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, str | dict) for item in value)
 
 
 def _answer_wallet(row: KeptRequest, *, refused: bool) -> dict[str, Any]:

@@ -23,12 +23,15 @@ from service.verifier.standing import is_followable, keep_standing, link_investo
 from service.verifier.verification import Examined
 from service.web.instants import format_optional
 
+Presentation = str | dict[str, Any]
+"""As its format has it: a text, or an object with a proof."""
+
 
 @dataclass(frozen=True, slots=True)
 class WalletAnswer:
     """An answer that was read: presentations by query id, or the code of the wallet's refusal."""
 
-    vp_token: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    vp_token: Mapping[str, Sequence[Presentation]] = field(default_factory=dict)
     error: str | None = None
 
 

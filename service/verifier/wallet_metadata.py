@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from service.credentials.cryptosuites import CRYPTOSUITES
+from service.credentials.data_integrity import PROOF_TYPE
 from service.credentials.jose import MalformedJoseError, parse_json
 from service.errors import ProtocolError
 from service.keys.jwe import ALGORITHMS, ENCRYPTION_METHODS
@@ -11,8 +13,12 @@ from service.verifier.request_rows import KeptRequest
 from service.verifier.request_terms import ENCRYPTED_MODES
 
 SIGNATURE_ALGORITHMS = ["ES256", "ES384", "EdDSA", "Ed25519"]
-# By format, the members that name the algorithms of what a wallet shows.
-ALGORITHM_MEMBERS = {"dc+sd-jwt": ("sd-jwt_alg_values", "kb-jwt_alg_values"), "jwt_vc_json": ("alg_values",)}
+# By format, the members that name the algorithms of what a wallet shows, and those that can be verified.
+FORMATS_SUPPORTED = {
+    "dc+sd-jwt": {"sd-jwt_alg_values": SIGNATURE_ALGORITHMS, "kb-jwt_alg_values": SIGNATURE_ALGORITHMS},
+    "jwt_vc_json": {"alg_values": SIGNATURE_ALGORITHMS},
+    "ldp_vc": {"proof_type_values": [PROOF_TYPE], "cryptosuite_values": list(CRYPTOSUITES)},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +79,9 @@ def _check_formats(metadata: Mapping[str, Any], asked: Collection[str]) -> None:
         needed = ", ".join(sorted(asked))
         raise ProtocolError("vp_formats_not_supported", f"The request needs credentials of the format {needed}.")
     for credential_format in found:
-        for name in ALGORITHM_MEMBERS[credential_format]:
+        for name, ours in FORMATS_SUPPORTED[credential_format].items():
             algorithms = formats[credential_format]
-            if name in algorithms and not _overlaps(algorithms[name], SIGNATURE_ALGORITHMS):
+            if name in algorithms and not _overlaps(algorithms[name], ours):
                 raise ProtocolError("vp_formats_not_supported", f"None of the wallet's {name} can be verified.")
 
 

@@ -184,7 +184,7 @@ def _read_type(item: Mapping[str, Any]) -> str | None:
     match item:
         case {"format": "dc+sd-jwt", "vct": str() as vct}:
             return vct
-        case {"format": "jwt_vc_json", "credential_definition": {"type": list()} as definition}:
+        case {"format": "jwt_vc_json" | "ldp_vc", "credential_definition": {"type": list()} as definition}:
             with suppress(W3cDocumentError):
                 return name_type(definition)
     return None

@@ -4,12 +4,17 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from typing import Any, TypedDict
 
+from service.credentials.jose import SignFunction
 from service.credentials.jwt_vc import JWT_VC_JSON
 from service.credentials.jwt_vp import present_jwt_vc
+from service.credentials.ldp_vc_presenting import present_ldp_vc
 from service.credentials.presentation import hash_transaction_data, present_sd_jwt
 from service.credentials.transaction_data import TransactionData, describe_in_words
 from service.fetch import Fetcher
+from service.linked_data.bundled_contexts import with_contexts
 from service.wallet.errors import RefusedError
 from service.wallet.presentation_request import PresentationRequest
 from service.wallet.records import HistoryEntry, ShownCredential
@@ -17,6 +22,15 @@ from service.wallet.responses import ACCESS_DENIED, build_response, post_respons
 from service.wallet.selection import Selected
 from service.wallet.store import Wallet
 from service.wallet.transactions import assign_transactions, choose_hash
+
+
+class _Terms(TypedDict):
+    """What every presentation is made with, whatever its format."""
+
+    audience: str
+    nonce: str
+    issued_at: datetime
+    sign: SignFunction
 
 
 async def present(
@@ -43,7 +57,7 @@ async def present(
     Source: OpenID4VP 1.0, sections 8.1 to 8.3 and appendix B.3.
     """
     agreed = assign_transactions(request.transactions, selection)
-    vp_token = {item.query_id: [_sign(wallet, request, item, agreed[item.query_id], now)] for item in selection}
+    vp_token = {item.query_id: [await _sign(wallet, request, item, agreed[item.query_id], now)] for item in selection}
     form = build_response(request, vp_token)
     entry = _new_entry(request, selection, "sending", now)
     wallet.write_history(entry)
@@ -62,26 +76,26 @@ async def decline(wallet: Wallet, request: PresentationRequest, *, fetcher: Fetc
     await send_error(request.reply, ACCESS_DENIED, fetcher=fetcher)
 
 
-def _sign(
+async def _sign(
     wallet: Wallet, request: PresentationRequest, item: Selected, agreed: Sequence[TransactionData], now: datetime
-) -> str:
-    if item.credential.format == JWT_VC_JSON:
-        return present_jwt_vc(
-            item.copy.compact,
-            audience=request.client_id,
-            nonce=request.nonce,
-            issued_at=now,
-            sign=wallet.signing_function(item.copy.kid),
-        )
-    algorithm, named = choose_hash(agreed)
-    hashes = [hash_transaction_data(entry.encoded, algorithm) for entry in agreed]
-    return present_sd_jwt(
-        item.copy.compact,
-        names=item.paths,
+) -> str | dict[str, Any]:
+    terms = _Terms(
         audience=request.client_id,
         nonce=request.nonce,
         issued_at=now,
         sign=wallet.signing_function(item.copy.kid),
+    )
+    document = item.copy.document
+    if not isinstance(document, str):
+        return await with_contexts(partial(present_ldp_vc, document, **terms))
+    if item.credential.format == JWT_VC_JSON:
+        return present_jwt_vc(document, **terms)
+    algorithm, named = choose_hash(agreed)
+    hashes = [hash_transaction_data(entry.encoded, algorithm) for entry in agreed]
+    return present_sd_jwt(
+        document,
+        names=item.paths,
+        **terms,
         transaction_data_hashes=hashes or None,
         transaction_data_hashes_alg=algorithm if named else None,
     )

@@ -1,16 +1,19 @@
 """Checks on credentials that an issuer hands over, before they are kept."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from service.credentials.credential import VerifiedCredential
-from service.credentials.formats import read_document
 from service.credentials.jose import jwk_thumbprint
 from service.credentials.jwt_vc import UnverifiedJwtVc, verify_jwt_vc
+from service.credentials.ldp_vc import UnverifiedLdpVc, verify_ldp_vc
 from service.credentials.sd_jwt import UnverifiedCredential, verify_sd_jwt_vc
 from service.fetch import Fetcher
 from service.keys import PublicKey
+from service.linked_data.bundled_contexts import with_contexts
 from service.wallet.errors import RejectedError, rejecting
 from service.wallet.issuer_metadata import CredentialConfiguration
 from service.wallet.records import CredentialCopy
@@ -30,7 +33,8 @@ async def verify_received(
     """Verify a Credential Response.
 
     1. It holds at least one credential, and no more than keys were proved.
-    2. Each is an SD-JWT VC without key binding JWT, or a JWT VC, that the key of its issuer signed, valid now.
+    2. Each is an SD-JWT VC without key binding JWT, a JWT VC, or one with a Data Integrity proof, that the key of its
+       issuer signed, valid now.
     3. Each has the format and type that was offered.
     4. Each is bound to one of our keys, and no two to the same.
     5. All are of one issuer and make the same statements.
@@ -52,7 +56,7 @@ async def verify_received(
     Source: OpenID4VCI 1.0, section 8.3; SD-JWT VC, sections 2.4 and 2.5.
     """
     compacts = _read_credentials(body, len(keys))  # (1)
-    verified = [await _verify(compact, fetcher=fetcher, now=now) for compact in compacts]  # (2)
+    verified = [await _verify(CredentialCopy("", compact), fetcher=fetcher, now=now) for compact in compacts]  # (2)
     if any((item.format, item.vct) != (configuration.format, configuration.vct) for item in verified):  # (3)
         raise RejectedError("The credential isn't of the type that was offered.")
     bound = [_thumbprint(item) for item in verified]  # (4)
@@ -72,23 +76,25 @@ def _read_credentials(body: Mapping[str, Any], expected: int) -> list[str]:
     if not isinstance(entries, list) or not 0 < len(entries) <= expected:
         raise RejectedError("The credential response holds none, or more credentials than were asked for.")
     compacts = [entry.get("credential") if isinstance(entry, dict) else None for entry in entries]
-    if not all(isinstance(compact, str) for compact in compacts):
-        raise RejectedError("The credential response holds something else than texts.")
-    return [str(compact) for compact in compacts]
+    if not all(isinstance(compact, str | dict) for compact in compacts):
+        raise RejectedError("The credential response holds something else than texts and objects.")
+    return [compact if isinstance(compact, str) else json.dumps(compact) for compact in compacts]
 
 
-async def _verify(compact: str, *, fetcher: Fetcher, now: datetime) -> VerifiedCredential:
+async def _verify(copy: CredentialCopy, *, fetcher: Fetcher, now: datetime) -> VerifiedCredential:
     with rejecting(_SUBJECT):
-        read, *others = read_document(compact)
+        read, *others = copy.read()
         issuer, kid, *_ = read.read_issuer()
-    if others or not isinstance(read, UnverifiedCredential | UnverifiedJwtVc):
+    if others or not isinstance(read, UnverifiedCredential | UnverifiedJwtVc | UnverifiedLdpVc):
         raise RejectedError("The credential came as something else than a credential.")
-    if isinstance(read, UnverifiedCredential) and not compact.endswith("~"):
+    if isinstance(read, UnverifiedCredential) and not copy.compact.endswith("~"):
         raise RejectedError("The credential came with a key binding that only its holder may add.")
     key = await find_issuer_key(issuer, kid, fetcher=fetcher)
     with rejecting(_SUBJECT):
         if isinstance(read, UnverifiedCredential):
             return verify_sd_jwt_vc(read, key, now=now, require_exp=False)
+        if isinstance(read, UnverifiedLdpVc):
+            return await with_contexts(partial(verify_ldp_vc, read, key, None, now=now))
         return verify_jwt_vc(read, key, now=now)
 
 

@@ -1,15 +1,18 @@
 """What the wallet keeps: credentials with their copies, and who saw what."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from service.credentials.credential import StatusReference
+from service.credentials.dcql_query import W3C_FORMATS
 from service.credentials.disclosures import reveal_claims
+from service.credentials.formats import UnverifiedDocument, read_document
 from service.credentials.jose import parse_json, parse_jws
 from service.credentials.jwt_claims import read_period, read_status_claim
-from service.credentials.jwt_vc import JWT_VC_JSON, UnverifiedJwtVc, parse_jwt, read_jwt_vc
+from service.credentials.jwt_vc import UnverifiedJwtVc
+from service.credentials.ldp_vc import UnverifiedLdpVc, read_subject_claims
 from service.credentials.sd_jwt import parse_sd_jwt
 from service.credentials.w3c_document import read_subject
 from service.keys import PublicKey
@@ -26,10 +29,19 @@ def read_claims(compact: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class CredentialCopy:
-    """One copy of a credential; ``kid`` is the thumbprint of the holder key that it is bound to."""
+    """One copy of a credential, an object as JSON; ``kid`` is the thumbprint of the holder key that it is bound to."""
 
     kid: str
     compact: str
+
+    @property
+    def document(self) -> str | dict[str, Any]:
+        """The copy as its issuer sent it: a text or an object."""
+        return parse_json(self.compact) if self.compact.startswith("{") else self.compact
+
+    def read(self) -> Sequence[UnverifiedDocument]:
+        """Read the copy; raises VerificationError or MalformedError if it is damaged."""
+        return read_document(self.document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,34 +75,36 @@ class StoredCredential:
     @property
     def all_claims(self) -> Mapping[str, Any]:
         """Everything in the first copy, what is about the credential itself included."""
-        if self.format == JWT_VC_JSON:
-            return self._read_jwt_vc().document
+        if self.format in W3C_FORMATS:
+            return self._read_w3c().document
         return read_claims(self.copies[0].compact)
 
     @property
     def claims(self) -> Mapping[str, Any]:
         """What the credential says of its holder."""
-        if self.format == JWT_VC_JSON:
-            subject = read_subject(self.all_claims)
-            return {name: value for name, value in subject.items() if name != "id"}
+        if self.format in W3C_FORMATS:
+            return read_subject_claims(read_subject(self.all_claims))
         return {name: value for name, value in self.all_claims.items() if name not in PLAIN_CLAIMS}
 
     @property
     def expires_at(self) -> datetime | None:
         """When it ends, aware UTC; ``None`` if it never does."""
-        if self.format == JWT_VC_JSON:
-            return self._read_jwt_vc().period.expires_at
+        if self.format in W3C_FORMATS:
+            read = self._read_w3c()
+            return read.validity.valid_until if isinstance(read, UnverifiedLdpVc) else read.period.expires_at
         return read_period(self.all_claims).expires_at
 
     @property
     def statuses(self) -> tuple[StatusReference, ...]:
         """Where the status of the first copy is published; all copies change together."""
-        if self.format == JWT_VC_JSON:
-            return self._read_jwt_vc().read_statuses()
+        if self.format in W3C_FORMATS:
+            return self._read_w3c().read_statuses()
         return read_status_claim(self.all_claims)
 
-    def _read_jwt_vc(self) -> UnverifiedJwtVc:
-        return read_jwt_vc(parse_jwt(self.copies[0].compact))
+    def _read_w3c(self) -> UnverifiedJwtVc | UnverifiedLdpVc:
+        (read,) = self.copies[0].read()
+        assert isinstance(read, UnverifiedJwtVc | UnverifiedLdpVc)  # as it was when it was kept
+        return read
 
     def is_expired(self, now: datetime) -> bool:
         """Tell whether ``now`` is at or past the end."""

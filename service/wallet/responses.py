@@ -16,7 +16,9 @@ ACCESS_DENIED = "access_denied"
 _PREFERRED = ("A256GCM", "A128GCM")
 
 
-def build_response(request: PresentationRequest, vp_token: Mapping[str, Sequence[str]]) -> dict[str, str]:
+def build_response(
+    request: PresentationRequest, vp_token: Mapping[str, Sequence[str | Mapping[str, Any]]]
+) -> dict[str, str]:
     """Build the form of an Authorization Response.
 
     Args:

@@ -9,8 +9,7 @@ from typing import Any
 from service.credentials.claims_path import ClaimsPath
 from service.credentials.credential_types import UnknownCredentialTypeError, type_of
 from service.credentials.dcql import DcqlQuery, HeldCredential, Match, QueryUnsatisfiedError, is_of_type, match_query
-from service.credentials.dcql_query import JWT_VC_FORMAT, CredentialQuery
-from service.credentials.formats import read_document
+from service.credentials.dcql_query import W3C_FORMATS, CredentialQuery
 from service.credentials.sd_jwt import disclose
 from service.wallet.errors import NothingFitsError
 from service.wallet.records import PLAIN_CLAIMS, CredentialCopy, HistoryEntry, StoredCredential, read_claims
@@ -81,7 +80,7 @@ def select_credentials(
 
 
 def _as_held(item: StoredCredential) -> HeldCredential:
-    (read,) = read_document(item.copies[0].compact)
+    (read,) = item.copies[0].read()
     x5c = read.read_issuer().x5c
     return HeldCredential(item.id, item.vct, item.all_claims, item.format, item.issuer, x5c)
 
@@ -123,8 +122,8 @@ def _select(
 
 
 def _list_shown(credential: StoredCredential, copy: CredentialCopy, match: Match) -> Mapping[str, Any]:
-    if credential.format == JWT_VC_FORMAT:
-        return credential.claims  # this format hides nothing
+    if credential.format in W3C_FORMATS:
+        return credential.claims  # these formats hide nothing
     shown = read_claims(disclose(copy.compact, match.paths))
     return {name: value for name, value in shown.items() if name not in PLAIN_CLAIMS}
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.credentials.dcql import DcqlQuery
-from service.credentials.jwt_vc import JWT_VC_JSON
+from service.credentials.sd_jwt import SD_JWT_VC_TYP
 from service.credentials.transaction_data import (
     HASH_ALGORITHMS,
     TransactionData,
@@ -63,7 +63,7 @@ def assign_transactions(
     """
     assigned: dict[str, list[TransactionData]] = {item.query_id: [] for item in selection}
     for entry in entries:
-        carriers = [item for item in selection if item.credential.format != JWT_VC_JSON]  # it has no place for them
+        carriers = [item for item in selection if item.credential.format == SD_JWT_VC_TYP]  # others have no place
         carrier = next((item.query_id for item in carriers if item.query_id in entry.credential_ids), None)
         if carrier is None:
             raise NothingFitsError("This wallet doesn't hold the credential that the transaction needs.")

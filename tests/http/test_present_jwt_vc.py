@@ -79,7 +79,7 @@ async def test_formats_belong_to_a_purpose(scene: Scene) -> None:
     for body in (
         {"dcql_query": QUERY, "formats": EITHER},
         {"purpose": "us.506c", "formats": []},
-        {"purpose": "us.506c", "formats": ["ldp_vc"]},
+        {"purpose": "us.506c", "formats": ["mso_mdoc"]},
         {"purpose": "us.506c", "formats": ["jwt_vc_json"] * 2},
     ):
         assert (await scene.platform.call("POST", "/v1/presentation-requests", body)).status_code == 422

@@ -112,3 +112,12 @@ async def test_other_media_types_are_refused(scene: Scene) -> None:
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
     empty = await scene.deployment.http.post(made["request_uri"], data={"wallet_nonce": ""})
     assert (empty.status_code, empty.json()["error"]) == (400, "invalid_request")
+
+
+async def test_linked_data_is_told_apart_by_its_cryptosuites(scene: Scene) -> None:
+    query = {"id": "kyc", "format": "ldp_vc", "meta": {"type_values": [["urn:goodstanding:vct:kyc:1"]]}}
+    for suites, status in ((["bbs-2023", "ecdsa-rdfc-2019"], 200), (["bbs-2023"], 400)):
+        made = await scene.platform.ask(dcql_query={"credentials": [query]}, request_uri_method="post")
+        metadata = {"vp_formats_supported": {"ldp_vc": {"cryptosuite_values": suites}}}
+        answer = await scene.deployment.http.post(made["request_uri"], data={"wallet_metadata": json.dumps(metadata)})
+        assert answer.status_code == status

@@ -16,6 +16,7 @@ from service.credentials.dcql import (
     HeldCredential,
     QueryUnsatisfiedError,
     check_response,
+    is_of_type,
     match_query,
     parse_dcql_query,
 )
@@ -465,3 +466,38 @@ def test_of_other_kinds_of_authority_nobody_here_can_tell() -> None:
     either = [authority, {"type": "aki", "values": [AKI]}]
     query = parse_dcql_query(query_of(credential_query(trusted_authorities=either)))
     assert match_query(query, [HeldCredential("a", KYC, {"cnf": {}}, "dc+sd-jwt", ISSUER, mine)])
+
+
+# Formats of the W3C data model
+
+
+def linked(*types: str) -> dict[str, Any]:
+    return {"type": list(types), "credentialSubject": {"country": "US"}}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "types", "fits"),
+    [
+        ([KYC], ["VerifiableCredential", "KycCredential"], True),
+        (["https://www.w3.org/2018/credentials#VerifiableCredential"], ["VerifiableCredential", "KycCredential"], True),
+        (["Passport", KYC], ["VerifiableCredential", "KycCredential"], False),
+        (["Passport"], ["VerifiableCredential", "Passport"], True),
+        ([KYC], ["VerifiableCredential", "AmlScreeningCredential"], False),
+    ],
+)
+def test_linked_data_is_asked_for_by_the_iris_of_its_types(wanted: list[str], types: list[str], fits: bool) -> None:
+    item = {"id": "kyc", "format": "ldp_vc", "meta": {"type_values": [wanted]}}
+    (query,) = parse_dcql_query({"credentials": [item]}).credentials
+    assert is_of_type(query, "", linked(*types)) is fits
+
+
+def test_linked_data_is_no_answer_to_a_query_for_another_format() -> None:
+    paths = [{"path": ["credentialSubject", "country"], "values": ["US"]}]
+    for wanted, fits in (("ldp_vc", True), ("jwt_vc_json", False)):
+        item = {"id": "kyc", "format": wanted, "meta": {"type_values": [["VerifiableCredential"]]}, "claims": paths}
+        held = HeldCredential("1", "", linked("VerifiableCredential", "KycCredential"), "ldp_vc", ISSUER)
+        if fits:
+            assert match_query(parse_dcql_query({"credentials": [item]}), [held])["kyc"][0].held_id == "1"
+        else:
+            with pytest.raises(QueryUnsatisfiedError):
+                match_query(parse_dcql_query({"credentials": [item]}), [held])

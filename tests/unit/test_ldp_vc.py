@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from service.credentials.credential import VerifiedCredential
 from service.credentials.data_integrity import add_proof
 from service.credentials.ldp_vc import CLAIMS_CONTEXT, read_ldp, verify_ldp_vc
+from service.credentials.linked_data_errors import ContextUnknownError
 from service.credentials.rdf import canonicalize_rdf
 from service.errors import MalformedError, VerificationError
 from service.linked_data.bundled_contexts import load_contexts, load_example_contexts
@@ -47,6 +48,14 @@ def _sign(suite: str) -> dict[str, Any]:
 def _verify(document: dict[str, Any]) -> VerifiedCredential:
     (read,) = read_ldp(document)
     return verify_ldp_vc(read, KEY, None, CONTEXTS, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "types", [["urn:goodstanding:vct:kyc:1"], ["urn:goodstanding:vct:kyc:1", "JsonSchemaCredential"]]
+)
+def test_a_type_of_ours_under_its_iri_needs_our_context_too(types: list[str]) -> None:
+    with pytest.raises(ContextUnknownError):
+        read_ldp(_sign("eddsa-rdfc-2022") | {"@context": [V2], "type": ["VerifiableCredential", *types]})
 
 
 def _change(value: Any) -> Iterator[Any]:
