@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 
+from service.credentials.credential import StatusReference
 from service.credentials.credential_types import CREDENTIAL_TYPES
 from service.credentials.data_integrity import add_proof
 from service.credentials.dcql import HeldCredential, Match, match_query
@@ -136,7 +137,7 @@ class Issuer:
             holder_jwk=holder.jwk,
             issued_at=now,
             expires_at=now + timedelta(days=30),
-            status={"status_list": {"uri": self.list_uri, "idx": self.next_index}},
+            status=StatusReference(self.list_uri, self.next_index),
         )
         self.next_index += 1
         members = {name: value for name, value in (document | changes).items() if value is not None}

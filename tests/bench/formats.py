@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from service.credentials.credential import StatusReference
 from service.credentials.credential_types import type_named
 from service.credentials.data_integrity import add_proof
 from service.credentials.did import did_key_from_jwk
@@ -46,7 +47,7 @@ class _Issuer:
     def terms(self) -> dict[str, Any]:
         """What a credential of the issuer says, to its own key as holder."""
         now = datetime.now(UTC)
-        status = {"status_list": {"uri": "https://issuer.example/status-lists/1", "idx": 1}}
+        status = StatusReference("https://issuer.example/status-lists/1", 1)
         ends = {"issued_at": now, "expires_at": now + timedelta(days=1)}
         return {"issuer": self.did, "holder_jwk": self.key.jwk, "status": status, **ends}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.credentials.credential import Expected
+from service.credentials.credential import Expected, StatusReference
 from service.credentials.credential_types import type_named
 from service.credentials.data_integrity import add_proof
 from service.credentials.did import DidKey, build_did_document, did_jwk_from_jwk, did_web_from_url
@@ -30,7 +30,7 @@ from tests.unit.sd_jwt_support import new_key_pair
 from tests.wallet_parties import NOW, FakeIssuer, FakeVerifier, public, read_vp_token
 
 KYC = "urn:goodstanding:vct:kyc:1"
-STATUS = {"status_list": {"idx": 3, "uri": "https://issuer.example/status-lists/1"}}
+STATUS = StatusReference("https://issuer.example/status-lists/1", 3)
 
 
 class LdpIssuer(FakeIssuer):
@@ -86,7 +86,7 @@ async def test_it_is_kept_with_what_it_says(wallet: Wallet, ldp_issuer: LdpIssue
     assert (kept.format, kept.vct, len(kept.copies)) == ("ldp_vc", KYC, 2)
     assert kept.claims == ldp_issuer.claims | {"sub": "person"}
     assert kept.expires_at == NOW + timedelta(days=30)
-    assert [status.index for status in kept.statuses] == [3]
+    assert [status.index for status in kept.statuses] == [3, 3]  # for each purpose
 
 
 @pytest.mark.parametrize(
