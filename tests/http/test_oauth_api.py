@@ -50,6 +50,13 @@ async def test_faults_use_the_codes_of_rfc_6749(
     assert ("www-authenticate" in headers) == (status == 401)
 
 
+@pytest.mark.parametrize("header", [b"Basic \xff", b"Basic Y", b"Basic /w==", b"Basic YWI="])
+async def test_a_basic_header_that_cannot_be_read_is_no_client(sqlite_deployment: Deployment, header: bytes) -> None:
+    form = {"grant_type": "client_credentials"}
+    answer = await sqlite_deployment.http.post("/oauth/token", data=form, headers={b"Authorization": header})
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+
+
 async def test_guessing_secrets_is_slowed_down_and_a_later_try_works(sqlite_deployment: Deployment) -> None:
     operator = await sqlite_deployment.add_organization("operator", "operator")
     guess = {"grant_type": "client_credentials", "client_id": operator.credentials.client_id, "client_secret": "guess"}

@@ -1,6 +1,9 @@
 """Probes, metrics, OpenAPI."""
 
 import re
+from typing import Any
+
+import pytest
 
 from tests.deployment import Deployment
 
@@ -15,6 +18,25 @@ async def test_metrics_count_requests_by_route_and_not_by_path(sqlite_deployment
     text = (await sqlite_deployment.http.get("/metrics")).text
     assert 'route="/v1/organizations/{org_id}"' in text
     assert "org_secret_name" not in text
+
+
+@pytest.mark.parametrize("path", ["/oauth/token", "/v1/verify", "/issuers/kyc/par"])
+async def test_a_caller_that_hangs_up_is_no_failure_of_ours(sqlite_deployment: Deployment, path: str) -> None:
+    coming = [{"type": "http.request", "body": b"grant_type=", "more_body": True}, {"type": "http.disconnect"}]
+    answered: list[Any] = []
+
+    async def receive() -> Any:
+        return coming.pop(0) if coming else {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        answered.append(message)
+
+    headers = [(b"host", b"localhost:8000"), (b"content-type", b"application/x-www-form-urlencoded")]
+    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http"}
+    scope |= {"path": path, "raw_path": path.encode(), "query_string": b"", "headers": headers}
+    scope |= {"client": ("127.0.0.1", 1), "server": ("localhost", 8000)}
+    await sqlite_deployment.app(scope, receive, send)
+    assert {message["status"] for message in answered if message["type"] == "http.response.start"} <= {400, 401, 404}
 
 
 async def test_openapi_is_3_1(sqlite_deployment: Deployment) -> None:

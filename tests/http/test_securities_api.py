@@ -43,6 +43,13 @@ async def test_offerings_are_versioned_and_listed_in_the_order_they_were_made(ma
     assert (await market.call("PUT", "/v1/securities/none/offerings/x", REG_D)).status_code == 404
 
 
+async def test_the_united_kingdom_is_one_country_by_either_name(market: Market) -> None:
+    made = await market.call("PUT", "/v1/securities/bond", SECURITY | {"countries_blocked": ["FR", "UK"]})
+    assert made.json()["countries_blocked"] == ["FR", "GB"]
+    twice = await market.call("PUT", "/v1/securities/bond", SECURITY | {"countries_blocked": ["GB", "UK"]})
+    assert (twice.status_code, twice.json()["code"]) == (422, "invalid_input")
+
+
 @pytest.mark.parametrize(
     "change",
     [
