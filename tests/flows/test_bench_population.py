@@ -116,7 +116,7 @@ async def _check_standing(session: AsyncSession, context: Context) -> None:
         assert (row.status_uri or "").endswith(f"/status-lists/{copy.status_list_id}")
         assert (content.status_index, content.holder_thumbprint) == (copy.status_index, copy.holder_thumbprint)
         assert content.claims.get("sub", subjects[row.investor_ref]) == subjects[row.investor_ref]
-        assert versions[row.id].document == take_snapshot(row)
+        assert versions[row.id].document == take_snapshot(StandingCredential, row)
 
 
 async def _check_investors(session: AsyncSession, context: Context) -> None:
@@ -128,7 +128,7 @@ async def _check_investors(session: AsyncSession, context: Context) -> None:
     subjects = {each.subject_ref: each.sub for each in (await session.exec(select(Subject))).all()}
     assert {ref: each.kyc_sub for ref, each in known.items()} == subjects
     for version in (await session.exec(select(InvestorVersion))).all():
-        assert version.document == take_snapshot(rows[version.ref])
+        assert version.document == take_snapshot(Investor, rows[version.ref])
 
 
 async def _check_persons(bench: Bench) -> None:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from typing import Any
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.core.transport import Response
@@ -14,30 +15,39 @@ from tests.issuing_support import KYC_CLAIMS
 __all__ = ["api"]  # a fixture
 
 _MADE_WITH: dict[str, dict[str, Any]] = {
-    "/v1/credential-offers": {"credential_configuration_id": "kyc", "subject_ref": "p-1", "claims": KYC_CLAIMS},
+    "/v1/credential-offers": {
+        "credential_configuration_id": "kyc",
+        "subject_ref": "p-1",
+        "claims": KYC_CLAIMS,
+        "tx_code": False,
+    },
     "/v1/presentation-requests": {"purpose": "us.506c"},
     "/v1/cases": {"credential_configuration_id": "qualified-investor", "subject_ref": "p-1"},
 }
-"""Where drawn bodies are hardly ever right: what something can be made with, so that there is a next call."""
+"""Where drawn bodies are hardly ever right: what something can be made with, so that there is a next call. The same
+call makes another such thing each time, as it must: what is drawn next depends on whether something was made."""
 
 
-def _select(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the part of the document that leads from what can be made to what can be done with it."""
-    sources = {path: document["paths"][path] for path in (*_MADE_WITH, "/v1/organizations")}
-    named = {name for path in sources.values() for name in path["post"]["responses"]["201"]["links"]}
-    targets = {
-        path: operations
-        for path, operations in document["paths"].items()
-        if any(operation["operationId"] in named for operation in operations.values())
-    }
-    return document | {"paths": sources | targets}
+def _select(source: str) -> dict[str, Any]:
+    """Return the part of the document that leads from one call that makes something to that thing.
+
+    What else can be done with it, most of it once only, would be drawn so often that nothing is ever read.
+    """
+    paths = json.loads(json.dumps(DOCUMENT["paths"]))
+    [thing] = [path for path in paths if path.startswith(f"{source}/{{") and path.count("/") == source.count("/") + 1]
+    left = {operation["operationId"] for operation in paths[thing].values()}
+    for operation in (*paths[source].values(), *paths[thing].values()):
+        for answer in operation["responses"].values():
+            answer["links"] = {name: link for name, link in answer.get("links", {}).items() if name in left}
+    return DOCUMENT | {"paths": {source: paths[source], thing: paths[thing]}}
 
 
-schema = schemathesis.openapi.from_dict(_select(json.loads(json.dumps(DOCUMENT))))
-EXAMPLES = {"max_examples": 30, "stateful_step_count": 6}
+EXAMPLES = {"max_examples": 10, "stateful_step_count": 6}
 
 
-def test_what_one_call_made_is_taken_by_the_next(api: Api) -> None:
+@pytest.mark.parametrize("source", sorted(_MADE_WITH))
+def test_what_one_call_made_is_taken_by_the_next(api: Api, source: str) -> None:
+    schema = schemathesis.openapi.from_dict(_select(source))
     followed: Counter[str] = Counter()
 
     class Calls(schema.as_state_machine()):
@@ -47,6 +57,7 @@ def test_what_one_call_made_is_taken_by_the_next(api: Api) -> None:
         def call(self, case: schemathesis.Case[Any], **kwargs: Any) -> Response:
             request = case.as_transport_kwargs(base_url=BASE_URL, headers=api.headers_for(case.path))
             request.pop("cookies", None)
+            request["headers"].pop("Idempotency-Key", None)  # whatever was drawn is mostly no key
             if case.method == "POST" and case.path in _MADE_WITH:
                 request.pop("data", None)
                 request["json"] = _MADE_WITH[case.path]
@@ -69,4 +80,4 @@ def test_what_one_call_made_is_taken_by_the_next(api: Api) -> None:
             suppress_health_check=list(HealthCheck),
         )
     )
-    assert len(followed) >= 3, followed
+    assert followed
