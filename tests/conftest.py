@@ -18,7 +18,16 @@ from tests.deployment import Deployment
 from tests.postgres import PostgresServer, running_postgres
 from tests.prepared import Original, Originals, running_copy
 
-_LONG = ("/faults/", "/interop/", "_cli.py", "test_backup", "test_readme", "test_past_register", "test_properties")
+_LONG = (
+    "/faults/",
+    "/interop/",
+    "/browser/",
+    "_cli.py",
+    "test_backup",
+    "test_readme",
+    "test_past_register",
+    "test_properties",
+)
 
 
 _IN_MEMORY = Path("/dev/shm")
