@@ -117,11 +117,21 @@ def _put_kyc(sheet: FactSheet, role: str, kyc: HeldCredential, question: Questio
     valid_until = last_valid_day(kyc.expires_at, question.zone)
     sheet.put(f"{role}.kyc_valid_until", valid_until, source)
     named = {"kyc_loa": "loa", "country": "country", "state": "state", "us_person": "us_person"}
-    sheet.put_claims(role, {fact: claims.get(claim) for fact, claim in named.items()}, source)
+    said = {fact: claims.get(claim) for fact, claim in named.items()}
+    sheet.put_claims(role, said | _correct_us_person(claims), source)
     _put_owners(sheet, role, claims, source)
     status = kyc.status_at(question.now)
     # KYC_EXPIRED already says it; CRED_EXPIRED is for the hours between the expiry and the end of its day.
     return VALID if status == "expired" and valid_until < question.on else status
+
+
+def _correct_us_person(claims: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Say of a natural person resident in the United States that they are a U.S. person, whatever the issuer says.
+
+    Source: 17 CFR 230.902(k)(1)(i).
+    """
+    lives_there = "age_over_18" in claims and claims.get("country") == "US"
+    return {"us_person": True} if lives_there and claims.get("us_person") is False else {}
 
 
 def _put_owners(sheet: FactSheet, role: str, claims: Mapping[str, Any], source: Source) -> None:

@@ -311,6 +311,19 @@ def test_a_shown_scope_is_taken_at_its_word(scope: str, fact: str | None) -> Non
     assert facts_of(party(credential))["verification"].get("scope") == fact
 
 
+@pytest.mark.parametrize(
+    ("claims", "is_us_person"),
+    [
+        ({"country": "US", "us_person": False, "age_over_18": True}, True),
+        ({"country": "MY", "us_person": False, "age_over_18": True}, False),
+        ({"country": "MY", "us_person": True, "age_over_18": True}, True),
+        ({"country": "US", "us_person": False, "beneficial_owners_complete": True}, False),  # an estate, a trust
+    ],
+)
+def test_whoever_lives_in_the_united_states_is_a_us_person(claims: dict[str, Any], is_us_person: bool) -> None:
+    assert facts_of(party(held("kyc", claims=claims)))["us_person"] is is_us_person
+
+
 def test_claims_of_another_form_are_no_facts() -> None:
     odd = held("kyc", claims={"country": 49, "us_person": "no", "loa": "perfect"})
     assert not {"country", "us_person", "kyc_loa"} & facts_of(party(odd)).keys()
