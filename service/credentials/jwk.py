@@ -48,6 +48,12 @@ class VerificationKey(NamedTuple):
     key: PublicKey
 
 
+def check_public(jwk: Mapping[str, Any]) -> None:
+    """Refuse a JWK that gives its private key away, so that anybody may hold it; raises MalformedJoseError."""
+    if not _PRIVATE_MEMBERS.isdisjoint(jwk):
+        raise MalformedJoseError("The JWK holds private members.")
+
+
 def load_key(jwk: Mapping[str, Any], *, alg: str | None = None, kid: str | None = None) -> VerificationKey:
     """Load a public JWK for the verification of signatures.
 
@@ -62,8 +68,7 @@ def load_key(jwk: Mapping[str, Any], *, alg: str | None = None, kid: str | None 
 
     Source: RFC 7517, section 4; RFC 7518, section 6.2; RFC 8037, section 2; RFC 9864, section 2.2.
     """
-    if not _PRIVATE_MEMBERS.isdisjoint(jwk):
-        raise MalformedJoseError("The JWK holds private members.")
+    check_public(jwk)
     kty, crv = _text(jwk, "kty"), _text(jwk, "crv")
     names = _ALGORITHM_NAMES.get((kty, crv))
     if names is None:

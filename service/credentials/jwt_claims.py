@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from service.credentials.credential import StatusReference
 from service.credentials.jose import InvalidClaimsError, MalformedJoseError, jwk_thumbprint, read_numeric_date
+from service.credentials.jwk import check_public
 from service.credentials.sd_jwt_errors import (
     AudienceMismatchError,
     CredentialClaimsError,
@@ -74,7 +75,7 @@ def read_cnf_jwk(claims: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return ``cnf.jwk``, None without ``cnf``.
 
     Raises:
-        HolderKeyError: ``cnf`` has no ``jwk``, or a key without a thumbprint.
+        HolderKeyError: ``cnf`` has no ``jwk``, or a key without a thumbprint, or one whose private half it shows.
 
     Source: RFC 7800, section 3.2.
     """
@@ -85,6 +86,7 @@ def read_cnf_jwk(claims: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if not isinstance(jwk, dict):
         raise HolderKeyError("The credential's cnf has no jwk.")
     try:
+        check_public(jwk)
         jwk_thumbprint(jwk)
     except MalformedJoseError as error:
         raise HolderKeyError(f"The credential's holder key cannot be read: {error.detail}") from error

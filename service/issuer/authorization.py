@@ -130,6 +130,8 @@ async def open_request(
     Raises:
         ProtocolError: ``invalid_request``: not pushed here by this client, expired, answered, or opened elsewhere.
     """
+    if not request_uri.startswith(REQUEST_URI_PREFIX):
+        raise ProtocolError("invalid_request", _GONE)
     digest = _digest(request_uri.removeprefix(REQUEST_URI_PREFIX))
     query = select(AuthorizationRequest).where(
         AuthorizationRequest.org_id == issuer.org_id,

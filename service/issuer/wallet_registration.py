@@ -20,6 +20,10 @@ from service.web.instants import format_instant
 
 # A browser runs what such an address holds, or shows it as a page of its own.
 _DANGEROUS_SCHEMES = frozenset({"javascript", "data", "vbscript", "file", "blob", "filesystem", "about", "view-source"})
+# They belong to programs that would take the code for a file, a letter or a number, and pass it on in the clear.
+_FOREIGN_SCHEMES = frozenset(
+    {"ftp", "ftps", "ldap", "ldaps", "mailto", "news", "sms", "ssh", "tel", "telnet", "ws", "wss"}
+)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _Row = TypeVar("_Row", WalletClient, WalletProvider)
 
@@ -196,7 +200,7 @@ def is_safe_redirect(uri: str) -> bool:
             and "@" not in parts.netloc
             and (parts.scheme == "https" or parts.hostname in _LOOPBACK)
         )
-    return bool(parts.scheme) and parts.scheme not in _DANGEROUS_SCHEMES
+    return bool(parts.scheme) and parts.scheme not in _DANGEROUS_SCHEMES | _FOREIGN_SCHEMES
 
 
 def _put(session: AsyncSession, row: SQLModel, values: Mapping[str, Any], now: datetime) -> None:

@@ -249,6 +249,12 @@ async def test_a_request_must_be_pushed_first(wallet: CodeWallet) -> None:
         assert_refused(await wallet.deployment.http.get(page, params=query))
 
 
+async def test_a_request_is_named_as_it_was_given_out(wallet: CodeWallet) -> None:
+    page = wallet.page(await wallet.push(await wallet.offer()))
+    assert_refused(await wallet.deployment.http.get(page.replace("urn%3Aietf%3Aparams%3Aoauth%3Arequest_uri%3A", "")))
+    assert (await wallet.deployment.http.get(page)).status_code == 200
+
+
 async def test_a_request_belongs_to_its_client_and_issuer(wallet: CodeWallet) -> None:
     await register_wallet(wallet.deployment, wallet.member, "second")
     other = await start(wallet.deployment, "other")

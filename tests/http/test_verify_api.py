@@ -108,6 +108,12 @@ async def test_each_fault_has_its_check_and_code(scene: Scene, changes: dict[str
     assert failed(verdict["checks"]) == {(check, code)}
 
 
+async def test_a_holder_key_that_shows_its_private_half_binds_nothing(scene: Scene) -> None:
+    told = {"jwk": {**scene.wallet.keys.jwk, "d": "AQ"}}
+    verdict = await scene.platform.verify(credential=await scene.kyc.issue("kyc", scene.wallet.keys, cnf=told))
+    assert failed(verdict["checks"]) == {("holder_binding", "holder_key_invalid")}
+
+
 async def test_status_is_named(scene: Scene) -> None:
     held = scene.wallet.held[0]
     for value, name in ((1, "revoked"), (2, "suspended"), (0, "valid")):

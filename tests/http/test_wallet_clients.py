@@ -241,6 +241,8 @@ async def test_wallets_and_providers_are_kept_per_issuer(wallet: Wallet) -> None
         {"redirect_uris": ["https://me@wallet.example/cb"]},
         {"redirect_uris": ["javascript:alert(1)"]},
         {"redirect_uris": ["data:text/html,x"]},
+        {"redirect_uris": ["ftp://wallet.example/cb"]},
+        {"redirect_uris": ["mailto:wallet@example.com"]},
         {"redirect_uris": ["/cb"]},
         {"redirect_uris": ["https://[x"]},
         {"redirect_uris": ["https://wallet.example/c b"]},
