@@ -26,6 +26,7 @@ from service.vc_api.api import router as vc_api_router
 from service.vc_api.issuers import open_issuers
 from service.verifier.api import router as verifier_router
 from service.verifier.status_schedule import REFRESH_EVERY, refresh_all_status_lists
+from service.wallet.web_api import router as wallet_router
 from service.web.auth import TokenCache
 from service.web.body_limit import BodyLimitMiddleware
 from service.web.context import Context
@@ -115,7 +116,15 @@ def create_app(
     app.state.throttle = AuthenticationThrottle()
     install_problem_handlers(app)
     install_openapi(app)
-    parties = [organizations_router, issuer_router, verifier_router, gate_router, log_router, privacy_router]
+    parties = [
+        organizations_router,
+        issuer_router,
+        verifier_router,
+        gate_router,
+        log_router,
+        privacy_router,
+        wallet_router,
+    ]
     if settings.vc_api:
         app.state.vc_api_issuers = open_issuers(app.state.context.signer, settings.data_dir)
         parties.append(vc_api_router)

@@ -1,0 +1,2 @@
+export const title = "home.title";
+export { show } from "./home.js";

@@ -1,0 +1,61 @@
+/**
+ * What the wallet knows of one credential of the store:
+ *
+ * {id, issuer, issuerName, configurationId, vct, format, display: {name, description, labels}, receivedAt,
+ *  copies: [{kid, compact}], claims: {...}, issuedAt, expiresAt, statusReference: {uri, idx} | null,
+ *  status: {state: "valid"|"suspended"|"revoked"|"unknown", checkedAt} | null}
+ *
+ * `claims` are all of the first copy, for reading; what is shown to anybody is always cut from a copy anew.
+ */
+
+import { clean, describeType, t } from "./text.js";
+
+/** Claims that stand in plain in every credential and say nothing about the person. */
+export const PLAIN_CLAIMS = new Set(["iss", "vct", "vct#integrity", "aka_vcts", "cnf", "status", "iat", "nbf", "exp", "_sd_alg"]);
+
+/** @returns {string} What people call it: our own words for our types, else the issuer's. */
+export function nameOf(credential) {
+  return clean(describeType(credential.vct).name ?? credential.display?.name ?? credential.vct, 80);
+}
+
+export function descriptionOf(credential) {
+  return clean(describeType(credential.vct).description ?? credential.display?.description ?? "", 300);
+}
+
+export function labelOf(credential, name) {
+  return clean(describeType(credential.vct).labels?.[name] ?? credential.display?.labels?.[name] ?? name, 80);
+}
+
+/** @returns {[string, any][]} The claims about the person, in the order of the type's words. */
+export function personalClaims(credential) {
+  const order = Object.keys(describeType(credential.vct).labels ?? {});
+  const place = (name) => (order.indexOf(name) + order.length + 1) % (order.length + 1);
+  return Object.entries(credential.claims)
+    .filter(([name]) => !PLAIN_CLAIMS.has(name))
+    .sort(([a], [b]) => place(a) - place(b));
+}
+
+/** @returns {"revoked"|"suspended"|"expired"|"valid"|"unknown"} */
+export function stateOf(credential, now = Date.now() / 1000) {
+  const known = credential.status?.state;
+  if (known === "revoked") return "revoked";
+  if (credential.expiresAt !== null && credential.expiresAt <= now) return "expired";
+  return known ?? "unknown";
+}
+
+/** @returns {string} A value as people read it: codes in words where we have them, the rest as it is. */
+export function valueInWords(value) {
+  return clean(value);
+}
+
+export function hostOf(address) {
+  try {
+    return new URL(address).host;
+  } catch {
+    return clean(address, 80);
+  }
+}
+
+export function stateInWords(state) {
+  return t(`state.${state}`);
+}

@@ -1,0 +1,90 @@
+/** Words for people, from the language files; and text that others wrote, made safe to show. */
+
+export const LANGUAGES = { en: "English", zh: "简体中文" };
+const FALLBACK = "en";
+const MAX_CHARACTERS = 400;
+const MAX_COMBINING = 4;
+// Controls, formats (bidi marks, zero width), surrogates, private use, unassigned, line separators: each could make
+// the screen show something else than what is there.
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/u;
+const COMBINING = /\p{M}/u;
+
+let current = FALLBACK;
+let words = {};
+let types = {};
+
+/** Load the words of a language and of our credential types. */
+export async function loadLanguage(language) {
+  current = language in LANGUAGES ? language : FALLBACK;
+  const [loaded, kinds] = await Promise.all([readJson(`languages/${current}.json`), readJson("types.json")]);
+  words = loaded;
+  types = kinds;
+  document.documentElement.lang = current === "zh" ? "zh-Hans" : current;
+}
+
+/** @returns {string} The first of the browser's languages that we have. */
+export function browserLanguage() {
+  const known = (navigator.languages ?? []).map((each) => each.split("-")[0].toLowerCase());
+  return known.find((each) => each in LANGUAGES) ?? FALLBACK;
+}
+
+export function language() {
+  return current;
+}
+
+/** @returns {string} The sentence called `key`, its `{gaps}` filled; a key nobody wrote comes back as it is. */
+export function t(key, values = {}) {
+  const template = words[key] ?? key;
+  return template.replace(/\{(\w+)\}/g, (gap, name) => (name in values ? String(values[name]) : gap));
+}
+
+export function hasWords(key) {
+  return key in words;
+}
+
+/** @returns {{name?: string, description?: string, labels?: object}} What a type of ours says of itself. */
+export function describeType(vct) {
+  const known = Object.hasOwn(types, vct) ? types[vct] : {};
+  return known[current] ?? known[FALLBACK] ?? {};
+}
+
+/** Make one line of printable text of any JSON value; what can't be printed becomes `\u{...}`, long text is cut. */
+export function clean(value, limit = MAX_CHARACTERS) {
+  const characters = [...write(value)];
+  let combining = 0;
+  const shown = characters.slice(0, limit).map((character) => {
+    combining = COMBINING.test(character) ? combining + 1 : 0;
+    const hidden = UNSAFE.test(character) || combining > MAX_COMBINING;
+    return hidden ? `\\u{${character.codePointAt(0).toString(16)}}` : character;
+  });
+  return shown.join("") + (characters.length > limit ? "…" : "");
+}
+
+/** @param {number} seconds Since 1970. */
+export function formatInstant(seconds) {
+  return format(seconds, { dateStyle: "medium", timeStyle: "short" });
+}
+
+export function formatDay(seconds) {
+  return format(seconds, { dateStyle: "long" });
+}
+
+function format(seconds, style) {
+  const locale = current === "zh" ? "zh-Hans" : current;
+  return new Intl.DateTimeFormat(locale, style).format(new Date(seconds * 1000));
+}
+
+function write(value) {
+  if (typeof value === "string") return value;
+  if (typeof value === "boolean") return t(value ? "value.yes" : "value.no");
+  if (Array.isArray(value)) return value.map(write).join(", ");
+  if (value === null || value === undefined) return "";
+  if (typeof value === "object") return Object.entries(value).map(([name, each]) => `${name}: ${write(each)}`).join(", ");
+  return String(value);
+}
+
+async function readJson(path) {
+  const answer = await fetch(path);
+  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+  return answer.json();
+}
