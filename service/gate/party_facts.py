@@ -125,7 +125,7 @@ def _put_kyc(sheet: FactSheet, role: str, kyc: HeldCredential, question: Questio
     return VALID if status == "expired" and valid_until < question.on else status
 
 
-def _correct_us_person(claims: Mapping[str, Any]) -> Mapping[str, Any]:
+def _correct_us_person(claims: Mapping[str, Any]) -> dict[str, Any]:
     """Say of a natural person resident in the United States that they are a U.S. person, whatever the issuer says.
 
     Source: 17 CFR 230.902(k)(1)(i).
