@@ -7,7 +7,7 @@ Source: RFC 6962, section 2.1; RFC 9162, section 2.1 (the algorithms that verify
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from service.errors import VerificationError
@@ -99,8 +99,17 @@ def find_consistency_spans(old_size: int, new_size: int) -> list[Span]:
     return ([] if whole else [Span(start, end)]) + spans[::-1]
 
 
-def compute_root(leaf_hash: bytes, *, index: int, size: int, proof: Sequence[bytes]) -> bytes:
-    """Return the root that an inclusion proof leads to.
+@dataclass(frozen=True, slots=True)
+class PathStep:
+    """One step of an inclusion proof: the neighbour, on which side it stands, and the hash of both together."""
+
+    sibling: bytes
+    sibling_is_left: bool
+    result: bytes
+
+
+def follow_path(leaf_hash: bytes, *, index: int, size: int, proof: Sequence[bytes]) -> Iterator[PathStep]:
+    """Yield the steps by which an inclusion proof leads from a leaf to a root.
 
     Raises:
         InclusionProofError: No proof of this length belongs to that place.
@@ -113,15 +122,25 @@ def compute_root(leaf_hash: bytes, *, index: int, size: int, proof: Sequence[byt
     for sibling in proof:
         if last == 0:
             raise InclusionProofError("The inclusion proof is too long.")
-        if node & 1 or node == last:
-            root = hash_children(sibling, root)
-            while not node & 1 and node:
-                node, last = node >> 1, last >> 1
-        else:
-            root = hash_children(root, sibling)
+        is_left = bool(node & 1 or node == last)
+        root = hash_children(sibling, root) if is_left else hash_children(root, sibling)
+        yield PathStep(sibling, is_left, root)
+        while is_left and not node & 1 and node:
+            node, last = node >> 1, last >> 1
         node, last = node >> 1, last >> 1
     if last:
         raise InclusionProofError("The inclusion proof is too short.")
+
+
+def compute_root(leaf_hash: bytes, *, index: int, size: int, proof: Sequence[bytes]) -> bytes:
+    """Return the root that an inclusion proof leads to.
+
+    Raises:
+        InclusionProofError: No proof of this length belongs to that place.
+    """
+    root = leaf_hash
+    for step in follow_path(leaf_hash, index=index, size=size, proof=proof):
+        root = step.result
     return root
 
 

@@ -4,13 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from sqlalchemy import tuple_
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.gate.counts import LIMITS
 from service.gate.rows import Holder, LotRow
 from service.gate.securities import find_security, read_security_terms
 from service.storage.core import read_rows
-from service.storage.tables import Lot
+from service.storage.tables import HolderCount, Lot
 
 
 def describe_lot(lot: Lot | LotRow) -> dict[str, Any]:
@@ -46,6 +48,27 @@ async def list_positions(session: AsyncSession, org_id: str, security_id: str) -
     return describe_positions(
         await read_rows(await session.connection(), LotRow, Lot, ("org_id", "security_id"), [key])
     )
+
+
+async def page_positions(
+    session: AsyncSession, org_id: str, security_id: str, *, after: Holder | None, limit: int
+) -> list[dict[str, Any]]:
+    """Return up to ``limit`` holders behind ``after`` with their lots, in the form of ``list_positions``.
+
+    Raises:
+        NotFoundError: The caller is not the registrar of such a security.
+    """
+    await find_security(session, org_id, security_id)
+    name = (col(HolderCount.holder_org_id), col(HolderCount.investor_ref))
+    query = select(*name).where(
+        HolderCount.org_id == org_id, HolderCount.security_id == security_id, col(HolderCount.quantity) > 0
+    )
+    if after is not None:
+        query = query.where(tuple_(*name) > (after.org_id, after.investor_ref))
+    holders = (await session.exec(query.order_by(*name).limit(limit))).all()
+    keys = [(org_id, security_id, *each) for each in holders]
+    columns = ("org_id", "security_id", "holder_org_id", "investor_ref")
+    return describe_positions(await read_rows(await session.connection(), LotRow, Lot, columns, keys))
 
 
 def describe_positions(lots: Iterable[Lot | LotRow]) -> list[dict[str, Any]]:

@@ -49,6 +49,7 @@ class Changes:
     affiliate_sales: list[AffiliateSaleRow] = field(default_factory=list)
     given_up: list[Held] = field(default_factory=list)
     transfers: list[dict[str, Any]] = field(default_factory=list)
+    reasons: list[dict[str, Any]] = field(default_factory=list)
     audit: list[dict[str, Any]] = field(default_factory=list)
 
 

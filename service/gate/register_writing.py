@@ -30,6 +30,7 @@ from service.storage.tables import (
     ReservedLot,
     Security,
     Transfer,
+    TransferReason,
 )
 
 
@@ -46,6 +47,7 @@ async def write_changes(connection: AsyncConnection, changes: Changes) -> None:
         plan_inserts(Lot, _read_all(changes.new_lots.values())),
         plan_upserts(HolderCount, _read_all(changes.holders.values()), connection.dialect.name),
         plan_inserts(Transfer, changes.transfers),
+        plan_inserts(TransferReason, changes.reasons),
         *_plan_held(changes.held),
         plan_inserts(AffiliateSale, _read_all(changes.affiliate_sales)),
         plan_inserts(AuditEntry, changes.audit),

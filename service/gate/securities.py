@@ -153,6 +153,30 @@ async def list_securities(
     return [describe_security(head, version.document) for head, version in (await session.exec(query)).all()]
 
 
+async def list_granted_securities(
+    session: AsyncSession, org_id: str, *, after: str | None, limit: int
+) -> Sequence[dict[str, Any]]:
+    """Return up to ``limit`` securities of others on which an organisation may gate, by id, with who keeps each."""
+    query = (
+        select(Grant, Organization.name, SecurityVersion)
+        .join(Organization, col(Organization.id) == col(Grant.org_id))
+        .join(Security, (col(Security.org_id) == col(Grant.org_id)) & (col(Security.id) == col(Grant.security_id)))
+        .join(
+            SecurityVersion,
+            (col(SecurityVersion.org_id) == col(Security.org_id))
+            & (col(SecurityVersion.security_id) == col(Security.id))
+            & (col(SecurityVersion.version) == col(Security.version)),
+        )
+        .where(Grant.venue_org_id == org_id, col(Grant.withdrawn_at).is_(None), col(Grant.security_id) > (after or ""))
+        .order_by(col(Grant.security_id), col(Grant.org_id))
+        .limit(limit)
+    )
+    return [
+        {"id": grant.security_id, "registrar": name, "grant": grant.document, **version.document}
+        for grant, name, version in (await session.exec(query)).all()
+    ]
+
+
 def describe_security(head: Security, terms: dict[str, Any]) -> dict[str, Any]:
     """Return the published form of a security."""
     return {"id": head.id, "version": head.version, **terms}
@@ -293,6 +317,20 @@ async def withdraw_grant(
         session.add(grant)
         security = await find_security(session, org_id, security_id)
         _audit(session, security, kind="grant.withdrawn", record={"venue": venue_org_id}, now=now)
+
+
+async def list_grants(
+    session: AsyncSession, org_id: str, security_id: str, *, after: str | None, limit: int
+) -> Sequence[tuple[Grant, str]]:
+    """Return up to ``limit`` grants on an organisation's security with the venues' names, withdrawn ones too."""
+    query = (
+        select(Grant, Organization.name)
+        .join(Organization, col(Organization.id) == col(Grant.venue_org_id))
+        .where(Grant.org_id == org_id, Grant.security_id == security_id, col(Grant.venue_org_id) > (after or ""))
+        .order_by(col(Grant.venue_org_id))
+        .limit(limit)
+    )
+    return (await session.exec(query)).all()
 
 
 def _audit(session: AsyncSession, head: Security, *, kind: str, record: dict[str, Any], now: datetime) -> None:

@@ -20,6 +20,7 @@ from service.gate.decisions import (
 from service.gate.inquiries import look_back, open_inquiry
 from service.gate.material import Question
 from service.gate.purchases import Sale, promise_sale
+from service.gate.reason_rows import list_reason_rows
 from service.gate.receipts import DECIDED, PENDING
 from service.gate.redaction import redact
 from service.gate.requests import bind_request, dump_request, hash_dumped, hash_request
@@ -178,6 +179,7 @@ def _record(turn: Turn, inquiry: Inquiry, assessment: Assessment, key: str) -> T
     bundle = write_bundle(inputs, signed, signing_key.public_jwk)
     changes = inquiry.access.register.changes
     changes.transfers.append(read_values(transfer) | {"route": _find_route(assessment), "bundle": bundle})
+    changes.reasons += list_reason_rows(transfer, verdict.reasons, None if seen is verdict else seen.reasons)
     changes.audit.append(_describe_decision(transfer, bundle))
     return transfer
 

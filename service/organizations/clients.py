@@ -3,18 +3,18 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.credentials.client_assertion import InvalidAssertionError, verify_client_assertion
 from service.credentials.jose import MalformedJoseError
 from service.credentials.jwk_set import load_jwk_set
-from service.errors import InvalidInputError, ProtocolError
+from service.errors import InvalidInputError, NotFoundError, ProtocolError
 from service.organizations.organizations import allowed_scopes
 from service.storage.audit import append_audit_entry
 from service.storage.database import Database
@@ -97,6 +97,30 @@ def describe_client(made: ClientCredentials) -> dict[str, Any]:
     """Return the wire form of a new client, without a secret where it has none."""
     secret = {"client_secret": made.client_secret} if made.client_secret else {}
     return {"client_id": made.client_id, **secret, "scopes": list(made.scopes)}
+
+
+async def list_clients(session: AsyncSession, org_id: str, *, after: str | None, limit: int) -> Sequence[ApiClient]:
+    """Return up to ``limit`` clients of an organisation behind ``after``, by id, so in the order of their making."""
+    query = select(ApiClient).where(ApiClient.org_id == org_id, col(ApiClient.client_id) > (after or ""))
+    return (await session.exec(query.order_by(col(ApiClient.client_id)).limit(limit))).all()
+
+
+async def revoke_client(session: AsyncSession, org_id: str, client_id: str, *, now: datetime) -> ApiClient:
+    """Let a client get no more tokens; those that it has run out. Revoking twice changes nothing.
+
+    Raises:
+        NotFoundError: The organisation has no such client.
+    """
+    row = await session.get(ApiClient, (org_id, client_id), with_for_update=True)
+    if row is None:
+        raise NotFoundError
+    if row.revoked_at is None:
+        row.revoked_at = now
+        session.add(row)
+        append_audit_entry(
+            session, org_id=org_id, kind="client.revoked", subject_id=client_id, record={}, recorded_at=now
+        )
+    return row
 
 
 async def authenticate_client(session: AsyncSession, client_id: str, secret: str) -> ApiClient | None:

@@ -1,10 +1,11 @@
 """What a platform itself knows of an investor, and the investor's standing with what it covers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import InvalidInputError, NotFoundError
@@ -71,6 +72,18 @@ def _check_screening(screening: Mapping[str, Any] | None, now: datetime) -> None
     if screening and datetime.fromisoformat(screening["screened_at"]) > now + CLOCK_SKEW:
         finding = {"path": "/body/screening/screened_at", "detail": "lies in the future"}
         raise InvalidInputError("A screening cannot be later than now.", errors=[finding])
+
+
+async def find_investors(
+    session: AsyncSession, org_id: str, *, prefix: str, after: str | None, limit: int
+) -> Sequence[Investor]:
+    """Return up to ``limit`` investors whose ref begins with ``prefix``, in order of ref, behind ``after``."""
+    ref = col(Investor.ref)
+    # The lower bound is for the index: with most orders of text the database makes none of a pattern.
+    query = select(Investor).where(Investor.org_id == org_id, ref >= prefix, ref.startswith(prefix, autoescape=True))
+    if after is not None:
+        query = query.where(ref > after)
+    return (await session.exec(query.order_by(ref).limit(limit))).all()
 
 
 async def read_known(

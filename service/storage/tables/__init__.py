@@ -22,6 +22,7 @@ from service.storage.tables.gate import (
     Security,
     SecurityVersion,
     Transfer,
+    TransferReason,
 )
 from service.storage.tables.history import (
     InvestorVersion,
@@ -111,6 +112,7 @@ __all__ = [
     "Subject",
     "SubjectKey",
     "Transfer",
+    "TransferReason",
     "TrustedIssuer",
     "TrustedIssuerVersion",
     "VerifierAttestation",

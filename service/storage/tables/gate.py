@@ -210,6 +210,11 @@ class Transfer(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("org_id", "idempotency_key", name="uq_transfer_idempotency"),
         CheckConstraint("outcome IN ('permit','deny','review')", name="ck_transfer_outcome"),
+        # What people look decisions up by; the columns of each end in the order in which they are shown.
+        Index("ix_transfer_outcome", "org_id", "outcome", "decided_at", "id"),
+        Index("ix_transfer_security", "registrar_org_id", "security_id", "outcome", "decided_at", "id"),
+        Index("ix_transfer_buyer", "org_id", "buyer_ref", "decided_at", "id"),
+        Index("ix_transfer_seller", "org_id", "seller_ref", "decided_at", "id"),
     )
 
     org_id: str = Field(primary_key=True)
@@ -238,6 +243,27 @@ class Transfer(SQLModel, table=True):
     outward_hash: str | None = None
     outward_jws: str | None = None
     bundle: str
+
+
+class TransferReason(SQLModel, table=True):
+    """A reason that a decision gives, to find decisions by; a permit gives none. Never updated.
+
+    ``readers`` are ``all``, or where the decision has two forms those with the ``compliance`` view or the ``others``.
+    ``place`` is that of the reason in the form that they see.
+    """
+
+    __tablename__ = "transfer_reason"
+    __table_args__ = (
+        CheckConstraint("readers IN ('all','compliance','others')", name="ck_transfer_reason_readers"),
+        Index("ix_transfer_reason_code", "org_id", "code", "decided_at", "transfer_id"),
+    )
+
+    org_id: str = Field(primary_key=True)
+    transfer_id: str = Field(primary_key=True)
+    readers: str = Field(primary_key=True)
+    code: str = Field(primary_key=True)
+    place: int
+    decided_at: datetime = Field(sa_type=Instant)
 
 
 class Reservation(SQLModel, table=True):
