@@ -161,6 +161,35 @@ async def test_what_was_promised_pledged_and_sold_by_affiliates_is_found_again(d
     await database.close()
 
 
+async def test_reasons_of_older_decisions_are_found(database_url: str) -> None:
+    """As of 0024: a denial in one form, a denial in two, and a permit; in more pages than one."""
+    reasons = {"a": '{"reasons":[{"code":"B"},{"code":"A"},{"code":"B"}]}', "b": '{"reasons":[{"code":"SECRET"}]}'}
+
+    def fill_with_denials(connection: Connection) -> None:
+        denied = TRANSFER | {"outcome": "deny", "bundle": "{}"}
+        insert(connection, "transfer", **TRANSFER | {"payload": '{"reasons":[]}'}, id="t0", idempotency_key="0")
+        insert(connection, "transfer", **denied | {"payload": reasons["a"]}, id="t1", idempotency_key="1")
+        outward = {"payload": reasons["b"], "outward_payload": '{"reasons":[{"code":"RESTRICTED"}]}'}
+        insert(connection, "transfer", **denied | outward, id="t2", idempotency_key="2")
+        for number in range(3, 600):
+            insert(connection, "transfer", **denied | {"payload": "{}"}, id=f"t{number}", idempotency_key=str(number))
+
+    database = Database(database_url)
+    async with database.engine.begin() as connection:
+        await connection.run_sync(upgrade_to, "0024")
+        await connection.run_sync(fill_with_denials)
+        await connection.run_sync(upgrade_to, "0025")
+        query = "SELECT transfer_id, readers, code, place FROM transfer_reason ORDER BY transfer_id, place, readers"
+        found = [tuple(row) for row in (await connection.execute(text(query))).all()]
+    await database.close()
+    assert found == [
+        ("t1", "all", "B", 0),
+        ("t1", "all", "A", 1),
+        ("t2", "compliance", "SECRET", 0),
+        ("t2", "others", "RESTRICTED", 0),
+    ]
+
+
 STATUS_COPY = {
     "issuer": "https://abroad.example",
     "bits": 2,
