@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from service import __version__
 from service.composition import build_context, read_clock
 from service.gate.api import router as gate_router
+from service.gate.expiry import expire_reservations_forever
 from service.issuer.api import router as issuer_router
 from service.log.api import router as log_router
 from service.log.sequencer import run_sequencer
@@ -110,6 +111,7 @@ def create_app(
         refresh_status_lists_forever,
         run_retention_forever,
         sweep_expired_forever,
+        expire_reservations_forever,
         *([run_sequencer] if with_sequencer else []),
     ]
     app.state.token_cache = TokenCache()

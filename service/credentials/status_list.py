@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from service.credentials.jose import (
     InvalidClaimsError,
@@ -34,6 +34,7 @@ MAX_AGGREGATED = 64
 """Most lists that are taken from one aggregation."""
 
 _BITS = (1, 2, 4, 8)
+_COMPARED_BYTES = 4096
 _LEEWAY = timedelta(seconds=60)
 
 
@@ -152,6 +153,34 @@ def build_status_list_claims(
         "ttl": int(ttl.total_seconds()),
         "status_list": encode_status_list(packed, bits),
     }
+
+
+class Packed(NamedTuple):
+    """Statuses of so many bits each, lowest bits of the first byte first."""
+
+    bits: int
+    packed: bytes
+
+    def status_at(self, index: int) -> int:
+        """Return the status at ``index``; see :func:`get_status`."""
+        return get_status(self.packed, self.bits, index)
+
+
+def list_changed_entries(before: Packed, after: Packed) -> list[int]:
+    """Return the indices at which two copies of a list differ, as far as both reach."""
+    if before.bits != after.bits:
+        reach = min(len(each.packed) * 8 // each.bits for each in (before, after))
+        return [n for n in range(reach) if before.status_at(n) != after.status_at(n)]
+    changed, per_byte = list[int](), 8 // after.bits
+    for start in range(0, min(len(before.packed), len(after.packed)), _COMPARED_BYTES):
+        old, new = (each.packed[start : start + _COMPARED_BYTES] for each in (before, after))
+        if old == new:
+            continue
+        for offset, (first, second) in enumerate(zip(old, new, strict=False)):
+            if first != second:
+                indices = range((start + offset) * per_byte, (start + offset + 1) * per_byte)
+                changed += (n for n in indices if before.status_at(n) != after.status_at(n))
+    return changed
 
 
 @dataclass(frozen=True, slots=True)

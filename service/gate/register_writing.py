@@ -17,6 +17,7 @@ from service.storage.core import (
     read_values,
     table_of,
 )
+from service.storage.outbox import plan_events
 from service.storage.prepared import execute_together
 from service.storage.tables import (
     AffiliateSale,
@@ -51,6 +52,7 @@ async def write_changes(connection: AsyncConnection, changes: Changes) -> None:
         *_plan_held(changes.held),
         plan_inserts(AffiliateSale, _read_all(changes.affiliate_sales)),
         plan_inserts(AuditEntry, changes.audit),
+        plan_events(changes.events),
     ]
     await execute_together(connection, planned)
     await _write_endings(connection, changes)

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from service.gate.counters import end_promise, promise, recount
 from service.gate.counts import Category, Counts, Slots, shift_counts
 from service.gate.effects import ADDS_QUANTITY, KEEPS_OWNER, Settling, apply_effect, list_parents
+from service.gate.events import build_ending_events
 from service.gate.lots import LotPart
 from service.gate.register import Held, Register
 from service.gate.rows import AffiliateSaleRow, Holder, ReservationRow, TransferRow
@@ -139,6 +140,14 @@ def _close(register: Register, held: Held, ending: Ending) -> Counts:
             record={"state": ending.state, "reference": ending.reference, "reason": ending.reason},
             recorded_at=ending.at,
         )
+    )
+    register.changes.events += build_ending_events(
+        venue_org_id=reservation.org_id,
+        registrar_org_id=reservation.registrar_org_id,
+        security_id=reservation.security_id,
+        transfer_id=reservation.transfer_id,
+        state=ending.state,
+        now=ending.at,
     )
     return change
 

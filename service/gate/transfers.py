@@ -17,6 +17,7 @@ from service.gate.decisions import (
     sign_decision,
     write_answer,
 )
+from service.gate.events import build_decision_events
 from service.gate.inquiries import look_back, open_inquiry
 from service.gate.material import Question
 from service.gate.purchases import Sale, promise_sale
@@ -181,6 +182,14 @@ def _record(turn: Turn, inquiry: Inquiry, assessment: Assessment, key: str) -> T
     changes.transfers.append(read_values(transfer) | {"route": _find_route(assessment), "bundle": bundle})
     changes.reasons += list_reason_rows(transfer, verdict.reasons, None if seen is verdict else seen.reasons)
     changes.audit.append(_describe_decision(transfer, bundle))
+    changes.events += build_decision_events(
+        venue_org_id=transfer.org_id,
+        registrar_org_id=transfer.registrar_org_id,
+        security_id=transfer.security_id,
+        transfer_id=transfer.id,
+        outcome=transfer.outcome,
+        now=transfer.decided_at,
+    )
     return transfer
 
 

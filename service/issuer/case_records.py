@@ -11,6 +11,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.errors import ConflictError, NotFoundError
 from service.issuer.case_review import Review, read_review, write_review
 from service.storage.audit import append_audit_entry
+from service.storage.event_types import EVENT_SCOPES
+from service.storage.outbox import add_event
 from service.storage.subject_keys import DataKey
 from service.storage.tables import ReviewCase
 
@@ -112,9 +114,12 @@ def view_opened_case(row: ReviewCase, key: DataKey) -> CaseView:
 def audit_case(
     session: AsyncSession, row: ReviewCase, kind: str, client_id: str, now: datetime, more: Mapping[str, Any]
 ) -> None:
-    """Record who did what to a case; ``more`` must hold no figure."""
+    """Record who did what to a case, and tell of it; ``more`` must hold no figure."""
     record = {"client_id": client_id, "credential_configuration_id": row.credential_configuration_id, **more}
     append_audit_entry(session, org_id=row.org_id, kind=kind, subject_id=row.id, record=record, recorded_at=now)
+    if kind in EVENT_SCOPES:
+        told = {"case_id": row.id, "credential_configuration_id": row.credential_configuration_id, "state": row.state}
+        add_event(session, org_id=row.org_id, kind=kind, data=told, subject=f"case/{row.id}", now=now)
 
 
 def _copy(row: ReviewCase) -> dict[str, Any]:

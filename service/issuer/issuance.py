@@ -56,13 +56,17 @@ from service.keys import Signer
 from service.storage.audit import write_audit_entry
 from service.storage.core import insert_rows, read_values, update_rows
 from service.storage.database import Database
+from service.storage.due_events import plan_credential_expiry, plan_due_events
 from service.storage.ids import new_id
+from service.storage.outbox import build_event, plan_events
+from service.storage.prepared import execute_together
 from service.storage.rows import find_rows
 from service.storage.tables import (
     Credential,
     CredentialCopy,
     IssuanceNotification,
 )
+from service.web.instants import format_instant
 from service.web.signing import ISSUER, ActiveKey, find_active_key
 
 
@@ -75,6 +79,7 @@ class _Intent:
     key: ActiveKey
     drafts: tuple[Draft, ...]
     is_deferred: bool
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +213,7 @@ async def _record_intent(
         key,
         tuple(drafts),
         is_deferred,
+        grant.expires_at,
     )
 
 
@@ -240,11 +246,33 @@ async def _record_signed(
     await close_offer(connection, offer, REDEEMED, "offer.redeemed", now)
     record = {"copies": [{"number": number, "digest": digest} for number, digest in digests.items()]}
     await _audit(connection, issuer.org_id, intent.credential_id, "issuance.signed", record, now)
+    await _tell(connection, issuer.org_id, intent, now)
     if intent.is_deferred:
         return None  # a library of many wallets refuses a deferred response that names one, and the credential is lost
     notification_id = secrets.token_urlsafe(16)
     await insert_rows(connection, IssuanceNotification, [{**key, "notification_id": notification_id}])
     return notification_id
+
+
+async def _tell(connection: AsyncConnection, org_id: str, intent: _Intent, now: datetime) -> None:
+    """Write the event, and ahead those of the expiry."""
+    data = {
+        "credential_id": intent.credential_id,
+        "credential_configuration_id": intent.configuration_id,
+        "credential_offer_id": intent.offer_id,
+        "expires_at": format_instant(intent.expires_at),
+    }
+    subject = f"credential/{intent.credential_id}"
+    event = build_event(org_id=org_id, kind="credential.issued", data=data, subject=subject, now=now)
+    ahead = plan_credential_expiry(
+        org_id=org_id,
+        credential_id=intent.credential_id,
+        configuration_id=intent.configuration_id,
+        issued_at=now,
+        expires_at=intent.expires_at,
+    )
+    changes = [plan_events([event]), plan_due_events(ahead, connection.dialect.name)]
+    await execute_together(connection, changes)
 
 
 def _check_pending(offer: Offer, now: datetime, *, is_deferred: bool = False) -> None:

@@ -7,7 +7,7 @@ Source: draft-ietf-oauth-status-list-20, sections 5, 8 and 13.6.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlmodel import col, select
@@ -29,10 +29,12 @@ from service.keys import Signer
 from service.storage.audit import append_audit_entry
 from service.storage.database import Database
 from service.storage.history import record_status_change
+from service.storage.outbox import add_event, request_recheck
 from service.storage.tables import Credential, CredentialCopy, StatusList
 from service.web.signing import ISSUER, get_active_key, sign_token
 
 REVOKED = "revoked"
+_EVENTS = {"valid": "credential.reinstated", "suspended": "credential.suspended", REVOKED: "credential.revoked"}
 STATUS_VALUES = {"valid": VALID, "suspended": SUSPENDED, REVOKED: INVALID}
 TICK = timedelta(seconds=60)
 TTL = TICK
@@ -63,14 +65,34 @@ async def change_status(
         return view_credential(row)
     if row.status == REVOKED:
         raise CredentialRevokedError("The credential is revoked, which is final.")
-    await _mark_copies(session, row, STATUS_VALUES[status], now)
+    marked = await _mark_copies(session, row, STATUS_VALUES[status], now)
     record = {"from": row.status, "to": status}
     append_audit_entry(
         session, org_id=org_id, kind="credential.status", subject_id=row.id, record=record, recorded_at=now
     )
     row.status, row.status_reason, row.status_changed_at = status, reason, now
     session.add(row)
+    await _tell(session, row, marked, now)
     return view_credential(row)
+
+
+async def _tell(session: AsyncSession, row: Credential, marked: Mapping[str, Sequence[int]], now: datetime) -> None:
+    """Write the event, and have the platforms told that rely on the credential."""
+    add_event(
+        session,
+        org_id=row.org_id,
+        kind=_EVENTS[row.status],
+        data={
+            "credential_id": row.id,
+            "credential_configuration_id": row.credential_configuration_id,
+            "status": row.status,
+        },
+        subject=f"credential/{row.id}",
+        now=now,
+    )
+    for list_id, indices in marked.items():
+        connection = await session.connection()
+        await request_recheck(connection, org_id=row.org_id, status_list=list_id, is_own=True, indices=indices, now=now)
 
 
 async def read_status_list_token(
@@ -113,7 +135,10 @@ def compute_list_expiry(issued_at: datetime) -> datetime:
     return _floor(issued_at, timedelta(hours=1)) + timedelta(hours=1) + _VALID_AT_LEAST
 
 
-async def _mark_copies(session: AsyncSession, row: Credential, value: int, now: datetime) -> None:
+async def _mark_copies(
+    session: AsyncSession, row: Credential, value: int, now: datetime
+) -> Mapping[str, Sequence[int]]:
+    """Set every copy's entry; returns the entries by list."""
     query = select(CredentialCopy).where(CredentialCopy.org_id == row.org_id, CredentialCopy.credential_id == row.id)
     indices: dict[str, list[int]] = defaultdict(list)
     for copy in (await session.exec(query)).all():
@@ -127,6 +152,7 @@ async def _mark_copies(session: AsyncSession, row: Credential, value: int, now: 
             await record_status_change(session, row.org_id, list_id, index, previous=previous, value=value, now=now)
         status_list.packed, status_list.changed_at = bytes(packed), now
         session.add(status_list)
+    return indices
 
 
 async def _renew_token(session: AsyncSession, signer: Signer, issuer: Issuer, list_id: str, issued_at: datetime) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import Exists, delete, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.credentials.status_list import StatusList
+from service.credentials.status_list import Packed, StatusList
 from service.storage.core import select_fields, start_upsert
 from service.storage.statuses import ListTerms
 from service.storage.tables import HeldStatusList, StandingCredential, StatusListCopy
@@ -32,6 +32,15 @@ async def list_held_lists(
         query = query.where(col(HeldStatusList.uri).in_(uris))
     rows = (await (await session.connection()).execute(query)).all()
     return {uri: ListTerms(*terms) for *terms, uri in rows}
+
+
+async def read_held_content(session: AsyncSession, org_id: str, uri: str) -> Packed | None:
+    """Return what an organisation's copy says, None without one."""
+    query = select(HeldStatusList.bits, HeldStatusList.packed).where(
+        HeldStatusList.org_id == org_id, HeldStatusList.uri == uri
+    )
+    found = (await session.exec(query)).first()
+    return Packed(*found) if found else None
 
 
 async def keep_status_list(

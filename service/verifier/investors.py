@@ -12,13 +12,15 @@ from service.errors import InvalidInputError, NotFoundError
 from service.keys import Signer
 from service.storage.audit import append_audit_entry
 from service.storage.history import record_investor
+from service.storage.outbox import build_standing_event, plan_events
 from service.storage.past import find_record_start
 from service.storage.personal_data import InvestorContent
+from service.storage.prepared import execute_together
 from service.storage.standings import know_investor, list_standing, read_investor_keys
 from service.storage.statuses import read_credential_statuses
 from service.storage.tables import Investor, Organization
 from service.storage.trust import list_trusted_issuers
-from service.verifier.standing import lock_investor
+from service.verifier.standing import LockedInvestor, lock_investor
 from service.verifier.standing_answer import Known, describe_investor, list_status_queries
 
 CLEAR = "clear"
@@ -52,6 +54,9 @@ async def put_investor(
     frozen = changes.get("frozen", investor.row.frozen)
     row = (await investor.keep(connection, content, now, frozen=frozen)).row
     await record_investor(connection, row, now)
+    causes = [cause for cause in ("screening", "frozen") if _is_changed(cause, changes, investor)]
+    told = [build_standing_event(org_id, ref, cause=cause, now=now) for cause in causes]
+    await execute_together(connection, [plan_events(told)])
     append_audit_entry(
         session,
         org_id=org_id,
@@ -66,6 +71,11 @@ async def put_investor(
 def _keep_screening(content: InvestorContent, screening: Mapping[str, Any] | None, now: datetime) -> InvestorContent:
     is_match = screening is not None and screening["result"] != CLEAR
     return replace(content, screening=screening, matched_at=now if is_match else content.matched_at)
+
+
+def _is_changed(name: str, changes: Mapping[str, Any], before: LockedInvestor) -> bool:
+    known = before.content.screening if name == "screening" else before.row.frozen
+    return name in changes and changes[name] != known
 
 
 def _check_screening(screening: Mapping[str, Any] | None, now: datetime) -> None:

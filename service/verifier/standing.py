@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.keys import Signer
-from service.storage.core import read_values, update_rows, upsert_rows
+from service.storage.core import plan_upserts, read_values, update_rows
+from service.storage.due_events import plan_due_events, plan_standing_expiry
 from service.storage.history import record_investor, record_standing
 from service.storage.ids import new_id
 from service.storage.personal_data import (
@@ -18,6 +19,7 @@ from service.storage.personal_data import (
     seal_investor,
     seal_standing,
 )
+from service.storage.prepared import execute_together
 from service.storage.rows import find_row, find_rows, get_row, insert_new_rows
 from service.storage.standings import InvestorRow, Standing, StandingRow, know_standing
 from service.storage.subject_keys import DataKey, ensure_subject_key, name_investor
@@ -179,6 +181,14 @@ async def keep_standing(
         presented_at=now,
     )
     # What is signed does not change; the digest is of it.
-    await upsert_rows(connection, StandingCredential, [read_values(row)])
+    ahead = plan_standing_expiry(
+        org_id=row.org_id,
+        standing_id=row.id,
+        investor_ref=row.investor_ref,
+        credential_type=row.credential_type,
+        expires_at=row.expires_at,
+    )
+    kept = plan_upserts(StandingCredential, [read_values(row)], connection.dialect.name)
+    await execute_together(connection, [kept, plan_due_events(ahead, connection.dialect.name)])
     await record_standing(connection, row, now)
     shown[credential.digest] = know_standing(row, key)

@@ -4,10 +4,17 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import structlog
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.credentials.bitstring_status_list import split_reference
 from service.credentials.jose import parse_jws
-from service.credentials.status_list import MAX_TOKEN_BYTES, StatusList, verify_status_list_token
+from service.credentials.status_list import (
+    MAX_TOKEN_BYTES,
+    Packed,
+    StatusList,
+    list_changed_entries,
+    verify_status_list_token,
+)
 from service.credentials.status_list_credential import (
     MEDIA_TYPES,
     StatusListCredentialError,
@@ -15,8 +22,9 @@ from service.credentials.status_list_credential import (
     verify_status_list_credential,
 )
 from service.errors import ServiceError, UnavailableError
-from service.storage.held_lists import USE_NOTED, keep_status_list, list_held_lists, note_use
+from service.storage.held_lists import USE_NOTED, keep_status_list, list_held_lists, note_use, read_held_content
 from service.storage.history import record_status_list
+from service.storage.outbox import request_recheck
 from service.storage.statuses import StatusQuery, StatusReading
 from service.storage.trust import hold_max_status_age, normalize_issuer
 from service.verifier.checks import Checklist
@@ -105,6 +113,7 @@ async def _refresh_list(finder: KeyFinder, issuer: str, uri: str, used_at: datet
     async with finder.context.database.transaction() as session:
         # Read here, not before the fetch: a change of policy has passed over the copies that were held by then.
         max_age = await hold_max_status_age(session, finder.org_id, issuer)
+        known = await read_held_content(session, finder.org_id, uri)
         kept = await keep_status_list(
             session,
             org_id=finder.org_id,
@@ -115,9 +124,24 @@ async def _refresh_list(finder: KeyFinder, issuer: str, uri: str, used_at: datet
             used_at=used_at,
         )
         if kept:
+            await _tell(session, finder, known, status_list)
             await record_status_list(session, finder.org_id, issuer, status_list, finder.now, max_age)
     if not kept:
         _log.warning("status_list_older_than_seen")
+
+
+async def _tell(session: AsyncSession, finder: KeyFinder, known: Packed | None, renewed: StatusList) -> None:
+    """Have the platform told whose standings rely on an entry that another copy of the list had otherwise."""
+    changed = [] if known is None else list_changed_entries(known, Packed(renewed.bits, renewed.packed))
+    if changed:
+        await request_recheck(
+            await session.connection(),
+            org_id=finder.org_id,
+            status_list=renewed.uri,
+            is_own=False,
+            indices=changed,
+            now=finder.now,
+        )
 
 
 async def _fetch_list(finder: KeyFinder, issuer: str, uri: str) -> StatusList:

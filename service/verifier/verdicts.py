@@ -14,7 +14,9 @@ from service.credentials.presentation import hash_transaction_data
 from service.credentials.sd_jwt_errors import TransactionDataMismatchError
 from service.keys import Signer
 from service.storage.audit import write_audit_entry
+from service.storage.outbox import build_event, build_standing_event, plan_events
 from service.storage.personal_data import PresentedContent, seal_presented
+from service.storage.prepared import execute_together
 from service.storage.standings import Standing
 from service.storage.subject_keys import ensure_subject_key, name_investor, name_presentation
 from service.verifier.checks import HOLDER_MISMATCH, Check, summarize
@@ -111,6 +113,7 @@ async def conclude(
         for query_id, each in examined.items():
             await keep_standing(connection, key, row, each, examined.asked_claims(query_id), shown, now)
     await _record(connection, row, examined, checks, now)
+    await _tell(connection, row, examined, now)
     return row
 
 
@@ -171,6 +174,18 @@ def _describe(query_id: str, examined: Examined, asked: frozenset[str]) -> dict[
         "status": examined.status,
         "valid_until": format_optional(credential.expires_at if credential else None),
     }
+
+
+async def _tell(connection: AsyncConnection, row: KeptRequest, examined: ExaminedAnswer, now: datetime) -> None:
+    """Write the event of the verdict, and that of the standing which it changed."""
+    data = {"presentation_request_id": row.id, "purpose": row.purpose, "state": row.state}
+    subject = f"presentation/{row.id}"
+    events = [build_event(org_id=row.org_id, kind=f"presentation.{row.state}", data=data, subject=subject, now=now)]
+    if row.state == "verified" and row.investor_ref is not None:
+        types = sorted({each.credential_type for each in examined.flatten() if each.credential_type})
+        more = {"credential_types": types, "presentation_request_id": row.id}
+        events.append(build_standing_event(row.org_id, row.investor_ref, cause="presented", now=now, **more))
+    await execute_together(connection, [plan_events(events)])
 
 
 async def _record(

@@ -15,6 +15,7 @@ from service.errors import UnavailableError
 from service.keys import Signer
 from service.storage.audit import append_audit_entry
 from service.storage.core import select_fields, table_of
+from service.storage.outbox import add_event
 from service.storage.prepared import fetch_all
 from service.storage.tables import SigningKey
 
@@ -169,6 +170,8 @@ async def rotate_signing_key(
         append_audit_entry(
             session, org_id=org_id, kind="key.retired", subject_id=old.kid, record=record, recorded_at=now
         )
+    data = {"purpose": purpose, "kid": made.kid, "replaced": [old.kid for old in replaced]}
+    add_event(session, org_id=org_id, kind="key.rotated", data=data, subject=f"key/{purpose}", now=now)
     return made
 
 

@@ -3,6 +3,14 @@
 from service.storage.tables.audit import AuditEntry
 from service.storage.tables.authorizing import AuthorizationRequest, RefreshToken, WalletGrant
 from service.storage.tables.cases import ReviewCase
+from service.storage.tables.events import (
+    DueEvent,
+    Event,
+    EventStream,
+    StandingRecheck,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from service.storage.tables.gate import (
     AffiliateSale,
     DailySales,
@@ -69,6 +77,9 @@ __all__ = [
     "CredentialCopy",
     "CredentialOffer",
     "DailySales",
+    "DueEvent",
+    "Event",
+    "EventStream",
     "Grant",
     "HeldReservation",
     "HeldStatusList",
@@ -104,6 +115,7 @@ __all__ = [
     "SpentNonce",
     "SpentProof",
     "StandingCredential",
+    "StandingRecheck",
     "StandingVersion",
     "StatusChange",
     "StatusList",
@@ -119,4 +131,6 @@ __all__ = [
     "WalletClient",
     "WalletGrant",
     "WalletProvider",
+    "WebhookDelivery",
+    "WebhookEndpoint",
 ]
