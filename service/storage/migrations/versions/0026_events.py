@@ -1,7 +1,7 @@
 """Events, what time will bring about, and where events are sent.
 
-Revision: 0025
-Revises: 0024
+Revision: 0026
+Revises: 0025
 """
 
 import json
@@ -13,8 +13,8 @@ from alembic import op
 
 from service.storage import types
 
-revision = "0025"
-down_revision = "0024"
+revision = "0026"
+down_revision = "0025"
 branch_labels = None
 depends_on = None
 _AT_ONCE = 1_000
