@@ -21,6 +21,7 @@ COMMANDS = {
     "log": ("service.cli.log", "app", "Check the transparency log."),
     "reconcile": ("service.cli.reconcile", "reconcile_registers", "Add up every register again from its rows."),
     "backup": ("service.cli.backup", "backup", "Copy database, keys and published head while the service runs."),
+    "doctor": ("service.cli.doctor", "doctor", "Check a live set-up, and say what to do where something is wrong."),
     "restore": ("service.cli.backup", "restore", "Put a backup in place, unless its log is older than the published."),
     "retention": ("service.cli.retention", "app", "Erase what no rule wants kept any more."),
     "replay": ("service.cli.replay", "replay", "Re-evaluate a decision bundle offline."),

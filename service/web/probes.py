@@ -44,7 +44,7 @@ async def readyz(context: ContextDep) -> dict[str, Any]:
             published = await read_newest_checkpoint(session, published=True) if context.witnesses else None
     except Exception as error:  # whatever keeps the database from answering, we are not ready
         raise NotReadyError("The database does not answer.") from error
-    if _is_stalled(progress, context.clock()):
+    if is_stalled(progress, context.clock()):
         raise NotReadyError("Audit entries wait, and no checkpoint of the log was signed for too long.")
     if published is None:
         return {"status": "ok"}
@@ -52,7 +52,8 @@ async def readyz(context: ContextDep) -> dict[str, Any]:
     return {"status": "ok", "witnesses_missing": [each.key.name for each in missing]}
 
 
-def _is_stalled(progress: LogProgress, now: datetime) -> bool:
+def is_stalled(progress: LogProgress, now: datetime) -> bool:
+    """Tell whether audit entries have waited for the log for too long."""
     if progress.waiting_since is None:
         return False
     return now - max(progress.waiting_since, progress.signed_at or progress.waiting_since) > LOG_PATIENCE
