@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 
 from service import __version__
 from service.composition import build_context, read_clock
+from service.console.api import router as console_router
 from service.gate.api import router as gate_router
 from service.gate.expiry import expire_reservations_forever
 from service.issuer.api import router as issuer_router
@@ -130,7 +131,7 @@ def create_app(
     if settings.vc_api:
         app.state.vc_api_issuers = open_issuers(app.state.context.signer, settings.data_dir)
         parties.append(vc_api_router)
-    for router in (docs_router, probes_router, *parties):
+    for router in (docs_router, probes_router, *parties, console_router):
         app.router.routes.extend(router.routes)
     app.router.routes.insert(0, RouteIndex(app.router.routes))
     return app

@@ -15,6 +15,7 @@ COMMANDS = {
     "serve": ("service.cli.serve", "serve", "Run the service."),
     "demo": ("service.cli.demo", "demo", "Play the whole story on a fresh deployment."),
     "org": ("service.cli.orgs", "app", "Organisations, their roles and their API clients."),
+    "accounts": ("service.cli.accounts", "app", "People who work for an organisation, and links that sign them in."),
     "keys": ("service.cli.keys", "app", "Signing keys of organisations, and of the deployment itself."),
     "wallet": ("service.cli.wallet", "app", "Keep credentials and show them: a holder on the command line."),
     "rules": ("service.cli.rules", "app", "Rules with their citations, and the scenario files that test them."),

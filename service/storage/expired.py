@@ -12,9 +12,11 @@ from service.storage.core import table_of
 from service.storage.database import Database
 from service.storage.tables import (
     AuthorizationRequest,
+    BrowserSession,
     CredentialOffer,
     IssuanceToken,
     RefreshToken,
+    SignInLink,
     SpentNonce,
     SpentProof,
     WalletGrant,
@@ -27,7 +29,7 @@ _Sweep: TypeAlias = Callable[[AsyncSession, datetime], Awaitable[int]]
 
 
 async def sweep_expired(database: Database, now: datetime) -> None:
-    """Delete expired access tokens, requests, grants, spent nonces and proofs; empty the seals of expired offers.
+    """Delete what expired: tokens, requests, grants, links, sessions, spent nonces and proofs; empty seals of offers.
 
     Rows that another transaction holds are left to it.
     """
@@ -42,7 +44,14 @@ async def _repeat(database: Database, sweep: _Sweep, before: datetime) -> None:
             found = await sweep(session, before)
 
 
-_TABLES: tuple[type[SQLModel], ...] = (IssuanceToken, SpentNonce, SpentProof, AuthorizationRequest)
+_TABLES: tuple[type[SQLModel], ...] = (
+    IssuanceToken,
+    SpentNonce,
+    SpentProof,
+    AuthorizationRequest,
+    SignInLink,
+    BrowserSession,
+)
 
 
 def _deleting(table: type[SQLModel]) -> _Sweep:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 LONGEST_FILE = 600
 
 ONLY_IN = {
-    "fastapi": ["service/*/*api.py", "service/web/*", "service/web.py", "service/app.py"],
+    "fastapi": ["service/*/*api.py", "service/web/*", "service/web.py", "service/app.py", "service/console"],
     "didkit": ["service/linked_data.py", "service/linked_data/*"],
     "pyld": ["service/credentials/rdf.py"],
     "httpx2": ["service/fetch.py", "service/fetch/*"],

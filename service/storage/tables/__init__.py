@@ -1,5 +1,6 @@
 """Every table, led by ``org_id``. Importing this package fills ``SQLModel.metadata``."""
 
+from service.storage.tables.accounts import Account, BrowserSession, Passkey, SignInLink
 from service.storage.tables.audit import AuditEntry
 from service.storage.tables.authorizing import AuthorizationRequest, RefreshToken, WalletGrant
 from service.storage.tables.cases import ReviewCase
@@ -68,10 +69,12 @@ from service.storage.tables.verifying import (
 )
 
 __all__ = [
+    "Account",
     "AffiliateSale",
     "ApiClient",
     "AuditEntry",
     "AuthorizationRequest",
+    "BrowserSession",
     "CachedDocument",
     "Credential",
     "CredentialCopy",
@@ -101,6 +104,7 @@ __all__ = [
     "Offering",
     "OfferingVersion",
     "Organization",
+    "Passkey",
     "PresentationRequest",
     "PublishedBitstring",
     "Purchase",
@@ -111,6 +115,7 @@ __all__ = [
     "ReviewCase",
     "Security",
     "SecurityVersion",
+    "SignInLink",
     "SigningKey",
     "SpentNonce",
     "SpentProof",

@@ -1,0 +1,1 @@
+"""People who work for an organisation, and how they sign in."""

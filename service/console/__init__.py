@@ -1,0 +1,1 @@
+"""Pages for the people of an organisation: rendered here, usable without a script, at ``/console``."""

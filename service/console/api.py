@@ -1,0 +1,12 @@
+"""The pages as one router; the last of them answers for addresses that lead nowhere, so it stays the last."""
+
+from service.console import account_api, home_api, sign_in_api, static_files
+from service.web.routing import gather
+
+router = gather(
+    static_files.router,
+    sign_in_api.router,
+    home_api.router,
+    account_api.router,
+    home_api.last_router,
+)

@@ -1,0 +1,35 @@
+"""What the pages' navigation leads to; each entry shows for those who may open it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.accounts.accounts import ADMIN
+from service.console.viewer import Viewer
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A page in the navigation and on the home page.
+
+    Attributes:
+        key: Its texts are ``navigation.<key>`` and ``navigation.<key>.about``.
+        org_role: Role that the organisation needs; None for every organisation.
+        roles: Of which the account needs one.
+    """
+
+    address: str
+    key: str
+    org_role: str | None
+    roles: frozenset[str]
+
+
+ENTRIES: Sequence[Entry] = (Entry("/console/accounts", "accounts", None, frozenset({ADMIN})),)
+
+
+def list_entries(viewer: Viewer) -> list[Entry]:
+    """Return what this person can open, in order."""
+    return [
+        entry
+        for entry in ENTRIES
+        if (entry.org_role is None or entry.org_role in viewer.org_roles) and not entry.roles.isdisjoint(viewer.roles)
+    ]

@@ -1,0 +1,52 @@
+"""The words of the pages, in files apart from the code: ``languages/<language>/<area>.json``, flat."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from service.accounts.accounts import LANGUAGES
+
+FOLDER = Path(__file__).parent / "languages"
+DEFAULT = LANGUAGES[0]
+
+
+@cache
+def load_words(language: str) -> Mapping[str, str]:
+    """Return every text of a language by ``<area>.<key>``."""
+    words: dict[str, str] = {}
+    for file in sorted((FOLDER / language).glob("*.json")):
+        area = json.loads(file.read_text(encoding="utf-8"))
+        words |= {f"{file.stem}.{key}": text for key, text in area.items()}
+    return words
+
+
+def translate(language: str, key: str, /, **values: object) -> str:
+    """Return the text for a key, with ``{name}`` filled in from ``values``.
+
+    Args:
+        language: One of ``LANGUAGES``.
+        key: ``<area>.<key>``.
+
+    Raises:
+        KeyError: No such text; a test finds those that templates name.
+    """
+    text = load_words(language)[key]
+    return text.format(**values) if values else text
+
+
+def find_text(language: str, key: str) -> str | None:
+    """Return the text for a key that may not be there."""
+    return load_words(language).get(key)
+
+
+def choose_language(accepted: str) -> str:
+    """Return the language of ours that a browser likes best.
+
+    Args:
+        accepted: Value of ``Accept-Language``; what cannot be read counts as nothing.
+
+    Source: RFC 9110, section 12.5.4. Preferences are written in order, so their weights are not needed.
+    """
+    wanted = (part.partition(";")[0].strip().partition("-")[0].lower() for part in accepted.split(","))
+    return next((language for language in wanted if language in LANGUAGES), DEFAULT)

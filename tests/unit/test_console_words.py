@@ -1,0 +1,91 @@
+"""The words of the pages: both languages say everything, and everything that a page says is there."""
+
+import json
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+from service.accounts.accounts import LANGUAGES, ROLES
+from service.console.navigation import ENTRIES
+from service.console.text import cut, show_marks
+from service.console.translation import FOLDER, choose_language, load_words, translate
+
+CONSOLE = FOLDER.parent
+_IN_TEMPLATES = re.compile(r"\bt\('([a-z_0-9]+\.[a-z_0-9.-]+)'(?! ~)")
+_IN_PYTHON = re.compile(r"translate\([\w.]+,\s*\"([a-z_0-9]+\.[a-z_0-9.-]+)\"")
+_PREFIXES = re.compile(r"\bt\('([a-z_0-9]+\.[a-z_0-9.-]*)' ~")
+
+
+def read_sources() -> list[tuple[Path, str]]:
+    files = [*CONSOLE.rglob("*.html"), *CONSOLE.rglob("*.py")]
+    return [(path, path.read_text(encoding="utf-8")) for path in files]
+
+
+def list_fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+
+@pytest.mark.parametrize("area", sorted(path.name for path in (FOLDER / "en").iterdir()))
+def test_both_languages_say_the_same(area: str) -> None:
+    english, chinese = (json.loads((FOLDER / each / area).read_text(encoding="utf-8")) for each in LANGUAGES)
+    assert list(english) == list(chinese)
+    assert {key for key in english if list_fields(english[key]) != list_fields(chinese[key])} == set()
+
+
+def test_no_language_has_an_area_of_its_own() -> None:
+    areas = [sorted(path.name for path in (FOLDER / each).iterdir()) for each in LANGUAGES]
+    assert areas[0] == areas[1]
+
+
+def test_every_text_that_a_page_names_is_there() -> None:
+    used = {key for _, text in read_sources() for key in _IN_TEMPLATES.findall(text) + _IN_PYTHON.findall(text)}
+    assert len(used) > 20
+    assert used - load_words("en").keys() == set()
+
+
+def test_every_text_is_used() -> None:
+    sources = "\n".join(text for _, text in read_sources())
+    used = set(_IN_TEMPLATES.findall(sources)) | set(_IN_PYTHON.findall(sources))
+    prefixes = (*_PREFIXES.findall(sources), "errors.")
+    named = {key for key in load_words("en") if f'"{key}"' in sources}
+    idle = {key for key in load_words("en") if key not in used | named and not key.startswith(prefixes)}
+    assert idle == set()
+
+
+def test_texts_that_pages_build_the_names_of_are_there() -> None:
+    wanted = {f"navigation.{entry.key}{suffix}" for entry in ENTRIES for suffix in ("", ".about")}
+    wanted |= {f"roles.{role}" for role in ROLES} | {f"account.language_{each}" for each in LANGUAGES}
+    assert wanted - load_words("zh").keys() == set()
+
+
+def test_values_are_filled_in() -> None:
+    assert translate("en", "home.title", name="Ada {x}") == "Hello, Ada {x}"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("", "en"),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("de,fr;q=0.8,zh-TW;q=0.5", "zh"),
+        ("xx;;,,q", "en"),
+        ("EN-us", "en"),
+    ],
+)
+def test_the_language_that_the_browser_likes(accepted: str, language: str) -> None:
+    assert choose_language(accepted) == language
+
+
+def test_marks_that_turn_text_around_are_shown() -> None:
+    assert show_marks("Acme \u202egnp.exe\u200b\x1b[1m") == "Acme [U+202E]gnp.exe[U+200B][U+001B][1m"
+    assert show_marks("李雷 – naïve\nمرحبا") == "李雷 – naïve\nمرحبا"
+
+
+def test_long_text_is_cut_and_whole_behind_it() -> None:
+    text = "<b>" + "x" * 10_000
+    shown = cut(text)
+    assert shown.startswith('<details class="long"><summary>&lt;b&gt;xxx')
+    assert shown.count("x") == 10_000 + 117
+    assert cut("<b>") == "&lt;b&gt;"
