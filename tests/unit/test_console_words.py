@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from service.accounts.accounts import LANGUAGES, ROLES
+from service.accounts.accounts import LANGUAGES, ROLES, AccountInvalidError, LastAdminError
+from service.accounts.sign_in_links import AccountDisabledError, LinkUnusableError
+from service.console.forms import ForeignFormError, FormUnreadableError
 from service.console.navigation import ENTRIES
 from service.console.text import cut, show_marks
-from service.console.translation import FOLDER, choose_language, load_words, translate
+from service.console.translation import FOLDER, choose_language, find_text, load_words, translate
+from service.console.viewer import RoleMissingError
+from service.errors import ServiceError
 
 CONSOLE = FOLDER.parent
 _IN_TEMPLATES = re.compile(r"\bt\('([a-z_0-9]+\.[a-z_0-9.-]+)'(?! ~)")
@@ -89,3 +93,19 @@ def test_long_text_is_cut_and_whole_behind_it() -> None:
     assert shown.startswith('<details class="long"><summary>&lt;b&gt;xxx')
     assert shown.count("x") == 10_000 + 117
     assert cut("<b>") == "&lt;b&gt;"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        AccountDisabledError,
+        AccountInvalidError,
+        ForeignFormError,
+        FormUnreadableError,
+        LastAdminError,
+        LinkUnusableError,
+        RoleMissingError,
+    ],
+)
+def test_errors_of_the_pages_are_said_in_plain_words(kind: type[ServiceError]) -> None:
+    assert {language for language in LANGUAGES if find_text(language, f"errors.{kind.code}")} == set(LANGUAGES)
