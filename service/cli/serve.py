@@ -17,6 +17,7 @@ from uvicorn.supervisors import Multiprocess
 from service.app import create_app
 from service.cli.garbage import collect_seldom
 from service.cli.listening import AddressUnavailableError, listen
+from service.cli.punctual_protocol import PunctualProtocol
 from service.cli.support import run_with_context
 from service.settings import Settings, load_settings, share_metrics
 from service.web.context import Context
@@ -69,7 +70,7 @@ def _run(settings: Settings, host: str, port: int, workers: int) -> None:
         factory=True,
         workers=workers,
         loop="auto",
-        http="httptools",
+        http=PunctualProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
