@@ -290,6 +290,10 @@ class Wallet:
         request = await self.open(made)
         return await self.send(request, self.present(request, **changes))
 
+    async def refuse(self, made: dict[str, Any]) -> httpx2.Response:
+        """Say that the holder declined."""
+        return await self.send(await self.open(made), None, error="access_denied")
+
 
 def _describe(number: int, compact: str | dict[str, Any]) -> HeldCredential:
     if isinstance(compact, dict):

@@ -59,6 +59,8 @@ class MadeRequestAnswer(AnswerModel):
     request_uri: str | None
     deep_link: str | None
     web_link: str | None
+    wallet_link: Annotated[str | None, Field(description="Opens the request in this deployment's web wallet.")]
+    qr_code_link: Annotated[str | None, Field(description="Picture of deep_link; with ?wallet=web, of wallet_link.")]
     expires_at: datetime
     dc_api_request: DcApiRequestIfAny
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -11,12 +11,15 @@ from service.errors import NotFoundError, ProtocolError
 from service.storage.tables import Organization
 from service.verifier.page import CONTENT_SECURITY_POLICY, render_request_page
 from service.verifier.request_objects import answer_fetch
+from service.verifier.request_rows import KeptRequest
 from service.verifier.request_terms import uses_dc_api
-from service.verifier.requests import build_deep_link, find_request, state_of
+from service.verifier.requests import build_deep_link, build_wallet_link, find_request, state_of
 from service.verifier.responses import take_response
+from service.web.context import Context
 from service.web.dependencies import ContextDep
 from service.web.forms import read_form
 from service.web.openapi import answers_media, takes_form
+from service.web.qr_code import draw_qr_picture
 
 REQUEST_OBJECT = "application/oauth-authz-req+jwt"
 NO_STORE = {"Cache-Control": "no-store"}
@@ -75,11 +78,33 @@ async def show_request_page(request_id: str, context: ContextDep) -> Response:
         organization = await session.get_one(Organization, row.org_id)
     if uses_dc_api(row.response_mode):
         raise NotFoundError
-    is_open = state_of(row, context.clock()) == "pending" and row.sealed_held_answer is None
+    is_open = _is_open(row, context)
     link = build_deep_link(context.base_url, row) if is_open else None
+    wallet_link = build_wallet_link(context.base_url, row) if is_open else None
     headers = NO_STORE | {
         "Content-Security-Policy": CONTENT_SECURITY_POLICY,
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
     }
-    return HTMLResponse(await render_request_page(organization.name, link), headers=headers)
+    return HTMLResponse(await render_request_page(organization.name, link, wallet_link), headers=headers)
+
+
+@router.get("/presentation-requests/{request_id}/qr-code", include_in_schema=False)
+async def draw_request(request_id: str, context: ContextDep, wallet: Literal["app", "web"] = "app") -> Response:
+    """Draw what a wallet has to scan, for a platform's own page; for a web wallet, what the camera opens."""
+    row = await context.database.glance(partial(find_request, request_id=request_id))
+    build = build_wallet_link if wallet == "web" else build_deep_link
+    link = build(context.base_url, row) if _is_open(row, context) else None
+    picture = None if link is None else await draw_qr_picture(link)
+    if picture is None:
+        raise NotFoundError
+    headers = NO_STORE | {
+        "Content-Security-Policy": "default-src 'none'",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(picture, media_type="image/svg+xml", headers=headers)
+
+
+def _is_open(row: KeptRequest, context: Context) -> bool:
+    return state_of(row, context.clock()) == "pending" and row.sealed_held_answer is None

@@ -34,6 +34,7 @@ _TEMPLATE = Environment(autoescape=True).from_string(
 {% endif %}Your wallet shows what is asked before anything is sent.</p>
 {{ picture }}
 <p><a href="{{ link }}">Open in wallet</a></p>
+<p><a href="{{ wallet_link }}">Open in the web wallet</a></p>
 {% else %}
 <p>This request has been answered or has expired. Go back to {{ verifier }} to start again.</p>
 {% endif %}
@@ -44,12 +45,13 @@ _TEMPLATE = Environment(autoescape=True).from_string(
 )
 
 
-async def render_request_page(verifier: str, link: str | None) -> str:
+async def render_request_page(verifier: str, link: str | None, wallet_link: str | None) -> str:
     """Return the page as HTML.
 
     Args:
         verifier: Name of the platform; escaped.
         link: Deep link into a wallet; None if the request is no longer open.
+        wallet_link: Into this deployment's web wallet; None likewise.
     """
     picture = "" if link is None else await draw_qr_code(link, title="QR code")
-    return _TEMPLATE.render(verifier=verifier, link=link, picture=picture, style=_STYLE)
+    return _TEMPLATE.render(verifier=verifier, link=link, wallet_link=wallet_link, picture=picture, style=_STYLE)

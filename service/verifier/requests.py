@@ -4,7 +4,7 @@ import secrets
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -189,6 +189,20 @@ def build_deep_link(base_url: str, row: KeptRequest) -> str | None:
     return f"openid4vp://?{urlencode(parameters)}"
 
 
+def build_page_link(base_url: str, row: KeptRequest) -> str | None:
+    """Return the page that carries the request to a wallet; None if a browser carries it."""
+    return None if uses_dc_api(row.response_mode) else f"{base_url}/presentation-requests/{row.id}"
+
+
+def build_wallet_link(base_url: str, row: KeptRequest) -> str | None:
+    """Return the link that opens the request in this deployment's web wallet; None if a browser carries it.
+
+    The request stands in the fragment, which no server sees.
+    """
+    link = build_deep_link(base_url, row)
+    return None if link is None else f"{base_url}/wallet/#request={quote(link, safe='')}"
+
+
 def build_dc_api_request(row: KeptRequest) -> dict[str, Any]:
     """Return what a page passes to ``navigator.credentials.get`` as an element of ``digital.requests``.
 
@@ -201,15 +215,17 @@ def build_dc_api_request(row: KeptRequest) -> dict[str, Any]:
 
 def describe_new_request(base_url: str, row: KeptRequest) -> dict[str, Any]:
     """Return the answer to its creation."""
-    over_dc_api = uses_dc_api(row.response_mode)
+    page = build_page_link(base_url, row)
     answer = {
         "id": row.id,
         "request_uri": build_request_uri(base_url, row),
         "deep_link": build_deep_link(base_url, row),
-        "web_link": None if over_dc_api else f"{base_url}/presentation-requests/{row.id}",
+        "web_link": page,
+        "wallet_link": build_wallet_link(base_url, row),
+        "qr_code_link": None if page is None else f"{page}/qr-code",
         "expires_at": format_instant(row.expires_at),
     }
-    return answer | {"dc_api_request": build_dc_api_request(row)} if over_dc_api else answer
+    return answer | {"dc_api_request": build_dc_api_request(row)} if page is None else answer
 
 
 def describe_request(row: KeptRequest, presented: PresentedContent, now: datetime) -> dict[str, Any]:

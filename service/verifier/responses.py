@@ -220,7 +220,9 @@ def _answer_wallet(row: KeptRequest, *, refused: bool) -> dict[str, Any]:
     """Return the body of a 200; a wallet's refusal was processed, an answer that did not verify was not."""
     if row.state == "rejected" and not refused:
         raise ProtocolError("invalid_request", "The presentation was not accepted.")
-    if row.redirect_uri is None or row.response_code is None:
+    if row.redirect_uri is None:
         return {}
+    if row.response_code is None:  # refused: the person comes back all the same, with nothing to show
+        return {"redirect_uri": row.redirect_uri}
     separator = "&" if "?" in row.redirect_uri else "?"
     return {"redirect_uri": f"{row.redirect_uri}{separator}{urlencode({'response_code': row.response_code})}"}
