@@ -64,6 +64,12 @@ async def choose(page: Page, way: str) -> None:
     await page.get_by_role("button", name=way).click()
 
 
+async def choose_phone(page: Page) -> None:
+    """Choose the phone and wait for the picture, which is gone once somebody answered."""
+    await choose(page, "Use my phone")
+    await page.get_by_role("img").evaluate("image => image.decode()")
+
+
 async def hear(page: Page) -> tuple[str, dict[str, Any]]:
     """Wait for the one event."""
     async with asyncio.timeout(10):
@@ -87,6 +93,7 @@ async def test_a_phone_answers_and_all_is_reached_by_keyboard(page: Page, venue:
     assert await find_barriers(page) == []
     await page.get_by_role("button", name="My wallet is a web page").click()
     await expect(picture).to_have_attribute("src", re.compile(r"\?wallet=web$"))
+    await picture.evaluate("image => image.decode()")
     assert await holder.answer(venue.made[0]) is None
     name, detail = await hear(page)
     assert (name, detail["state"], detail["id"]) == ("qualified", "verified", venue.made[0]["id"])
@@ -127,8 +134,7 @@ async def test_who_goes_back_may_wait_stop_or_start_again(page: Page, venue: Ven
 
 
 async def test_who_declines_is_told_that_nothing_was_shown(page: Page, venue: Venue, holder: Holder) -> None:
-    await choose(page, "Use my phone")
-    await expect(page.get_by_role("img")).to_be_visible()
+    await choose_phone(page)
     await holder.refuse(venue.made[0])
     assert (await hear(page))[0] == "declined"
     await expect(page.get_by_role("status")).to_have_text("You declined, so nothing was shown.")
@@ -137,8 +143,7 @@ async def test_who_declines_is_told_that_nothing_was_shown(page: Page, venue: Ve
 
 
 async def test_what_does_not_verify_or_runs_out_fails_in_plain_words(page: Page, venue: Venue, holder: Holder) -> None:
-    await choose(page, "Use my phone")
-    await expect(page.get_by_role("img")).to_be_visible()
+    await choose_phone(page)
     venue.answers = [{"state": "expired"}]
     name, detail = await hear(page)
     assert (name, detail["state"]) == ("failed", "expired")
@@ -155,8 +160,7 @@ async def test_a_lost_connection_is_waited_out(
     page: Page, venue: Venue, holder: Holder, expected_errors: list[str]
 ) -> None:
     expected_errors += ["ERR_CONNECTION_FAILED", "status of 503"]
-    await choose(page, "Use my phone")
-    await expect(page.get_by_role("img")).to_be_visible()
+    await choose_phone(page)
     venue.out_of_order = [0, 503]
     await expect(page.get_by_role("status")).to_have_text("No connection. Trying again…")
     await page.evaluate("dispatchEvent(new Event('online'))")
@@ -183,8 +187,7 @@ async def test_two_tabs_wait_each_for_its_own(
 ) -> None:
     other = await venue.open(context)
     for tab in (page, other):
-        await choose(tab, "Use my phone")
-        await expect(tab.get_by_role("img")).to_be_visible()
+        await choose_phone(tab)
     await holder.answer(venue.made[1])
     assert (await hear(other))[1]["id"] == venue.made[1]["id"]
     await page.evaluate("dispatchEvent(new Event('online'))")
