@@ -4,6 +4,7 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
@@ -37,6 +38,7 @@ class _OfferOnPage:
     issuer: str
     credential: str
     deep_link: str
+    web_wallet_link: str
     qr_code: Markup
     needs_code: bool
     expires_at: str
@@ -50,6 +52,7 @@ async def render_offer(signer: Signer, issuer: Issuer, row: Offer) -> str:
         issuer=issuer.name,
         credential=str(load_type_metadata(CONFIGURATIONS[row.credential_configuration_id].kind.name)["name"]),
         deep_link=deep_link,
+        web_wallet_link=f"/wallet/#offer={quote(deep_link, safe='')}",
         qr_code=await draw_qr_code(deep_link, title="QR code that opens your wallet with this offer"),
         needs_code=row.tx_code_digest is not None,
         expires_at=row.expires_at.isoformat(timespec="seconds"),

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Request, Response
 
 from service.credentials.credential_types import CREDENTIAL_TYPES
+from service.credentials.transaction_data import STATEMENTS
 from service.errors import NotFoundError
 from service.schema_files import load_type_metadata
 from service.web.dependencies import ContextDep
@@ -52,7 +53,10 @@ def load_files() -> dict[str, StaticFile]:
         for path in sorted(FOLDER.rglob("*"))
         if path.suffix in MEDIA_TYPES
     }
-    return found | {"types.json": _describe(".json", json.dumps(_list_types(), ensure_ascii=False).encode())}
+    words = {"types.json": _list_types(), "statements.json": dict(STATEMENTS)}
+    return found | {
+        name: _describe(".json", json.dumps(value, ensure_ascii=False).encode()) for name, value in words.items()
+    }
 
 
 def build_policy(base_url: str) -> str:

@@ -4,6 +4,7 @@
  * keys:        {kid, jwk, privateKey (CryptoKey, not extractable), slot?, createdAt, wrapped?}
  * credentials: see `records.js`
  * offers:      how far an offer was redeemed; see `receive.js`
+ * requests:    how far a request was answered; see `present.js`
  * history:     who saw what; see `present.js`
  * settings:    {name, value}
  */
@@ -12,7 +13,7 @@ import { WalletError } from "./errors.js";
 
 const NAME = "goodstanding-wallet";
 const VERSION = 1;
-const STORES = { keys: "kid", credentials: "id", offers: "id", history: "id", settings: "name" };
+const STORES = { keys: "kid", credentials: "id", offers: "id", requests: "id", history: "id", settings: "name" };
 const MARK = "goodstanding-wallet-holds";
 
 const changes = new BroadcastChannel(NAME);

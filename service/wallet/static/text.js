@@ -38,8 +38,9 @@ export function t(key, values = {}) {
   return template.replace(/\{(\w+)\}/g, (gap, name) => (name in values ? String(values[name]) : gap));
 }
 
+/** Whether a language has words for `key`; an empty one says that it needs none. */
 export function hasWords(key) {
-  return key in words;
+  return Boolean(words[key]);
 }
 
 /** @returns {{name?: string, description?: string, labels?: object}} What a type of ours says of itself. */

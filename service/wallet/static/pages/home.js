@@ -1,7 +1,8 @@
 /** Home: the credentials as cards. */
 
-import { button, el, facts, link, note } from "../dom.js";
+import { button, el, facts, link } from "../dom.js";
 import { descriptionOf, hostOf, nameOf, stateInWords, stateOf } from "../records.js";
+import { collect } from "../receive.js";
 import { acceptLosses, all, findLosses } from "../store.js";
 import { clean, formatDay, t } from "../text.js";
 
@@ -9,16 +10,43 @@ export const title = "home.title";
 export const live = true;
 
 export async function show() {
-  const [credentials, losses] = await Promise.all([all("credentials"), findLosses()]);
+  const [credentials, losses, unfinished] = await Promise.all([all("credentials"), findLosses(), listUnfinished()]);
   credentials.sort((a, b) => b.receivedAt - a.receivedAt);
   return el(
     "div",
     {},
     el("h1", {}, t("home.title")),
     lossNote(losses),
+    unfinished,
     credentials.length === 0 ? welcome() : el("ul", { class: "cards" }, credentials.map(card)),
     el("p", {}, link(t("home.add"), "#/add", { class: "button" })),
   );
+}
+
+// What a lost connection cut off, or an issuer still decides on: a way on for each, and a look for what is due.
+async function listUnfinished() {
+  const [offers, requests, history] = await Promise.all([all("offers"), all("requests"), all("history")]);
+  const begun = offers.filter((each) => each.state === "redeeming" || each.state === "redeemed");
+  const sent = requests.filter((each) => each.state === "sending");
+  if (begun.length + sent.length === 0) return null;
+  for (const offer of begun.filter(isDue)) void collect(offer.id).catch(() => undefined);
+  const hosts = new Map(history.map((entry) => [entry.id, entry.host]));
+  return el(
+    "section",
+    { class: "note" },
+    el("h2", {}, t("home.unfinished")),
+    el(
+      "ul",
+      {},
+      begun.map((each) => el("li", {}, link(t("home.unfinished_offer", { issuer: clean(each.issuerName, 80) }), `#/offer/${each.id}`))),
+      sent.map((each) => el("li", {}, link(t("home.unfinished_answer", { host: clean(hosts.get(each.historyId), 80) }), `#/request/${each.id}`))),
+    ),
+  );
+}
+
+function isDue({ state, items }) {
+  const now = Date.now() / 1000;
+  return state === "redeemed" && items.some((item) => item.state === "waiting" && item.nextAt <= now);
 }
 
 function welcome() {

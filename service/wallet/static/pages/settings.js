@@ -13,6 +13,7 @@ export async function show(_parameter, app) {
     el("h1", {}, t("settings.title")),
     el("section", {}, el("h2", {}, t("settings.language")), languageButtons(app)),
     el("section", {}, el("h2", {}, t("settings.storage")), el("p", {}, t("settings.storage_text")), await persistence()),
+    el("section", {}, el("h2", {}, t("settings.never")), el("p", {}, t("settings.never_text"))),
   );
 }
 
