@@ -66,6 +66,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     for task in background:
         task.cancel()
     await asyncio.wait(background)
+    await context.linked_data.close()
     await context.fetcher.close()
     await context.database.close()
 

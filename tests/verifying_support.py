@@ -19,7 +19,7 @@ from service.credentials.disclosures import reveal_claims
 from service.credentials.jose import load_key, parse_json, parse_jws, sign_jws
 from service.credentials.jwt_vc import parse_jwt, read_jwt_vc
 from service.credentials.jwt_vp import present_jwt_vc
-from service.credentials.ldp_vc_issuing import build_ldp_vc, build_proof_options
+from service.credentials.ldp_vc_issuing import CRYPTOSUITE, build_ldp_vc, build_proof_options
 from service.credentials.ldp_vc_presenting import present_ldp_vc
 from service.credentials.presentation import hash_transaction_data, present_sd_jwt
 from service.credentials.sd_jwt import issue_sd_jwt, parse_sd_jwt
@@ -141,7 +141,7 @@ class Issuer:
         )
         self.next_index += 1
         members = {name: value for name, value in (document | changes).items() if value is not None}
-        options = build_proof_options(f"{did}#{key.kid}", now)
+        options = build_proof_options(CRYPTOSUITE, f"{did}#{key.kid}", now)
         sign = context.signer.signing_function(key.kid)
         return add_proof(members, options, load_key(key.public_jwk), sign, load_contexts())
 

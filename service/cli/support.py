@@ -83,6 +83,7 @@ async def open_context(settings: Settings, *, with_schema: bool = True) -> Async
             raise DatabaseUnavailableError("The database stopped answering.") from error
         raise
     finally:
+        await context.linked_data.close()
         await context.fetcher.close()
         await context.database.close()
 

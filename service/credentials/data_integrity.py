@@ -7,10 +7,11 @@ are there, and last its key's signature over the document and the proof itself.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
-from service.credentials.cryptosuites import CRYPTOSUITES, Cryptosuite, hash_secured
-from service.credentials.encoding import MalformedJoseError
+from service.credentials.canonical import canonicalize
+from service.credentials.cryptosuites import CRYPTOSUITES, LEGACY_SUITES, Cryptosuite, hash_secured, name_contexts
 from service.credentials.instants import parse_instant
 from service.credentials.jose import (
     InvalidSignatureError,
@@ -28,15 +29,15 @@ from service.credentials.linked_data_errors import (
     ProofPurposeError,
 )
 from service.credentials.linked_data_shape import check_shape
-from service.credentials.multikey import decode_base58, encode_base58
-from service.credentials.rdf import Contexts
+from service.credentials.proof_values import ProofValue, protect, read_proof_value, write_proof_value
+from service.credentials.rdf import Contexts, canonicalize_rdf
 from service.credentials.sd_jwt_errors import AudienceMismatchError, NonceMismatchError
 
 PROOF_TYPE = "DataIntegrityProof"
 LEEWAY = timedelta(seconds=60)
 MAX_PROOFS = 4  # each of them costs a canonical form of the whole document
 _NO_CONTEXTS = Contexts({})
-_MAX_PROOF_VALUE = 160  # base58 takes quadratic time; 96 bytes have 132 characters
+_VALUES = ("proofValue", "jws")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,9 @@ class Proof:
     """One well-formed proof of a supported cryptosuite; nothing in it is to be believed yet.
 
     Attributes:
-        options: The proof without its ``proofValue``.
+        options: The proof without its value.
         suite: The cryptosuite that it names.
-        signature: The decoded ``proofValue``.
+        value: Its signature.
         method: DID URL of the key.
         purpose: ``assertionMethod``, ``authentication`` or another.
         created_at: When it was made, if it says so.
@@ -56,12 +57,31 @@ class Proof:
 
     options: Mapping[str, Any]
     suite: Cryptosuite
-    signature: bytes
+    value: ProofValue
     method: str
     purpose: str
     created_at: datetime | None
     expires_at: datetime | None
     previous: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """The word of another implementation that the one proof of a document is right; kinds of keys differ.
+
+    Attributes:
+        digest: ``digest_secured`` of that document; it counts for no other.
+    """
+
+    digest: str
+
+
+ProofKey = VerificationKey | Attestation
+
+
+def digest_secured(document: Mapping[str, Any]) -> str:
+    """Return ``sha256:<hex>`` of a document with its proofs, however its JSON is written."""
+    return f"sha256:{sha256(canonicalize(document)).hexdigest()}"
 
 
 def read_proofs(document: Mapping[str, Any]) -> list[Proof]:
@@ -84,7 +104,7 @@ def read_proofs(document: Mapping[str, Any]) -> list[Proof]:
 def verify_proofs(
     document: Mapping[str, Any],
     proofs: Sequence[Proof],
-    keys: Mapping[str, VerificationKey],
+    keys: Mapping[str, ProofKey],
     contexts: Contexts,
     *,
     expected_purpose: str,
@@ -97,7 +117,8 @@ def verify_proofs(
     Args:
         document: With its ``proof``; parsed from strict JSON.
         proofs: What ``read_proofs`` made of it.
-        keys: By ``method``: keys that their controllers list for ``expected_purpose``; the caller looked them up.
+        keys: By ``method``: keys that their controllers list for ``expected_purpose``; the caller looked them up. Or,
+            where no such key can be had, an attestation of what ``check_signable`` let through.
         contexts: The contexts that the document may name.
         expected_purpose: ``assertionMethod`` for credentials, ``authentication`` for presentations.
         now: Time of the check, aware.
@@ -123,6 +144,25 @@ def verify_proofs(
         if expected_domain is not None and _texts(proof.options.get("domain")) != [expected_domain]:
             raise AudienceMismatchError("The proof was made for another audience.")
         _verify_signature(document, proof, keys[proof.method], contexts)
+
+
+def check_signable(document: Mapping[str, Any], contexts: Contexts) -> None:
+    """Check that all of a document and of its one legacy proof is part of what is signed.
+
+    For documents whose signature another implementation verifies, one that would overlook what has no meaning.
+
+    Raises:
+        ProofMalformedError: Not exactly one proof, of a legacy suite.
+        VerificationError: Something would be lost; see ``canonicalize_rdf``.
+    """
+    check_shape(document)
+    contexts.check(document)
+    proofs = read_proofs(document)
+    if len(proofs) != 1 or not proofs[0].suite.is_legacy:
+        raise ProofMalformedError("The document has several proofs, or one of another kind.")
+    unsecured = _unsecured(document, [])
+    canonicalize_rdf(name_contexts(proofs[0].options, unsecured, proofs[0].suite), contexts)
+    canonicalize_rdf(unsecured, contexts)
 
 
 def verify_json_proof(
@@ -161,7 +201,8 @@ def add_proof(
 
     Args:
         document: JSON with an ``@context``; may have proofs already.
-        options: ``cryptosuite``, ``verificationMethod``, ``proofPurpose`` and what else the proof shall say.
+        options: ``cryptosuite`` or the ``type`` of a legacy suite, ``verificationMethod``, ``proofPurpose`` and what
+            else the proof shall say.
         key: The public half of the key that ``sign`` uses; it decides how much is hashed.
         sign: Makes the raw signature, for ECDSA R and S side by side.
         contexts: The contexts that the document may name.
@@ -176,24 +217,24 @@ def add_proof(
     contexts.check(document)
     present = _listed(document.get("proof"))
     proof = {"type": PROOF_TYPE, **options}
-    suite = _find_suite(proof.get("cryptosuite"))
+    suite = _find_suite(proof)
     if suite.canonical == "jcs":
         proof["@context"] = document["@context"]
     previous = _texts(proof.get("previousProof"))
     matching = [each for each in present if each.get("id") in previous]
     if len(matching) != len(previous):
         raise ProofChainError("The proof builds on one that isn't there.")
-    signature = sign(hash_secured(_unsecured(document, matching), proof, suite, key, contexts))
-    proof["proofValue"] = "z" + encode_base58(signature)
+    protected = protect(key.alg, suite)
+    hashed = hash_secured(_unsecured(document, matching), proof, suite, key, contexts)
+    proof[suite.value_name] = write_proof_value(sign(_write_input(protected, hashed)), protected)
     return {**document, "proof": [*present, proof] if present else proof}
 
 
 def _read_proof(proof: Any) -> Proof:
     if not isinstance(proof, dict):
         raise ProofMalformedError("The document's proof isn't an object.")
-    if proof.get("type") != PROOF_TYPE:
-        raise ProofMalformedError("The proof isn't a DataIntegrityProof.")
-    for name in ("verificationMethod", "proofPurpose", "proofValue", "cryptosuite"):
+    suite = _find_suite(proof)
+    for name in ("verificationMethod", "proofPurpose"):
         if not isinstance(proof.get(name), str):
             raise ProofMalformedError(f"The proof's {name} is missing or isn't text.")
     for name in ("id", "challenge", "nonce"):
@@ -201,9 +242,9 @@ def _read_proof(proof: Any) -> Proof:
             raise ProofMalformedError(f"The proof's {name} isn't text.")
     _texts(proof.get("domain"))
     return Proof(
-        options={name: value for name, value in proof.items() if name != "proofValue"},
-        suite=_find_suite(proof["cryptosuite"]),
-        signature=_decode_value(proof["proofValue"]),
+        options={name: value for name, value in proof.items() if name not in _VALUES},
+        suite=suite,
+        value=read_proof_value(proof, suite),
         method=proof["verificationMethod"],
         purpose=proof["proofPurpose"],
         created_at=_read_time(proof, "created"),
@@ -212,19 +253,17 @@ def _read_proof(proof: Any) -> Proof:
     )
 
 
-def _find_suite(name: Any) -> Cryptosuite:
+def _find_suite(proof: Mapping[str, Any]) -> Cryptosuite:
+    kind, name = proof.get("type"), proof.get("cryptosuite")
+    if isinstance(kind, str) and kind in LEGACY_SUITES and name is None:
+        return LEGACY_SUITES[kind]
+    if kind != PROOF_TYPE:
+        raise ProofMalformedError("The proof isn't a DataIntegrityProof.")
+    if not isinstance(name, str):
+        raise ProofMalformedError("The proof's cryptosuite is missing or isn't text.")
     if name not in CRYPTOSUITES:
         raise CryptosuiteUnsupportedError("The proof's cryptosuite isn't supported.")
     return CRYPTOSUITES[name]
-
-
-def _decode_value(value: str) -> bytes:
-    if not value.startswith("z") or len(value) > _MAX_PROOF_VALUE:
-        raise ProofMalformedError("The proof's value isn't base58btc multibase text.")
-    try:
-        return decode_base58(value[1:])
-    except MalformedJoseError as error:
-        raise ProofMalformedError("The proof's value isn't base58btc multibase text.") from error
 
 
 def _read_time(proof: Mapping[str, Any], name: str) -> datetime | None:
@@ -272,7 +311,10 @@ def _check_chain(proofs: Sequence[Proof]) -> None:
         waiting = [proof for proof in waiting if proof not in ready]
 
 
-def _verify_signature(document: Mapping[str, Any], proof: Proof, key: VerificationKey, contexts: Contexts) -> None:
+def _verify_signature(document: Mapping[str, Any], proof: Proof, key: ProofKey, contexts: Contexts) -> None:
+    if isinstance(key, Attestation):
+        _check_attested(document, key)
+        return
     matching = [each for each in _listed(document["proof"]) if each.get("id") in proof.previous]
     unsecured = _unsecured(document, matching)
     if proof.suite.canonical == "jcs" and "@context" in proof.options:
@@ -280,11 +322,23 @@ def _verify_signature(document: Mapping[str, Any], proof: Proof, key: Verificati
     _check_signature(proof, key, hash_secured(unsecured, proof.options, proof.suite, key, contexts))
 
 
+def _check_attested(document: Mapping[str, Any], attestation: Attestation) -> None:
+    if digest_secured(document) != attestation.digest:
+        raise ProofInvalidError("The proof was found right over another document.")
+
+
 def _check_signature(proof: Proof, key: VerificationKey, data: bytes) -> None:
+    if proof.value.alg not in (None, key.alg):
+        raise CryptosuiteUnsupportedError("The proof's key is of another algorithm than the proof names.")
     try:
-        verify_raw_signature(proof.signature, data, key)
+        verify_raw_signature(proof.value.signature, _write_input(proof.value.protected, data), key)
     except InvalidSignatureError as error:
         raise ProofInvalidError("The proof isn't the key's over this document.") from error
+
+
+def _write_input(protected: str, hashed: bytes) -> bytes:
+    """Return what the key signs. Source: RFC 7797, section 5.2."""
+    return f"{protected}.".encode() + hashed if protected else hashed
 
 
 def _check_prefix(context: Any, signed: Any) -> Any:

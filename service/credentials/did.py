@@ -14,6 +14,7 @@ from service.credentials.multikey import decode_multikey, encode_multikey
 from service.errors import MalformedError, VerificationError
 
 __all__ = [
+    "ACCOUNT_DIDS",
     "RELATIONSHIPS",
     "DidKey",
     "MalformedDidError",
@@ -32,6 +33,9 @@ __all__ = [
 
 RELATIONSHIPS = ("authentication", "assertionMethod", "capabilityInvocation", "capabilityDelegation")
 """The verification relationships of a signature key, as DID Core names them."""
+
+ACCOUNT_DIDS = ("did:pkh:eip155:", "did:ethr:")
+"""What DIDs of accounts on chains begin with; such an account has an address, but no public key to look up."""
 
 _MAX_CHARACTERS = 2048
 _FRAGMENT = re.compile(r"[A-Za-z0-9._~-]+")

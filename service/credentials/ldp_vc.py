@@ -8,43 +8,45 @@ the contexts that make each claim a JSON literal.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, ClassVar
 
 from service.credentials.bitstring_status_list import read_status_entries
-from service.credentials.canonical import canonicalize
-from service.credentials.credential import Expected, StatusReference, UnverifiedIssuer, VerifiedCredential
+from service.credentials.credential import StatusReference, UnverifiedIssuer, VerifiedCredential
 from service.credentials.credential_types import UnknownCredentialTypeError, type_of
-from service.credentials.data_integrity import Proof, read_proofs, verify_proofs
+from service.credentials.data_integrity import Proof, ProofKey, digest_secured, read_proofs, verify_proofs
 from service.credentials.did import find_holder_key
-from service.credentials.jose import VerificationKey
 from service.credentials.linked_data_errors import ContextUnknownError, ProofMalformedError
 from service.credentials.linked_data_shape import check_shape
 from service.credentials.rdf import Contexts
-from service.credentials.sd_jwt_errors import (
-    CredentialExpiryMissingError,
-    HolderBindingInvalidError,
-    HolderBindingMissingError,
-    HolderBindingStaleError,
-    TransactionDataMismatchError,
-)
+from service.credentials.sd_jwt_errors import CredentialExpiryMissingError
 from service.credentials.vc_data_model import (
     BASE_CONTEXT,
+    BASE_CONTEXT_1,
     Validity,
     check_credential,
     check_presentation,
     read_identifier,
 )
 from service.credentials.w3c_document import PRESENTATION, name_type, read_subject, read_types
-from service.credentials.w3c_errors import PresentationHolderError, W3cDocumentError
-from service.errors import VerificationError
+from service.credentials.w3c_errors import W3cDocumentError
 
 LDP_VC = "ldp_vc"
 CLAIMS_CONTEXT = "urn:goodstanding:context:1"
+CLAIMS_CONTEXT_1 = "urn:goodstanding:context:vcdm-1.1:1"
+"""The same for version 1.1 of the data model."""
 SUBJECT_PREFIX = "urn:goodstanding:subject:"
 """Makes an IRI of our ``sub``, which version 2.0 wants to be one; to readers here it is what other formats say."""
 MAX_CREDENTIALS = 8  # each of them is verified with the whole presentation
-_BINDING_CHECKS = frozenset({"audience", "nonce"})
+_PROOF_CONTEXTS = frozenset(
+    f"https://w3id.org/security/{name}"
+    for name in (
+        "data-integrity/v2",
+        "suites/jws-2020/v1",
+        "suites/ed25519-2020/v1",
+        "suites/secp256k1recovery-2020/v2",
+    )
+)
+"""Contexts that define proofs and no claims."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,39 +111,29 @@ def read_ldp(document: Mapping[str, Any]) -> list[UnverifiedLdpVc]:
     return [_read_credential(each, presentation) for each in credentials]
 
 
-def verify_ldp_vc(
-    read: UnverifiedLdpVc, key: VerificationKey, expected: Expected | None, contexts: Contexts, *, now: datetime
-) -> VerifiedCredential:
-    """Verify a credential and, if it was presented, that its subject made the presentation for us and this request.
+def verify_ldp_vc(read: UnverifiedLdpVc, key: ProofKey, contexts: Contexts, *, now: datetime) -> VerifiedCredential:
+    """Verify that a credential is its issuer's, made to assert, that it ends, and that ``now`` is within its period.
 
-    1. The proofs are the key's, made to assert; the credential ends, and ``now`` lies within its period.
-    2. The presentation's proofs are of the key of the subject's DID, made to authenticate.
-    3. Their ``challenge`` and ``domain`` are the expected nonce and audience, and they are no older than allowed.
-    4. No transaction data were to be agreed to: this format has no place for them.
+    Whoever presented it is for ``ldp_vp``.
 
     Args:
         read: The credential.
-        key: The key that policy allows for its issuer.
-        expected: What the presentation must be bound to; None for a bare credential.
+        key: The key that policy allows for its issuer, or what another implementation says of the proof.
         contexts: The contexts that it may name.
         now: Time of the check, aware.
 
     Raises:
         VerificationError: Its ``check`` names the step that did not pass.
 
-    Source: VC Data Integrity 1.0, section 4.4; OpenID4VP 1.0, appendix B.1.3.2.
+    Source: VC Data Integrity 1.0, section 4.4; VCDM 1.1, section 6.3.2.
     """
-    _check_binding(read, expected)
     keys = {read.proofs[0].method: key}
-    purpose = "assertionMethod"
-    verify_proofs(read.document, read.proofs, keys, contexts, expected_purpose=purpose, now=now)  # (1)
+    verify_proofs(read.document, read.proofs, keys, contexts, expected_purpose="assertionMethod", now=now)
     if read.validity.valid_until is None:
         raise CredentialExpiryMissingError("The credential does not say when it ends.")
     read.validity.check(now)
     subject_id = read.subject.get("id")
     holder = None if subject_id is None else find_holder_key(subject_id)
-    if read.presentation is not None and expected is not None:
-        _verify_presentation(read.presentation, subject_id, holder, expected, contexts, now)
     return VerifiedCredential(
         format=LDP_VC,
         issuer=read_identifier(read.document["issuer"], "issuer"),
@@ -154,16 +146,10 @@ def verify_ldp_vc(
         expires_at=read.validity.valid_until,
         kid=read.proofs[0].method,
         disclosed=frozenset(),
-        digest=digest_ldp_vc(read.document),
-        holder_bound=expected is not None,
+        digest=digest_secured(read.document),
         subject_id=subject_id,
         document=read.document,
     )
-
-
-def digest_ldp_vc(document: Mapping[str, Any]) -> str:
-    """Return ``sha256:<hex>`` of a credential with its proofs, however its JSON is written."""
-    return f"sha256:{sha256(canonicalize(document)).hexdigest()}"
 
 
 def read_subject_claims(subject: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,7 +177,11 @@ def _check_contexts(document: Mapping[str, Any]) -> None:
         type_of(name_type(document))
     except UnknownCredentialTypeError:
         return
-    if document["@context"] != [BASE_CONTEXT, CLAIMS_CONTEXT]:
+    contexts = document["@context"]
+    is_version_1 = contexts[:2] == [BASE_CONTEXT_1, CLAIMS_CONTEXT_1] and all(
+        isinstance(entry, str) and entry in _PROOF_CONTEXTS for entry in contexts[2:]
+    )
+    if contexts != [BASE_CONTEXT, CLAIMS_CONTEXT] and not is_version_1:
         raise ContextUnknownError("A credential of this type has other contexts.")
 
 
@@ -199,48 +189,12 @@ def _read_proofs(document: Mapping[str, Any]) -> list[Proof]:
     proofs = read_proofs(document)
     if len({proof.method for proof in proofs}) != 1:
         raise ProofMalformedError("The proofs are of several keys, and a credential has one issuer.")
+    if any(proof.suite.is_legacy for proof in proofs):
+        _check_legacy(document, proofs)
     return proofs
 
 
-def _check_binding(read: UnverifiedLdpVc, expected: Expected | None) -> None:
-    if read.presentation is None and expected is not None:
-        raise HolderBindingMissingError("The credential came without a presentation of its holder's.")
-    if read.presentation is not None and expected is None:
-        raise W3cDocumentError("A presentation is verified by what it must be bound to, not as a credential.")
-
-
-def _verify_presentation(
-    presentation: UnverifiedLdpVp,
-    subject_id: str | None,
-    holder: VerificationKey | None,
-    expected: Expected,
-    contexts: Contexts,
-    now: datetime,
-) -> None:
-    if holder is None:
-        raise HolderBindingMissingError("The credential names no holder key that can be found.")
-    named = presentation.document.get("holder")
-    if named is not None and read_identifier(named, "holder") != subject_id:
-        raise PresentationHolderError("The presentation's holder is not the credential's subject.")
-    proof = presentation.proofs[0]
-    if proof.method != holder.kid:
-        raise PresentationHolderError("The presentation names a key that is not the credential's subject's.")
-    try:
-        verify_proofs(
-            presentation.document,
-            presentation.proofs,
-            {proof.method: holder},
-            contexts,
-            expected_purpose="authentication",
-            now=now,
-            expected_challenge=expected.nonce,
-            expected_domain=expected.audience,
-        )
-    except VerificationError as error:
-        if error.check in _BINDING_CHECKS:
-            raise
-        raise HolderBindingInvalidError(f"The presentation is not the holder's: {error.detail}") from error
-    if any(each.created_at is None or each.created_at < now - expected.max_age for each in presentation.proofs):
-        raise HolderBindingStaleError("The presentation is too old or does not say when it was made.")
-    if expected.transaction_data:
-        raise TransactionDataMismatchError("Nothing can be agreed to by a presentation of this format.")
+def _check_legacy(document: Mapping[str, Any], proofs: Sequence[Proof]) -> None:
+    """Suites of version 1.1's time secure nothing else, and say nothing of several proofs."""
+    if len(proofs) != 1 or BASE_CONTEXT in document["@context"]:
+        raise ProofMalformedError("A proof of this kind stands alone, in a document of version 1.1.")

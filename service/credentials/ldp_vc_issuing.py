@@ -1,4 +1,4 @@
-"""Credentials of our types in version 2.0 of the data model, before they are signed."""
+"""Credentials of our types as linked data, before they are signed: in version 2.0 of the data model, and in 1.1."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,11 +9,15 @@ from service.credentials.credential import StatusReference
 from service.credentials.credential_types import CredentialType
 from service.credentials.instants import write_instant
 from service.credentials.jwt_vc_issuing import name_holder
-from service.credentials.ldp_vc import CLAIMS_CONTEXT, SUBJECT_PREFIX
-from service.credentials.w3c_document import CREDENTIAL, V2_CONTEXT
+from service.credentials.ldp_vc import CLAIMS_CONTEXT, CLAIMS_CONTEXT_1, SUBJECT_PREFIX
+from service.credentials.w3c_document import CREDENTIAL, V1_CONTEXT, V2_CONTEXT
 
 CRYPTOSUITE = "ecdsa-rdfc-2019"
 CONTEXTS = (V2_CONTEXT, CLAIMS_CONTEXT)
+PROOF_TYPE_1 = "JsonWebSignature2020"
+"""The suite of version 1.1's time in which a P-256 key signs, so that its keys may be kept in hardware too."""
+JWS_CONTEXT = "https://w3id.org/security/suites/jws-2020/v1"
+CONTEXTS_1 = (V1_CONTEXT, CLAIMS_CONTEXT_1, JWS_CONTEXT)
 
 
 def build_ldp_vc(
@@ -44,17 +48,43 @@ def build_ldp_vc(
     }
 
 
-def build_proof_options(method: str, issued_at: datetime) -> dict[str, Any]:
+def build_ldp_vc_1(
+    kind: CredentialType,
+    claims: Mapping[str, Any],
+    *,
+    issuer: str,
+    holder_jwk: Mapping[str, Any],
+    issued_at: datetime,
+    expires_at: datetime,
+    status: StatusReference,
+) -> dict[str, Any]:
+    """Write a credential of version 1.1 without its proof; arguments as ``build_jwt_vc_claims``.
+
+    Source: VCDM 1.1, sections 4.1 to 4.9.
+    """
+    return {
+        "@context": list(CONTEXTS_1),
+        "type": [CREDENTIAL, kind.w3c_type],
+        "issuer": issuer,
+        "issuanceDate": write_instant(issued_at),
+        "expirationDate": write_instant(expires_at),
+        "credentialSubject": {"id": name_holder(holder_jwk), **claims},
+        "credentialStatus": build_status_entries(status),
+    }
+
+
+def build_proof_options(algorithm: str, method: str, issued_at: datetime) -> dict[str, Any]:
     """Write what the issuer's proof says of itself.
 
     Args:
+        algorithm: ``CRYPTOSUITE`` or ``PROOF_TYPE_1``.
         method: DID URL of the issuer's key.
         issued_at: As coarse as the issuer shows it; aware.
 
-    Source: VC DI ECDSA 1.0, section 3.2.1.
+    Source: VC DI ECDSA 1.0, section 3.2.1; JSON Web Signature 2020, section 3.2.
     """
     return {
-        "cryptosuite": CRYPTOSUITE,
+        "type" if algorithm == PROOF_TYPE_1 else "cryptosuite": algorithm,
         "created": write_instant(issued_at),
         "verificationMethod": method,
         "proofPurpose": "assertionMethod",

@@ -1,4 +1,4 @@
-"""Presentations of credentials with Data Integrity proofs, as their holder makes them."""
+"""Presentations of linked-data credentials, as their holder makes them: each in its own version of the data model."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,10 +8,10 @@ from service.credentials.data_integrity import add_proof
 from service.credentials.did import find_holder_key
 from service.credentials.instants import write_instant
 from service.credentials.jose import SignFunction
-from service.credentials.ldp_vc_issuing import CRYPTOSUITE
+from service.credentials.ldp_vc_issuing import CRYPTOSUITE, JWS_CONTEXT, PROOF_TYPE_1
 from service.credentials.rdf import Contexts
 from service.credentials.sd_jwt_errors import HolderBindingMissingError
-from service.credentials.w3c_document import PRESENTATION, V2_CONTEXT, read_subject
+from service.credentials.w3c_document import PRESENTATION, V1_CONTEXT, V2_CONTEXT, read_subject
 
 
 def present_ldp_vc(
@@ -37,14 +37,15 @@ def present_ldp_vc(
         HolderBindingMissingError: It isn't about the holder of a did:key or did:jwk.
         VerificationError: The key is of another curve, or there is no canonical form.
 
-    Source: VCDM 2.0, section 4.13; OpenID4VP 1.0, appendix B.1.3.2.
+    Source: VCDM 2.0, section 4.13; VCDM 1.1, section 4.10; OpenID4VP 1.0, appendix B.1.3.2.
     """
     subject_id = read_subject(credential).get("id")
     key = None if subject_id is None else find_holder_key(subject_id)
     if key is None:
         raise HolderBindingMissingError("The credential names no holder key that can be found.")
+    is_version_1 = credential["@context"][0] == V1_CONTEXT
     options = {
-        "cryptosuite": CRYPTOSUITE,
+        "type" if is_version_1 else "cryptosuite": PROOF_TYPE_1 if is_version_1 else CRYPTOSUITE,
         "created": write_instant(issued_at),
         "verificationMethod": key.kid,
         "proofPurpose": "authentication",
@@ -52,7 +53,7 @@ def present_ldp_vc(
         "domain": audience,
     }
     document = {
-        "@context": [V2_CONTEXT],
+        "@context": [V1_CONTEXT, JWS_CONTEXT] if is_version_1 else [V2_CONTEXT],
         "type": [PRESENTATION],
         "holder": subject_id,
         "verifiableCredential": [credential],

@@ -13,13 +13,23 @@ from service.credentials.jose import b64url_encode
 from service.credentials.jwt_vc import JWT_VC_JSON
 from service.credentials.jwt_vc_issuing import JWT_TYP, build_jwt_vc_claims
 from service.credentials.ldp_vc import LDP_VC
-from service.credentials.ldp_vc_issuing import build_ldp_vc, build_proof_options
+from service.credentials.ldp_vc_issuing import (
+    CRYPTOSUITE,
+    PROOF_TYPE_1,
+    build_ldp_vc,
+    build_ldp_vc_1,
+    build_proof_options,
+)
 from service.credentials.sd_jwt import SD_JWT_VC_TYP
 from service.issuer.identity import Issuer
 from service.web.signing import ActiveKey, Header, build_header
 
 SALT_BYTES = 16
-_BUILDERS: Mapping[str, Callable[..., dict[str, Any]]] = {JWT_VC_JSON: build_jwt_vc_claims, LDP_VC: build_ldp_vc}
+_BUILDERS: Mapping[tuple[str, str], Callable[..., dict[str, Any]]] = {
+    (JWT_VC_JSON, "ES256"): build_jwt_vc_claims,
+    (LDP_VC, CRYPTOSUITE): build_ldp_vc,
+    (LDP_VC, PROOF_TYPE_1): build_ldp_vc_1,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +53,7 @@ class Statement:
 
     def draft(self, number: int, holder_jwk: Mapping[str, Any], status: StatusReference) -> Draft:
         """Draft the copy for one holder key and status entry."""
-        build = _BUILDERS.get(self.configuration.format)
+        build = _BUILDERS.get((self.configuration.format, self.configuration.signing_algorithm))
         if build is None:
             return self._draft_sd_jwt(number, holder_jwk, status)
         payload = build(
@@ -61,7 +71,7 @@ class Statement:
         """Build what all copies say of their signature: the protected header, or the options of the proof."""
         method = f"{self.issuer.did}#{key.kid}"
         if self.configuration.format == LDP_VC:
-            return build_proof_options(method, self.issued_at)
+            return build_proof_options(self.configuration.signing_algorithm, method, self.issued_at)
         if self.configuration.format == JWT_VC_JSON:
             return build_header(key, typ=JWT_TYP, kid=method, certified_at=now)
         return build_header(key, typ=SD_JWT_VC_TYP, certified_at=now)

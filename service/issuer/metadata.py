@@ -6,9 +6,7 @@ from typing import Any
 
 from service.credentials import client_assertion, dpop, wallet_attestation
 from service.credentials.configurations import CONFIGURATIONS, CredentialConfiguration
-from service.credentials.jwt_vc import JWT_VC_JSON
-from service.credentials.ldp_vc import LDP_VC
-from service.credentials.ldp_vc_issuing import CONTEXTS, CRYPTOSUITE
+from service.credentials.ldp_vc_issuing import CONTEXTS, CONTEXTS_1, CRYPTOSUITE, PROOF_TYPE_1
 from service.credentials.sd_jwt import SD_JWT_VC_TYP
 from service.credentials.w3c_document import CREDENTIAL
 from service.issuer.credential_request import ATTESTATION_PROOF, BATCH_SIZE, JWT_PROOF, PROOF_ALGORITHMS
@@ -23,7 +21,7 @@ from service.schema_files import load_type_metadata
 from service.storage.tables import SigningKey
 
 BINDING_METHODS = ("jwk", "did:key", "did:jwk")
-SIGNING_ALGORITHMS = {SD_JWT_VC_TYP: "ES256", JWT_VC_JSON: "ES256", LDP_VC: CRYPTOSUITE}
+_CONTEXTS = {CRYPTOSUITE: CONTEXTS, PROOF_TYPE_1: CONTEXTS_1}
 _LOCALE = "en"
 
 
@@ -122,7 +120,7 @@ def _build_configuration(configuration: CredentialConfiguration, policy: Attesta
         "scope": configuration.id,
         **_describe_type(configuration),
         "cryptographic_binding_methods_supported": list(BINDING_METHODS),
-        "credential_signing_alg_values_supported": [SIGNING_ALGORITHMS[configuration.format]],
+        "credential_signing_alg_values_supported": [configuration.signing_algorithm],
         "proof_types_supported": _describe_proof_types(policy, configuration.id),
         "credential_metadata": {
             "display": metadata["display"],
@@ -134,7 +132,8 @@ def _build_configuration(configuration: CredentialConfiguration, policy: Attesta
 def _describe_type(configuration: CredentialConfiguration) -> dict[str, Any]:
     if configuration.format == SD_JWT_VC_TYP:
         return {"vct": configuration.kind.vct}
-    contexts = {"@context": list(CONTEXTS)} if configuration.format == LDP_VC else {}
+    named = _CONTEXTS.get(configuration.signing_algorithm)
+    contexts = {} if named is None else {"@context": list(named)}
     return {"credential_definition": {**contexts, "type": [CREDENTIAL, configuration.kind.w3c_type]}}
 
 

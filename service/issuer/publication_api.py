@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 
 from service.credentials.bitstring_status_list import PUBLISHED_PURPOSES
 from service.credentials.credential_types import CREDENTIAL_TYPES
+from service.credentials.ldp_vc import CLAIMS_CONTEXT, CLAIMS_CONTEXT_1
 from service.credentials.status_list_credential import MEDIA_TYPE as BITSTRING_MEDIA_TYPE
 from service.errors import NotFoundError
 from service.issuer.bitstrings import read_bitstring_credential
@@ -116,7 +117,13 @@ async def read_type_metadata(slug: str, name: str, context: ContextDep) -> JSONR
 @router.get("/contexts/goodstanding-v1.json", responses=answers_media(LINKED_DATA_MEDIA_TYPE))
 async def read_context() -> Response:
     """Return the JSON-LD context `urn:goodstanding:context:1` of our credentials."""
-    return Response(read_claims_context(), media_type=LINKED_DATA_MEDIA_TYPE, headers=_LASTING)
+    return Response(read_claims_context(CLAIMS_CONTEXT), media_type=LINKED_DATA_MEDIA_TYPE, headers=_LASTING)
+
+
+@router.get("/contexts/goodstanding-vcdm11-v1.json", responses=answers_media(LINKED_DATA_MEDIA_TYPE))
+async def read_context_of_version_1() -> Response:
+    """Return the JSON-LD context `urn:goodstanding:context:vcdm-1.1:1` of our credentials in version 1.1."""
+    return Response(read_claims_context(CLAIMS_CONTEXT_1), media_type=LINKED_DATA_MEDIA_TYPE, headers=_LASTING)
 
 
 @router.get("/issuers/{slug}/status-lists")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.credentials.configurations import CONFIGURATIONS
-from service.credentials.data_integrity import add_proof
+from service.credentials.data_integrity import add_proof, digest_secured
 from service.credentials.jose import SignFunction, load_key, sign_jws
-from service.credentials.ldp_vc import LDP_VC, digest_ldp_vc
+from service.credentials.ldp_vc import LDP_VC
 from service.credentials.rdf import Contexts
 from service.credentials.sd_jwt import SdJwt
 from service.issuer.drafts import Draft
@@ -44,7 +44,7 @@ async def sign_drafts(
     def prove(contexts: Contexts) -> list[SignedCopy]:
         documents = [add_proof(draft.payload, header, public, sign, contexts) for draft in drafts]
         return [
-            SignedCopy(draft.number, document, digest_ldp_vc(document))
+            SignedCopy(draft.number, document, digest_secured(document))
             for draft, document in zip(drafts, documents, strict=True)
         ]
 

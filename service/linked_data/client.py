@@ -4,21 +4,26 @@ import asyncio
 import importlib.util
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from service.credentials.did import MalformedDidError
 from service.credentials.encoding import b64url_decode, parse_json, write_json
+from service.credentials.linked_data_errors import DocumentTooComplexError
 from service.errors import InvalidInputError, MalformedError, UnavailableError
+from service.linked_data.bundled_contexts import inline_own_contexts
 
 METHODS = ("key", "jwk", "pkh", "ethr")
 """Methods whose document follows from the identifier; the others need the network, which the worker doesn't have."""
 
 MAX_INPUT_BYTES = 16 * 1024
 MAX_INPUT_DEPTH = 10
+MAX_PRESENTATION_BYTES = 48 * 1024
 MAX_ANSWER_BYTES = 64 * 1024
 START_TIMEOUT_S = 5.0
 CALL_TIMEOUT_S = 0.5
+TURN_TIMEOUT_S = 2.0
 _PREFIX_BYTES = 4
 _WORKER = Path(__file__).with_name("worker.py")
 
@@ -47,17 +52,25 @@ class DidUnresolvableError(InvalidInputError):
     code = "did_unresolvable"
 
 
+class LinkedDataRefusedError(InvalidInputError):
+    """didkit does not find the proof of the document right."""
+
+    code = "linked_data_refused"
+
+
 class LinkedDataWorker:
-    """One worker process, started by the first call; calls wait for each other.
+    """One worker process, started by the first call; calls wait for each other, but not for long.
 
     A call that finds the worker dead or hanging fails, and the next one starts a new worker.
 
     Args:
         call_timeout: Seconds that one call may take.
+        program: What runs in the process; tests have worse ones.
     """
 
-    def __init__(self, *, call_timeout: float = CALL_TIMEOUT_S) -> None:
+    def __init__(self, *, call_timeout: float = CALL_TIMEOUT_S, program: Path = _WORKER) -> None:
         self._call_timeout = call_timeout
+        self._program = program
         self._process: Process | None = None
         self._turn = asyncio.Lock()
 
@@ -81,19 +94,56 @@ class LinkedDataWorker:
             raise DidUnresolvableError("No DID document can be made for this identifier.")
         return document
 
+    async def verify_credential(self, document: Mapping[str, Any]) -> None:
+        """Verify the proof of a credential, and that its issuer's DID lists the key to assert.
+
+        didkit looks at nothing else: not at dates, not at status, not at terms without a meaning. Those are for its
+        caller, before and after.
+
+        Raises:
+            DocumentTooComplexError: Larger or deeper than the worker gets to see.
+            LinkedDataRefusedError: See there.
+            LinkedDataUnavailableError, LinkedDataTimeoutError, LinkedDataError: See there.
+        """
+        await self._verify("credential", document, {"proofPurpose": "assertionMethod"}, MAX_INPUT_BYTES)
+
+    async def verify_presentation(self, document: Mapping[str, Any], *, challenge: str, domain: str) -> None:
+        """Verify the proof of a presentation, but of no credential in it; otherwise as ``verify_credential``."""
+        options = {"proofPurpose": "authentication", "challenge": challenge, "domain": domain}
+        await self._verify("presentation", document, options, MAX_PRESENTATION_BYTES)
+
+    async def _verify(self, kind: str, document: Mapping[str, Any], options: dict[str, str], max_bytes: int) -> None:
+        try:
+            parse_json(write_json(document), max_bytes=max_bytes, max_depth=MAX_INPUT_DEPTH)
+        except MalformedError as error:
+            raise DocumentTooComplexError("The document is larger or deeper than didkit gets to see.") from error
+        known = inline_own_contexts(document)
+        texts = {"document": write_json(known).decode(), "options": write_json(options).decode()}
+        answer = await self._call({"kind": kind, **texts})
+        result = answer.get("result")
+        # "checks" names the proof even where it is wrong: that there is no error is all that counts.
+        if not isinstance(result, dict) or result.get("errors") != [] or result.get("checks") != ["proof"]:
+            raise LinkedDataRefusedError("The proof isn't right by didkit, a second implementation.")
+
     async def close(self) -> None:
         """End the worker."""
         async with self._turn:
             await self._stop()
 
     async def _call(self, request: dict[str, Any]) -> dict[str, Any]:
-        async with self._turn:
-            try:
-                return await self._exchange(request)
-            except BaseException:
-                # After a failure or a cancelled call, an answer may still be under way: it must not meet another call.
-                await self._stop()
-                raise
+        try:
+            async with asyncio.timeout(TURN_TIMEOUT_S):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise LinkedDataTimeoutError("The linked-data worker is busy.") from None
+        try:
+            return await self._exchange(request)
+        except BaseException:
+            # After a failure or a cancelled call, an answer may still be under way: it must not meet another call.
+            await self._stop()
+            raise
+        finally:
+            self._turn.release()
 
     async def _exchange(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -113,10 +163,10 @@ class LinkedDataWorker:
             return self._process
         await self._stop()
         if importlib.util.find_spec("didkit") is None:
-            raise LinkedDataUnavailableError("This DID method needs didkit, which is not installed here.")
+            raise LinkedDataUnavailableError("This needs didkit, which is not installed here.")
         # Isolated and with an empty environment: settings hold secrets that the worker has no use for.
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", str(_WORKER), stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={}
+            sys.executable, "-I", str(self._program), stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={}
         )
         async with asyncio.timeout(START_TIMEOUT_S):
             await _receive(self._process)

@@ -42,6 +42,29 @@ async def resolve(did: str) -> dict[str, Any]:
         return {"error": str(error)}
 
 
+async def verify(kind: str, document: str, options: str) -> dict[str, Any]:
+    """Return ``{"result": ...}`` as didkit gives it, or ``{"error": ...}`` with its words.
+
+    Args:
+        kind: ``credential`` or ``presentation``.
+        document: JSON.
+        options: JSON.
+    """
+    import didkit
+
+    work = didkit.verify_credential if kind == "credential" else didkit.verify_presentation
+    try:
+        return {"result": json.loads(await work(document, options))}
+    except Exception as error:  # as above
+        return {"error": str(error)}
+
+
+async def _answer(request: dict[str, str]) -> dict[str, Any]:
+    if "did" in request:
+        return await resolve(request["did"])
+    return await verify(request["kind"], request["document"], request["options"])
+
+
 def _read_frame(source: BinaryIO) -> bytes:
     head = source.read(LENGTH.size)
     if len(head) < LENGTH.size:
@@ -61,7 +84,7 @@ async def _answer_all(source: BinaryIO, sink: BinaryIO) -> None:
     _write_frame(sink, {"ready": True})
     while frame := _read_frame(source):
         signal.setitimer(signal.ITIMER_REAL, ALARM_S)
-        answer = await resolve(json.loads(frame)["did"])
+        answer = await _answer(json.loads(frame))
         signal.setitimer(signal.ITIMER_REAL, 0)
         _write_frame(sink, answer)
 

@@ -92,6 +92,15 @@ class KeyFinder:
             found = _mark_certified(found, issuer, x5c, self._choose_anchors(entries, credential_type), self.now)
         return found
 
+    def check_needs_no_certificate(self, issuer: str) -> None:
+        """Refuse an issuer without a key of its own whose signatures the platform wants certified.
+
+        Raises:
+            IssuerCertificateMissingError: See there.
+        """
+        if self._list_anchored(issuer):
+            raise _missing_certificate()
+
     async def _find_named(self, issuer: str, kid: str | None) -> IssuerKey:
         place = (issuer, kid or "")
         if place in self.known:
@@ -151,11 +160,15 @@ class KeyFinder:
 
 def _find_certified_key(issuer: str, x5c: Any, anchors: Sequence[Certificate], now: datetime) -> IssuerKey:
     if x5c is None:
-        raise IssuerCertificateMissingError("The issuer's signatures must come with a certificate (x5c).")
+        raise _missing_certificate()
     chain = read_x5c(x5c)
     anchor = verify_chain(chain, anchors, now=now)
     check_names(chain, anchor, expected_names=(issuer, normalize_issuer(issuer)))
     return IssuerKey(load_leaf_key(chain), known_from=chain[0].not_valid_before_utc, certified=True)
+
+
+def _missing_certificate() -> IssuerCertificateMissingError:
+    return IssuerCertificateMissingError("The issuer's signatures must come with a certificate (x5c).")
 
 
 def _mark_certified(

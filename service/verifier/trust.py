@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.credentials.certificates import CertificateInvalidError, is_authority, read_pem_certificates
 from service.credentials.credential_types import CREDENTIAL_TYPES
+from service.credentials.did import ACCOUNT_DIDS
 from service.errors import InvalidInputError, NotFoundError
 from service.storage.audit import append_audit_entry
 from service.storage.held_lists import apply_max_status_age
@@ -20,7 +21,8 @@ from service.storage.tables import Organization, TrustedIssuer
 from service.storage.trust import find_max_status_ages, list_trusted_issuers
 from service.web.instants import format_instant
 
-_DID_METHODS = ("did:web:", "did:webvh:", "did:key:", "did:jwk:")
+_KEY_DIDS = ("did:key:", "did:jwk:")
+_DID_METHODS = ("did:web:", "did:webvh:", *_KEY_DIDS, *ACCOUNT_DIDS)
 
 
 class TrustedIssuerInvalidError(InvalidInputError):
@@ -144,7 +146,7 @@ async def _raise_trust_version(session: AsyncSession, org_id: str) -> int:
 def _check_terms(terms: TrustTerms, did_prefixes: tuple[str, ...]) -> None:
     if not (_is_address(terms.issuer) or terms.issuer.startswith(did_prefixes)):
         raise TrustedIssuerInvalidError(
-            "issuer must be an https identifier or a did:web, did:webvh, did:key or did:jwk."
+            "issuer must be an https identifier or a did:web, did:webvh, did:key, did:jwk, did:ethr or did:pkh:eip155."
         )
     if unknown := set(terms.credential_types) - set(CREDENTIAL_TYPES):
         raise TrustedIssuerInvalidError(f"{len(unknown)} of credential_types is not a known credential type.")
@@ -154,7 +156,7 @@ def _check_terms(terms: TrustTerms, did_prefixes: tuple[str, ...]) -> None:
 
 
 def _check_anchors(terms: TrustTerms) -> None:
-    if terms.x509_anchors and terms.issuer.startswith(("did:key:", "did:jwk:")):
+    if terms.x509_anchors and terms.issuer.startswith((*_KEY_DIDS, *ACCOUNT_DIDS)):
         raise TrustedIssuerInvalidError("x509_anchors mean nothing for an issuer that is its own key.")
     for pem in terms.x509_anchors or ():
         try:

@@ -28,10 +28,9 @@ from service.credentials.credential import Expected, VerifiedCredential
 from service.credentials.credential_types import CREDENTIAL_TYPES, UnknownCredentialTypeError, type_of
 from service.credentials.formats import UnverifiedDocument, read_document, verify_document
 from service.credentials.jose import jwk_thumbprint
-from service.credentials.ldp_vc import UnverifiedLdpVc, verify_ldp_vc
+from service.credentials.ldp_vc import UnverifiedLdpVc
 from service.credentials.sd_jwt_errors import CredentialClaimsError
 from service.errors import MalformedError, VerificationError
-from service.linked_data.bundled_contexts import with_contexts
 from service.schema_files import load_claims_schema
 from service.storage.statuses import StatusQuery, StatusReading, open_statuses
 from service.storage.trust import (
@@ -45,6 +44,7 @@ from service.storage.trust import (
 from service.verifier.checks import CREDENTIAL_CHECKS, PRESENTATION_CHECKS, Checklist
 from service.verifier.issuer_keys import IssuerNotFetchedError, IssuerUnavailableError
 from service.verifier.issuers import KeyFinder
+from service.verifier.linked_data import LinkedDataVerifier, UnjudgedError, is_of_account
 from service.verifier.statuses import choose_reading, record_status, refresh_status_lists
 
 # What has passed when a check fails: the order in which the core works, not the order in which we list.
@@ -129,22 +129,29 @@ async def authenticate_document(
         examined = _start(expected)
         _record_failure(examined, error)
         return [examined]
-    return [await _authenticate(finder, each, expected) for each in read]
+    linked = LinkedDataVerifier(finder, expected)
+    return [await _authenticate(finder, each, expected, linked) for each in read]
 
 
-async def _authenticate(finder: KeyFinder, read: UnverifiedDocument, expected: Expected | None) -> Examined:
+async def _authenticate(
+    finder: KeyFinder, read: UnverifiedDocument, expected: Expected | None, linked: LinkedDataVerifier
+) -> Examined:
     examined = _start(expected)
     examined.format = read.format
     try:
         examined.issuer, kid, vct, x5c = read.read_issuer()  # (1)
-        found = await finder.find(examined.issuer, kid, x5c, name_of_type(vct))  # (2)
-        if isinstance(read, UnverifiedLdpVc):  # (3) to (6)
-            credential = await with_contexts(partial(verify_ldp_vc, read, found.key, expected, now=finder.now))
+        if isinstance(read, UnverifiedLdpVc) and is_of_account(read):
+            finder.check_needs_no_certificate(examined.issuer)  # (2)
+            found, credential = None, await linked.verify(read, None)  # (3) to (6)
         else:
-            credential = verify_document(read, found.key, expected, now=finder.now)
-        found.check_signing_time(credential.issued_at)
-        await finder.check_on_record(found, credential.digest)
-        if found.org_id is None:  # what issuers here sign was linted when it was offered
+            found = await finder.find(examined.issuer, kid, x5c, name_of_type(vct))  # (2)
+            if isinstance(read, UnverifiedLdpVc):  # (3) to (6)
+                credential = await linked.verify(read, found.key)
+            else:
+                credential = verify_document(read, found.key, expected, now=finder.now)
+            found.check_signing_time(credential.issued_at)
+            await finder.check_on_record(found, credential.digest)
+        if found is None or found.org_id is None:  # what issuers here sign was linted when it was offered
             _check_claims(credential, finder.now)
     except IssuerUnavailableError as error:
         examined.checklist.mark_passed("format")
@@ -152,10 +159,13 @@ async def _authenticate(finder: KeyFinder, read: UnverifiedDocument, expected: E
     except IssuerNotFetchedError as error:
         examined.checklist.mark_passed("format")
         examined.checklist.mark_failed("issuer_trusted", error.code, error.detail)
+    except UnjudgedError as error:
+        examined.checklist.mark_passed(*_PASSED_BEFORE[error.check])
+        examined.checklist.mark_undetermined(error.check, error.cause.code, error.cause.detail)
     except (VerificationError, MalformedError) as error:
         _record_failure(examined, error)
     else:
-        is_certified = found.certified or credential.x5c is None
+        is_certified = credential.x5c is None or (found is not None and found.certified)
         examined.credential = credential._replace(
             x5c=credential.x5c if is_certified else None,
             statuses=merge_references(credential.statuses, f"{finder.context.base_url}/issuers/"),

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from service.credentials.cryptosuites import CRYPTOSUITES
+from service.credentials.cryptosuites import CRYPTOSUITES, LEGACY_SUITES
 from service.credentials.data_integrity import PROOF_TYPE
 from service.credentials.jose import MalformedJoseError, parse_json
 from service.errors import ProtocolError
@@ -17,7 +17,7 @@ SIGNATURE_ALGORITHMS = ["ES256", "ES384", "EdDSA", "Ed25519"]
 FORMATS_SUPPORTED = {
     "dc+sd-jwt": {"sd-jwt_alg_values": SIGNATURE_ALGORITHMS, "kb-jwt_alg_values": SIGNATURE_ALGORITHMS},
     "jwt_vc_json": {"alg_values": SIGNATURE_ALGORITHMS},
-    "ldp_vc": {"proof_type_values": [PROOF_TYPE], "cryptosuite_values": list(CRYPTOSUITES)},
+    "ldp_vc": {"proof_type_values": [PROOF_TYPE, *LEGACY_SUITES], "cryptosuite_values": list(CRYPTOSUITES)},
 }
 
 

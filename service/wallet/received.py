@@ -10,6 +10,7 @@ from service.credentials.credential import VerifiedCredential
 from service.credentials.jose import jwk_thumbprint
 from service.credentials.jwt_vc import UnverifiedJwtVc, verify_jwt_vc
 from service.credentials.ldp_vc import UnverifiedLdpVc, verify_ldp_vc
+from service.credentials.ldp_vp import check_presented
 from service.credentials.sd_jwt import UnverifiedCredential, verify_sd_jwt_vc
 from service.fetch import Fetcher
 from service.keys import PublicKey
@@ -94,7 +95,8 @@ async def _verify(copy: CredentialCopy, *, fetcher: Fetcher, now: datetime) -> V
         if isinstance(read, UnverifiedCredential):
             return verify_sd_jwt_vc(read, key, now=now, require_exp=False)
         if isinstance(read, UnverifiedLdpVc):
-            return await with_contexts(partial(verify_ldp_vc, read, key, None, now=now))
+            check_presented(read, None)
+            return await with_contexts(partial(verify_ldp_vc, read, key, now=now))
         return verify_jwt_vc(read, key, now=now)
 
 

@@ -1,13 +1,14 @@
 """What a request or a command needs from the process, built once by the composition root."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from service.credentials.cosignature import Witness
 from service.fetch import Fetcher
 from service.keys import Signer
+from service.linked_data import LinkedDataWorker
 from service.storage.clock import DatabaseClock
 from service.storage.database import Database
 
@@ -22,6 +23,7 @@ class Context:
         data_dir: Is there.
         witnesses: Are asked to cosign what the log publishes.
         did_resolver: Address below which DIDs of methods that we don't know are resolved.
+        linked_data: Holds didkit; started by its first use.
     """
 
     base_url: str
@@ -33,3 +35,4 @@ class Context:
     data_dir: Path
     witnesses: tuple[Witness, ...] = ()
     did_resolver: str | None = None
+    linked_data: LinkedDataWorker = field(default_factory=LinkedDataWorker)

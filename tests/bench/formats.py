@@ -79,14 +79,14 @@ def _verify_jwt_vc(issuer: _Issuer) -> Callable[[], Any]:
 
 def _verify_ldp_vc(issuer: _Issuer, suite: str) -> Callable[[], Any]:
     contexts = load_contexts()
-    options = build_proof_options(issuer.method, datetime.now(UTC)) | {"cryptosuite": suite}
+    options = build_proof_options(suite, issuer.method, datetime.now(UTC))
     unsigned = build_ldp_vc(type_named("kyc"), _CLAIMS, **issuer.terms)
     document = add_proof(unsigned, options, issuer.key, issuer.sign, contexts)
 
     def verify() -> None:
         (read,) = read_document(document)
         assert isinstance(read, UnverifiedLdpVc)
-        verify_ldp_vc(read, issuer.key, None, contexts, now=datetime.now(UTC))
+        verify_ldp_vc(read, issuer.key, contexts, now=datetime.now(UTC))
 
     return verify
 

@@ -8,8 +8,8 @@ import httpx2
 import pytest
 from sqlmodel import select
 
+from service.credentials.data_integrity import digest_secured
 from service.credentials.did import did_jwk_from_jwk
-from service.credentials.ldp_vc import digest_ldp_vc
 from service.storage.tables import CredentialCopy
 from tests.deployment import Deployment, Member
 from tests.issuing_support import KYC_CLAIMS, Wallet, add_issuer, make_offer
@@ -132,7 +132,7 @@ async def test_the_record_of_the_issuer_is_about_what_verifiers_see(wallet: Wall
     [held] = await issue(wallet)
     async with wallet.deployment.context.database.reading() as session:
         [row] = (await session.exec(select(CredentialCopy))).all()
-    assert row.digest == digest_ldp_vc(held)
+    assert row.digest == digest_secured(held)
 
 
 async def test_it_may_be_issued_later(wallet: Wallet) -> None:

@@ -46,7 +46,7 @@ async def test_issuer_metadata_is_at_the_inserted_path(wallet: Wallet) -> None:
 async def test_every_configuration_says_what_it_is(wallet: Wallet) -> None:
     answer = await wallet.deployment.http.get("/.well-known/openid-credential-issuer/issuers/kyc")
     configurations = answer.json()["credential_configurations_supported"]
-    assert list(configurations) == [name + ending for ending in ("", "-jwt", "-di") for name in TYPES]
+    assert list(configurations) == [name + ending for ending in ("", "-jwt", "-di", "-ldp") for name in TYPES]
     for name, configuration in configurations.items():
         if name in TYPES:
             assert (configuration["format"], configuration["vct"]) == ("dc+sd-jwt", f"urn:goodstanding:vct:{name}:1")
@@ -58,7 +58,7 @@ async def test_every_configuration_says_what_it_is(wallet: Wallet) -> None:
             assert {path[0] for path in paths} == {"credentialSubject"}
         assert configuration["scope"] == name
         assert configuration["cryptographic_binding_methods_supported"] == ["jwk", "did:key", "did:jwk"]
-        algorithm = "ecdsa-rdfc-2019" if name.endswith("-di") else "ES256"
+        algorithm = {"-di": "ecdsa-rdfc-2019", "-ldp": "JsonWebSignature2020"}.get(name[name.rfind("-") :], "ES256")
         assert configuration["credential_signing_alg_values_supported"] == [algorithm]
         assert "ES256" in configuration["proof_types_supported"]["jwt"]["proof_signing_alg_values_supported"]
         assert "key_attestations_required" not in configuration["proof_types_supported"]["jwt"]
@@ -97,7 +97,7 @@ async def test_authorization_server_metadata(wallet: Wallet) -> None:
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
         "grant_types_supported": [PRE_AUTHORIZED_CODE_GRANT, "authorization_code", "refresh_token"],
-        "scopes_supported": [name + ending for ending in ("", "-jwt", "-di") for name in TYPES],
+        "scopes_supported": [name + ending for ending in ("", "-jwt", "-di", "-ldp") for name in TYPES],
         "authorization_details_types_supported": ["openid_credential"],
         "pre-authorized_grant_anonymous_access_supported": True,
         "status_list_aggregation_endpoint": f"{IDENTIFIER}/status-lists",

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from service.credentials.cryptosuites import LEGACY_SUITES
 from service.credentials.data_integrity import PROOF_TYPE
 from service.credentials.did import did_jwk_from_jwk
 from service.credentials.ldp_vc_presenting import present_ldp_vc
@@ -81,7 +82,7 @@ async def test_a_purpose_may_ask_for_this_format_alone(scene: Scene) -> None:
     assert {each["format"] for each in request["dcql_query"]["credentials"]} == {"ldp_vc"}
     assert request["dcql_query"]["credentials"][0]["meta"] == {"type_values": [[KYC]]}
     supported = request["client_metadata"]["vp_formats_supported"]["ldp_vc"]
-    assert supported["proof_type_values"] == [PROOF_TYPE]
+    assert supported["proof_type_values"] == [PROOF_TYPE, *LEGACY_SUITES]
     assert "ecdsa-rdfc-2019" in supported["cryptosuite_values"]
 
 

@@ -11,6 +11,7 @@ from service.credentials.data_integrity import add_proof
 from service.credentials.did import did_key_from_jwk, find_holder_key
 from service.credentials.jose import SignFunction, VerificationKey, b64url_encode, load_key
 from service.credentials.ldp_vc import CLAIMS_CONTEXT, read_ldp, verify_ldp_vc
+from service.credentials.ldp_vp import find_presenter, verify_ldp_vp
 from service.errors import VerificationError
 from service.linked_data.bundled_contexts import load_contexts
 from tests.interop.support import Node
@@ -70,8 +71,12 @@ def _verify(document: dict[str, Any], *, presented: bool) -> dict[str, Any]:
     (read,) = read_ldp(document)
     key = find_holder_key(read.read_issuer().issuer)
     assert key is not None
-    expected = Expected(CHALLENGE, DOMAIN) if presented else None
-    return dict(verify_ldp_vc(read, key, expected, load_contexts(), now=datetime.now(UTC)).claims)
+    now = datetime.now(UTC)
+    assert (read.presentation is not None) is presented
+    if read.presentation is not None:
+        presenter = find_presenter(read, read.presentation)
+        verify_ldp_vp(read.presentation, presenter, Expected(CHALLENGE, DOMAIN), load_contexts(), now=now)
+    return dict(verify_ldp_vc(read, key, load_contexts(), now=now).claims)
 
 
 @pytest.mark.parametrize(("suite", "curve"), CASES)

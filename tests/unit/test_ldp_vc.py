@@ -47,7 +47,7 @@ def _sign(suite: str) -> dict[str, Any]:
 
 def _verify(document: dict[str, Any]) -> VerifiedCredential:
     (read,) = read_ldp(document)
-    return verify_ldp_vc(read, KEY, None, CONTEXTS, now=NOW)
+    return verify_ldp_vc(read, KEY, CONTEXTS, now=NOW)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from service.credentials.did import DidKey, build_did_document, did_jwk_from_jwk
 from service.credentials.formats import read_document
 from service.credentials.jose import load_key
 from service.credentials.ldp_vc import UnverifiedLdpVc, verify_ldp_vc
-from service.credentials.ldp_vc_issuing import CONTEXTS, build_ldp_vc, build_proof_options
+from service.credentials.ldp_vc_issuing import CONTEXTS, CRYPTOSUITE, build_ldp_vc, build_proof_options
+from service.credentials.ldp_vp import find_presenter, verify_ldp_vp
 from service.fetch import Fetcher
 from service.keys import FileKeystore
 from service.linked_data.bundled_contexts import load_contexts
@@ -58,7 +59,7 @@ class LdpIssuer(FakeIssuer):
             expires_at=self.now + timedelta(days=30),
             status=STATUS,
         )
-        options = build_proof_options(f"{self.did}#{self.key.kid}", self.now)
+        options = build_proof_options(CRYPTOSUITE, f"{self.did}#{self.key.kid}", self.now)
         key = load_key(public(self.key))
         return add_proof(document | self.changes, options, key, self.sign, load_contexts()) | self.after
 
@@ -123,5 +124,8 @@ async def test_it_is_presented_to_whoever_asks_for_it(
     (vp,) = read_vp_token(verifier.answers()[0])["kyc"]
     (read,) = read_document(vp)
     assert isinstance(read, UnverifiedLdpVc)
+    assert read.presentation is not None
+    verify_ldp_vc(read, load_key(public(ldp_issuer.key)), load_contexts(), now=NOW)
     expected = Expected(verifier.parameters["nonce"], verifier.client_id)
-    assert verify_ldp_vc(read, load_key(public(ldp_issuer.key)), expected, load_contexts(), now=NOW).holder_bound
+    presenter = find_presenter(read, read.presentation)
+    verify_ldp_vp(read.presentation, presenter, expected, load_contexts(), now=NOW)
