@@ -1,6 +1,6 @@
 """The pages as one router; the last of them answers for addresses that lead nowhere, so it stays the last."""
 
-from service.console import account_api, home_api, sign_in_api, static_files
+from service.console import account_api, accounts_api, home_api, sign_in_api, static_files
 from service.web.routing import gather
 
 router = gather(
@@ -8,5 +8,6 @@ router = gather(
     sign_in_api.router,
     home_api.router,
     account_api.router,
+    accounts_api.router,
     home_api.last_router,
 )

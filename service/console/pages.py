@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -72,6 +72,11 @@ def render(request: Request, viewer: Viewer | None, template: str, *, status: in
 def redirect(address: str) -> RedirectResponse:
     """Lead on after a form was dealt with, so that loading the page again sends nothing twice."""
     return RedirectResponse(address, status_code=303, headers={"Cache-Control": "no-store"})
+
+
+def answer_json(text: str) -> Response:
+    """Answer a script of ours with a JSON document."""
+    return Response(text, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 def explain(language: str, error: ServiceError) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -69,6 +70,8 @@ async def _answer_error(request: Request, error: ServiceError) -> Response:
     viewer = await _find_viewer_if_possible(request)
     status = status_of(type(error))
     text = explain(language_of(request, viewer), error)
+    if request.headers.get("accept") == "application/json":
+        return JSONResponse({"text": text}, status_code=status, headers={"Cache-Control": "no-store"})
     if "hx-request" in request.headers:  # the page shows it where errors go, and stays as it is
         response = render(request, viewer, "_problem.html", status=200, text=text)
         response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#problem", "innerHTML"

@@ -1,13 +1,25 @@
-"""Signing in by a link, signing out, and the page that says how."""
+"""Signing in by a passkey or a link, signing out, and the page that says how."""
 
 import re
 
 from fastapi import Request, Response
 
+from service.accounts.passkeys import (
+    PasskeyCopiedError,
+    PasskeyRefusedError,
+    make_sign_in_options,
+    sign_in_with_passkey,
+)
 from service.accounts.sessions import end_session
 from service.accounts.sign_in_links import LinkUnusableError, look_at_link, spend_sign_in_link
-from service.console.cookies import clear_session_cookie, read_session_secret, set_session_cookie
-from service.console.pages import redirect, render
+from service.console.cookies import (
+    clear_session_cookie,
+    read_browser_secret,
+    read_session_secret,
+    set_session_cookie,
+)
+from service.console.forms import FormDep, text_of
+from service.console.pages import answer_json, explain, language_of, redirect, render
 from service.console.routing import console_router
 from service.console.viewer import SIGN_IN, find_viewer
 from service.storage.tables import Organization
@@ -30,6 +42,38 @@ async def show_sign_in(request: Request) -> Response:
     if await find_viewer(request) is not None:
         return redirect(wanted)
     return render(request, None, "sign_in.html", next=wanted)
+
+
+@router.post(SIGN_IN + "/passkey/options")
+async def begin_passkey(request: Request, context: ContextDep) -> Response:
+    """Give this browser a challenge for a passkey."""
+    browser = read_browser_secret(request)
+    return answer_json(
+        make_sign_in_options(context.signer, base_url=context.base_url, browser=browser, now=context.clock())
+    )
+
+
+@router.post(SIGN_IN + "/passkey")
+async def use_passkey(request: Request, context: ContextDep, form: FormDep) -> Response:
+    """Sign this browser in by a passkey; whoever was signed in here before is signed out."""
+    now, browser, wanted = context.clock(), read_browser_secret(request), choose_next(text_of(form, "next"))
+    try:
+        async with context.database.transaction() as session:
+            secret = await sign_in_with_passkey(
+                session,
+                context.signer,
+                text_of(form, "credential"),
+                base_url=context.base_url,
+                browser=browser,
+                now=now,
+            )
+            await end_session(session, read_session_secret(request) or "", now=now)
+    except (PasskeyRefusedError, PasskeyCopiedError) as error:
+        problem = explain(language_of(request, None), error)
+        return render(request, None, "sign_in.html", status=401, next=wanted, problem=problem)
+    response = redirect(wanted)
+    set_session_cookie(request, response, secret)
+    return response
 
 
 @router.get(SIGN_IN + "/link/{token}")

@@ -75,11 +75,11 @@ async def test_a_link_ends(deployment: Deployment, member: Member) -> None:
         await spend(deployment, link)
 
 
-@pytest.mark.parametrize("lifetime", [timedelta(0), timedelta(days=8)])
-async def test_a_link_lives_for_a_while_only(deployment: Deployment, member: Member, lifetime: timedelta) -> None:
+async def test_a_link_lives_for_a_while_only(deployment: Deployment, member: Member) -> None:
     account = await add_account(deployment, member, "officer")
-    with pytest.raises(ValueError, match="seven days"):
-        await make_link(deployment, account, lifetime)
+    for lifetime in (timedelta(0), timedelta(days=8)):
+        with pytest.raises(ValueError, match="seven days"):
+            await make_link(deployment, account, lifetime)
 
 
 async def test_storage_knows_no_secret(deployment: Deployment, member: Member) -> None:
@@ -169,20 +169,18 @@ async def test_the_last_admin_stays(deployment: Deployment, member: Member) -> N
             await disable_account(session, member.org_id, second.id, actor="test", now=now)
 
 
-@pytest.mark.parametrize(
-    ("name", "roles"),
-    [
+async def test_what_is_no_account(deployment: Deployment, member: Member) -> None:
+    wrong: list[tuple[str, list[str]]] = [
         ("", ["officer"]),
         (" ", ["officer"]),
         ("a" * 201, ["officer"]),
         ("A\u202eb", ["officer"]),
         ("A", []),
         ("A", ["god"]),
-    ],
-)
-async def test_what_is_no_account(deployment: Deployment, member: Member, name: str, roles: list[str]) -> None:
-    with pytest.raises(AccountInvalidError):
-        await add_account(deployment, member, *roles, name=name)
+    ]
+    for name, roles in wrong:
+        with pytest.raises(AccountInvalidError):
+            await add_account(deployment, member, *roles, name=name)
 
 
 async def test_another_organisations_accounts_do_not_exist(deployment: Deployment, member: Member) -> None:

@@ -16,6 +16,7 @@ ONLY_IN = {
     "fastapi": ["service/*/*api.py", "service/web/*", "service/web.py", "service/app.py", "service/console"],
     "didkit": ["service/linked_data.py", "service/linked_data/*"],
     "pyld": ["service/credentials/rdf.py"],
+    "webauthn": ["service/accounts/passkeys.py"],
     "httpx2": ["service/fetch.py", "service/fetch/*"],
     "pydantic_settings": ["service/settings.py", "service/settings/*"],
 }
