@@ -19,7 +19,13 @@ from service.credentials.disclosures import reveal_claims
 from service.credentials.jose import load_key, parse_json, parse_jws, sign_jws
 from service.credentials.jwt_vc import parse_jwt, read_jwt_vc
 from service.credentials.jwt_vp import present_jwt_vc
-from service.credentials.ldp_vc_issuing import CRYPTOSUITE, build_ldp_vc, build_proof_options
+from service.credentials.ldp_vc_issuing import (
+    CRYPTOSUITE,
+    PROOF_TYPE_1,
+    build_ldp_vc,
+    build_ldp_vc_1,
+    build_proof_options,
+)
 from service.credentials.ldp_vc_presenting import present_ldp_vc
 from service.credentials.presentation import hash_transaction_data, present_sd_jwt
 from service.credentials.sd_jwt import issue_sd_jwt, parse_sd_jwt
@@ -124,13 +130,16 @@ class Issuer:
         header = {"alg": key.alg, "kid": f"{did}#{key.kid}", "typ": "JWT"}
         return sign_jws(header, claims, context.signer.signing_function(key.kid))
 
-    async def issue_ldp_vc(self, name: str, holder: KeyPair, **changes: Any) -> dict[str, Any]:
-        """Sign a credential of version 2.0 with a Data Integrity proof; ``changes`` as for the others."""
+    async def issue_ldp_vc(
+        self, name: str, holder: KeyPair, *, algorithm: str = CRYPTOSUITE, **changes: Any
+    ) -> dict[str, Any]:
+        """Sign linked data, of version 1.1 with ``PROOF_TYPE_1`` for an algorithm; ``changes`` as for the others."""
         context, did = self.deployment.context, self.member.organization.did
         async with context.database.reading() as session:
             key = await get_active_key(session, self.member.org_id, ISSUER)
         now = self.deployment.clock()
-        document = build_ldp_vc(
+        build = build_ldp_vc_1 if algorithm == PROOF_TYPE_1 else build_ldp_vc
+        document = build(
             CREDENTIAL_TYPES[name],
             CLAIMS[name],
             issuer=did,
@@ -141,7 +150,7 @@ class Issuer:
         )
         self.next_index += 1
         members = {name: value for name, value in (document | changes).items() if value is not None}
-        options = build_proof_options(CRYPTOSUITE, f"{did}#{key.kid}", now)
+        options = build_proof_options(algorithm, f"{did}#{key.kid}", now)
         sign = context.signer.signing_function(key.kid)
         return add_proof(members, options, load_key(key.public_jwk), sign, load_contexts())
 

@@ -8,7 +8,7 @@ Source: Bitstring Status List 1.0; StatusList2021 (W3C CCG, 2023).
 
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from service.credentials.credential import StatusReference
@@ -66,12 +66,18 @@ def address_bitstring(list_uri: str, purpose: str) -> str:
     return f"{list_uri}/{purpose}"
 
 
-def build_status_entries(reference: StatusReference) -> list[dict[str, Any]]:
+def build_status_entries(
+    reference: StatusReference, purposes: Sequence[str] = PUBLISHED_PURPOSES
+) -> list[dict[str, Any]]:
     """Write a place in a Token Status List of ours as ``credentialStatus``.
+
+    Args:
+        reference: The place.
+        purposes: Out of ``PUBLISHED_PURPOSES``. ``suspension`` alone says enough, as it is set for what is revoked too.
 
     Source: Bitstring Status List 1.0, section 2.1; VCDM 1.1, section 4.9, wants an ``id``.
     """
-    addresses = {purpose: address_bitstring(reference.uri, purpose) for purpose in PUBLISHED_PURPOSES}
+    addresses = {purpose: address_bitstring(reference.uri, purpose) for purpose in purposes}
     return [
         {
             "id": f"{address}#{reference.index}",

@@ -60,6 +60,8 @@ def build_ldp_vc_1(
 ) -> dict[str, Any]:
     """Write a credential of version 1.1 without its proof; arguments as ``build_jwt_vc_claims``.
 
+    Software of that time reads one status entry and refuses a list of them.
+
     Source: VCDM 1.1, sections 4.1 to 4.9.
     """
     return {
@@ -69,7 +71,7 @@ def build_ldp_vc_1(
         "issuanceDate": write_instant(issued_at),
         "expirationDate": write_instant(expires_at),
         "credentialSubject": {"id": name_holder(holder_jwk), **claims},
-        "credentialStatus": build_status_entries(status),
+        "credentialStatus": build_status_entries(status, ("suspension",))[0],
     }
 
 

@@ -1,6 +1,7 @@
 """Credentials with Data Integrity proofs over OpenID4VP: asked for, presented, kept, and decided on at the gate."""
 
 from datetime import timedelta
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from service.credentials.cryptosuites import LEGACY_SUITES
 from service.credentials.data_integrity import PROOF_TYPE
 from service.credentials.did import did_jwk_from_jwk
+from service.credentials.ldp_vc_issuing import PROOF_TYPE_1
 from service.credentials.ldp_vc_presenting import present_ldp_vc
 from service.linked_data.bundled_contexts import load_contexts
 from tests.deployment import Deployment
@@ -84,6 +86,31 @@ async def test_a_purpose_may_ask_for_this_format_alone(scene: Scene) -> None:
     supported = request["client_metadata"]["vp_formats_supported"]["ldp_vc"]
     assert supported["proof_type_values"] == [PROOF_TYPE, *LEGACY_SUITES]
     assert "ecdsa-rdfc-2019" in supported["cryptosuite_values"]
+
+
+async def test_linked_data_of_both_versions_makes_a_permit(sqlite_deployment: Deployment) -> None:
+    market: Market = await open_market(sqlite_deployment)
+    scene = market.scene
+    wallet = Wallet(scene.deployment)
+    wallet.held = [
+        await scene.kyc.issue_ldp_vc("kyc", wallet.keys, algorithm=PROOF_TYPE_1),
+        await scene.kyc.issue_ldp_vc("aml-screening", wallet.keys),
+        await scene.accreditor.issue_ldp_vc("qualified-investor", wallet.keys, algorithm=PROOF_TYPE_1),
+    ]
+    made = await scene.platform.ask(purpose="us.506c", formats=["ldp_vc"], investor_ref="ada")
+    assert (await wallet.answer(made)).status_code == 200
+    found = await scene.platform.read(made["id"])
+    assert (found["state"], failed(found["checks"])) == ("verified", set())
+    assert (await market.decide(market.buy("ada")))["outcome"] == "permit"
+
+
+@pytest.mark.skipif(find_spec("didkit") is None, reason="didkit has no build for Python 3.13 and later")
+async def test_didkit_confirms_what_holders_present(scene: Scene) -> None:
+    held = await scene.kyc.issue_ldp_vc("kyc", scene.wallet.keys, algorithm=PROOF_TYPE_1)
+    made = await scene.platform.ask(dcql_query=QUERY)
+    request = await scene.wallet.open(made)
+    assert (await scene.wallet.send(request, {"identity": [present(scene, request, held)]})).status_code == 200
+    assert scene.deployment.context.linked_data.pid is not None  # of a holder that is a did:jwk
 
 
 def present(scene: Scene, request: dict[str, Any], held: dict[str, Any], **changes: Any) -> dict[str, Any]:

@@ -14,7 +14,14 @@ from service.credentials.did import DidKey, build_did_document, did_jwk_from_jwk
 from service.credentials.formats import read_document
 from service.credentials.jose import load_key
 from service.credentials.ldp_vc import UnverifiedLdpVc, verify_ldp_vc
-from service.credentials.ldp_vc_issuing import CONTEXTS, CRYPTOSUITE, build_ldp_vc, build_proof_options
+from service.credentials.ldp_vc_issuing import (
+    CONTEXTS,
+    CRYPTOSUITE,
+    PROOF_TYPE_1,
+    build_ldp_vc,
+    build_ldp_vc_1,
+    build_proof_options,
+)
 from service.credentials.ldp_vp import find_presenter, verify_ldp_vp
 from service.fetch import Fetcher
 from service.keys import FileKeystore
@@ -39,6 +46,7 @@ class LdpIssuer(FakeIssuer):
 
     def __init__(self, base_url: str, signer: FileKeystore) -> None:
         super().__init__(base_url, signer)
+        self.algorithm = CRYPTOSUITE
         self.changes: dict[str, Any] = {}
         self.after: dict[str, Any] = {}
         self.did = did_web_from_url(self.identifier)
@@ -50,7 +58,8 @@ class LdpIssuer(FakeIssuer):
         configuration |= {"format": "ldp_vc", "credential_definition": definition}
 
     def issue(self, jwk: Mapping[str, Any]) -> Any:
-        document = build_ldp_vc(
+        build = build_ldp_vc_1 if self.algorithm == PROOF_TYPE_1 else build_ldp_vc
+        document = build(
             type_named("kyc"),
             self.claims | {"sub": "person"},
             issuer=self.did,
@@ -59,7 +68,7 @@ class LdpIssuer(FakeIssuer):
             expires_at=self.now + timedelta(days=30),
             status=STATUS,
         )
-        options = build_proof_options(CRYPTOSUITE, f"{self.did}#{self.key.kid}", self.now)
+        options = build_proof_options(self.algorithm, f"{self.did}#{self.key.kid}", self.now)
         key = load_key(public(self.key))
         return add_proof(document | self.changes, options, key, self.sign, load_contexts()) | self.after
 
@@ -82,12 +91,16 @@ async def hold(wallet: Wallet, issuer: LdpIssuer, fetcher: Fetcher) -> StoredCre
     return kept
 
 
-async def test_it_is_kept_with_what_it_says(wallet: Wallet, ldp_issuer: LdpIssuer, fetcher: Fetcher) -> None:
+@pytest.mark.parametrize("algorithm", [CRYPTOSUITE, PROOF_TYPE_1])
+async def test_it_is_kept_with_what_it_says(
+    wallet: Wallet, ldp_issuer: LdpIssuer, fetcher: Fetcher, algorithm: str
+) -> None:
+    ldp_issuer.algorithm = algorithm
     kept = await hold(wallet, ldp_issuer, fetcher)
     assert (kept.format, kept.vct, len(kept.copies)) == ("ldp_vc", KYC, 2)
     assert kept.claims == ldp_issuer.claims | {"sub": "person"}
     assert kept.expires_at == NOW + timedelta(days=30)
-    assert [status.index for status in kept.statuses] == [3, 3]  # for each purpose
+    assert [status.index for status in kept.statuses] == ([3, 3] if algorithm == CRYPTOSUITE else [3])
 
 
 @pytest.mark.parametrize(
@@ -110,9 +123,11 @@ async def test_what_is_not_as_offered_is_refused(
     assert wallet.list_credentials() == []
 
 
+@pytest.mark.parametrize("algorithm", [CRYPTOSUITE, PROOF_TYPE_1])
 async def test_it_is_presented_to_whoever_asks_for_it(
-    wallet: Wallet, ldp_issuer: LdpIssuer, verifier: FakeVerifier, fetcher: Fetcher
+    wallet: Wallet, ldp_issuer: LdpIssuer, verifier: FakeVerifier, fetcher: Fetcher, algorithm: str
 ) -> None:
+    ldp_issuer.algorithm = algorithm
     await hold(wallet, ldp_issuer, fetcher)
     wanted = [{"path": ["credentialSubject", "country"]}]
     query = {"id": "kyc", "format": "ldp_vc", "meta": {"type_values": [[KYC]]}, "claims": wanted}
