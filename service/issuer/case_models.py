@@ -11,7 +11,7 @@ from service.issuer.cases import ApprovalRequest
 from service.issuer.offers import DEFAULT_LIFETIME, MAX_LIFETIME
 from service.web.models import AnswerModel, StrictModel
 
-CaseState = Literal["open", "reviewed", "approved", "declined"]
+CaseState = Literal["open", "waiting", "reviewed", "approved", "declined"]
 RuleId = Annotated[str, Field(pattern=r"^[a-z0-9_.]{1,64}$")]
 
 

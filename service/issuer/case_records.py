@@ -16,7 +16,7 @@ from service.storage.outbox import add_event
 from service.storage.subject_keys import DataKey
 from service.storage.tables import ReviewCase
 
-OPEN, REVIEWED, APPROVED, DECLINED = "open", "reviewed", "approved", "declined"
+OPEN, WAITING, REVIEWED, APPROVED, DECLINED = "open", "waiting", "reviewed", "approved", "declined"
 _REVIEW_PURPOSE, _REASON_PURPOSE = "case-review", "case-reason"
 
 

@@ -35,7 +35,9 @@ from service.issuer.case_review import (
     work_out,
 )
 from service.issuer.claims import InvalidCredentialClaimsError, find_configuration
+from service.issuer.evidence import list_evidence_digests
 from service.issuer.identity import Issuer
+from service.issuer.information import end_waiting
 from service.issuer.offers import DEFAULT_LIFETIME, MadeOffer, OfferRequest, create_offer
 from service.issuer.subjects import make_person_key, open_person_key
 from service.keys import Signer
@@ -50,7 +52,7 @@ class CaseTypeError(InvalidInputError):
 
 
 class CaseNotReviewedError(ConflictError):
-    """Nobody has reviewed the case yet."""
+    """Nobody has reviewed the case yet, or not since more information was asked for."""
 
     code = "case_not_reviewed"
 
@@ -156,6 +158,7 @@ async def review_case(
     review = work_out(row.credential_configuration_id, request, now=now)
     key = await open_person_key(await session.connection(), signer, org_id, row.subject_ref)
     keep_review(row, key, review)
+    await end_waiting(session, row, now)
     row.state, row.reviewed_by, row.reviewed_at = REVIEWED, client_id, now
     session.add(row)
     facts = {"as_of": review.as_of, "passed": review.passed, "rule": review.rule, "rules_version": review.rules_version}
@@ -177,7 +180,7 @@ async def approve_case(
 
     Raises:
         NotFoundError, CaseClosedError: See ``load_undecided``.
-        CaseNotReviewedError: There is nothing to approve.
+        CaseNotReviewedError: There is nothing to approve, or it waits for more information.
         SameReviewerError: The reviewer asks.
         CaseNotPassedError: The figures did not pass, or do not pass today.
         InvalidCredentialClaimsError: A claim was sent that the case decides, or others are missing or wrong.
@@ -186,15 +189,16 @@ async def approve_case(
     row = await load_undecided(session, issuer.org_id, case_id)
     key = await open_person_key(await session.connection(), signer, issuer.org_id, row.subject_ref)
     review = open_review(row, key)
-    if review is None:
-        raise CaseNotReviewedError("The case has not been reviewed.")
+    if review is None or row.state != REVIEWED:
+        raise CaseNotReviewedError("The case has not been reviewed, or not since more information was asked for.")
     if row.reviewed_by == client_id:
         raise SameReviewerError("The case needs the approval of an API client that did not review it.")
     if not review.passed or not check_again(row.credential_configuration_id, review, now=now):
         raise CaseNotPassedError("The figures of the case do not pass.")
     made = await create_offer(await session.connection(), signer, issuer, _build_offer(row, review, request), now=now)
     row.offer_id = made.id
-    _decide(session, row, APPROVED, client_id, now, {"offer_id": made.id})
+    digests = await list_evidence_digests(session, issuer.org_id, case_id)
+    _decide(session, row, APPROVED, client_id, now, {"evidence": digests, "offer_id": made.id})
     return view_opened_case(row, key), made
 
 
@@ -217,7 +221,7 @@ async def decline_case(
 
 
 def _decide(
-    session: AsyncSession, row: ReviewCase, state: str, client_id: str, now: datetime, more: Mapping[str, str]
+    session: AsyncSession, row: ReviewCase, state: str, client_id: str, now: datetime, more: Mapping[str, Any]
 ) -> None:
     row.state, row.decided_by, row.decided_at = state, client_id, now
     session.add(row)

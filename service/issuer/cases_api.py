@@ -48,7 +48,7 @@ async def open_case(body: CaseBody, request: Request, context: ContextDep, calle
             client_id=caller.client_id,
             now=context.clock(),
         )
-        return Answer(201, _describe_opened(view), name_person(view.subject_ref))
+        return Answer(201, describe_opened_case(view), name_person(view.subject_ref))
 
     return await answer_once(context, request, caller, handle)
 
@@ -75,7 +75,7 @@ async def read_case(case_id: str, context: ContextDep, caller: IssuerCaller) -> 
     async with context.database.reading() as session:
         view = await cases.get_case(session, context.signer, caller.org_id, case_id)
     await record_access(context, caller, object_kind="case", object_id=case_id, investor_refs=[view.subject_ref])
-    return _describe_opened(view)
+    return describe_opened_case(view)
 
 
 @router.post("/cases/{case_id}/review", responses=answers(OpenedCaseAnswer), openapi_extra=takes_idempotency_key())
@@ -94,7 +94,7 @@ async def review_case(
             client_id=caller.client_id,
             now=context.clock(),
         )
-        return Answer(200, _describe_opened(view), name_person(view.subject_ref))
+        return Answer(200, describe_opened_case(view), name_person(view.subject_ref))
 
     return await answer_once(context, request, caller, handle)
 
@@ -121,7 +121,7 @@ async def approve_case(
             client_id=caller.client_id,
             now=context.clock(),
         )
-        answer = {"case": _describe_opened(view), "offer": describe_made_offer(made)}
+        answer = {"case": describe_opened_case(view), "offer": describe_made_offer(made)}
         return Answer(201, answer, name_person(view.subject_ref))
 
     return await answer_once(context, request, caller, handle)
@@ -143,7 +143,7 @@ async def decline_case(
             client_id=caller.client_id,
             now=context.clock(),
         )
-        return Answer(200, _describe_opened(view), name_person(view.subject_ref))
+        return Answer(200, describe_opened_case(view), name_person(view.subject_ref))
 
     return await answer_once(context, request, caller, handle)
 
@@ -166,6 +166,7 @@ def _describe(view: CaseView) -> dict[str, Any]:
     }
 
 
-def _describe_opened(view: CaseView) -> dict[str, Any]:
+def describe_opened_case(view: CaseView) -> dict[str, Any]:
+    """Return a case with its last review as answers show it."""
     review = None if view.review is None else asdict(view.review)
     return {**_describe(view), "review": review, "reason": view.reason}

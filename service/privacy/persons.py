@@ -22,8 +22,12 @@ from service.storage.audit import PERSON_ERASED
 from service.storage.subject_keys import destroy_subject_key, find_subject_key, name_person
 from service.storage.tables import (
     AuthorizationRequest,
+    CaseEvidence,
+    CaseEvidenceContent,
+    CaseInformationRequest,
     Credential,
     CredentialCopy,
+    CredentialLetter,
     CredentialOffer,
     IdempotencyRecord,
     IssuanceNotification,
@@ -36,7 +40,7 @@ from service.storage.tables import (
 from service.storage.tables import Subject as SubjectRow
 
 _ABOUT_REF = ("legal_hold.", "personal_data.accessed")
-_ABOUT_RECORDS = ("case.", "offer.", "grant.", "issuance.", "credential.status")
+_ABOUT_RECORDS = ("case.", "offer.", "grant.", "issuance.", "credential.status", "letter.made")
 _SCREENING, _REVOKED = "aml-screening", "revoked"
 
 
@@ -71,10 +75,25 @@ async def check_person_erasable(session: AsyncSession, org_id: str, ref: str, no
 
 
 async def _find_last_case(session: AsyncSession, org_id: str, ref: str) -> datetime | None:
+    """Return when something was last done in a case of this person; None if there was none."""
+    cases = select(ReviewCase.id).where(ReviewCase.org_id == org_id, ReviewCase.subject_ref == ref)
     last = func.max(func.coalesce(ReviewCase.decided_at, ReviewCase.reviewed_at, ReviewCase.created_at))
-    query = select(last).where(ReviewCase.org_id == org_id, ReviewCase.subject_ref == ref)
-    found: datetime | None = (await session.exec(query)).one()
-    return found
+    queries = (
+        select(last).where(ReviewCase.org_id == org_id, ReviewCase.subject_ref == ref),
+        *(
+            select(func.max(done_at)).where(col(owner) == org_id, col(case_id).in_(cases))
+            for owner, case_id, done_at in (
+                (CaseEvidence.org_id, CaseEvidence.case_id, CaseEvidence.added_at),
+                (
+                    CaseInformationRequest.org_id,
+                    CaseInformationRequest.case_id,
+                    CaseInformationRequest.requested_at,
+                ),
+            )
+        ),
+    )
+    found: list[datetime | None] = [(await session.exec(query)).one() for query in queries]
+    return max((instant for instant in found if instant is not None), default=None)
 
 
 def _find_duty(ends: Sequence[tuple[str, datetime]], last_case: datetime | None) -> Duty | None:
@@ -137,9 +156,12 @@ async def _part_grants(session: AsyncSession, org_id: str, ref: str, tombstone: 
         update(IssuanceNotification)
         .where(col(IssuanceNotification.org_id) == org_id, col(IssuanceNotification.credential_id).in_(grants))
         .values(event_description=None),
+        delete(CredentialLetter).where(
+            col(CredentialLetter.org_id) == org_id, col(CredentialLetter.credential_id).in_(grants)
+        ),
         update(Credential)
         .where(col(Credential.org_id) == org_id, col(Credential.subject_ref) == ref)
-        .values(subject_ref=tombstone, status_reason=None),
+        .values(subject_ref=tombstone, status_reason=None, sealed_claims=None),
     )
     await _run(session, changes)
 
@@ -171,7 +193,16 @@ async def _close_offers(session: AsyncSession, org_id: str, ref: str, tombstone:
 
 async def _delete_rows(session: AsyncSession, org_id: str, ref: str) -> None:
     subject = name_person(ref)
+    cases = select(ReviewCase.id).where(ReviewCase.org_id == org_id, ReviewCase.subject_ref == ref)
+    files = select(CaseEvidence.id).where(CaseEvidence.org_id == org_id, col(CaseEvidence.case_id).in_(cases))
     statements = (
+        delete(CaseEvidenceContent).where(
+            col(CaseEvidenceContent.org_id) == org_id, col(CaseEvidenceContent.evidence_id).in_(files)
+        ),
+        delete(CaseEvidence).where(col(CaseEvidence.org_id) == org_id, col(CaseEvidence.case_id).in_(cases)),
+        delete(CaseInformationRequest).where(
+            col(CaseInformationRequest.org_id) == org_id, col(CaseInformationRequest.case_id).in_(cases)
+        ),
         delete(ReviewCase).where(col(ReviewCase.org_id) == org_id, col(ReviewCase.subject_ref) == ref),
         delete(SubjectRow).where(col(SubjectRow.org_id) == org_id, col(SubjectRow.subject_ref) == ref),
         delete(LegalHold).where(col(LegalHold.org_id) == org_id, col(LegalHold.subject) == subject),

@@ -1,17 +1,28 @@
 """Refuse bodies that are too large before anybody reads them whole."""
 
+import re
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import MalformedError
 from service.web.problems import problem_of, problem_response
 
 MAX_BODY_BYTES = 256 * 1024
+MAX_FILE_BYTES = 10 << 20
+_TAKES_A_FILE = re.compile(r"/(?:v1|console)/cases/[^/]+/evidence")
+_FORM_BYTES = 64 * 1024  # what a form has beside its file
 
 
 class BodyTooLargeError(MalformedError):
-    """The body is over 256 KiB."""
+    """The body is over 256 KiB, or a file over 10 MiB."""
 
     code = "body_too_large"
+
+
+def _limit_of(scope: Scope) -> tuple[int, str]:
+    if scope["method"] == "POST" and _TAKES_A_FILE.fullmatch(scope["path"]):
+        return MAX_FILE_BYTES + _FORM_BYTES, "The file is over 10 MiB."
+    return MAX_BODY_BYTES, "The body is over 256 KiB."
 
 
 class BodyLimitMiddleware:
@@ -25,6 +36,7 @@ class BodyLimitMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit, detail = _limit_of(scope)
         announced = next((value for key, value in scope["headers"] if key == b"content-length"), b"0")
         seen = 0
         started = False
@@ -33,8 +45,8 @@ class BodyLimitMiddleware:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > MAX_BODY_BYTES:
-                raise BodyTooLargeError("The body is over 256 KiB.")
+            if seen > limit:
+                raise BodyTooLargeError(detail)
             return message
 
         async def watched_send(message: Message) -> None:
@@ -43,8 +55,8 @@ class BodyLimitMiddleware:
             await send(message)
 
         try:
-            if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
-                raise BodyTooLargeError("The body is over 256 KiB.")
+            if announced.isdigit() and int(announced) > limit:
+                raise BodyTooLargeError(detail)
             await self._app(scope, counted_receive, watched_send)
         except BodyTooLargeError as error:
             if started:

@@ -76,12 +76,14 @@ def read_idempotency_key(request: Request) -> str | None:
     return key
 
 
-async def _digest_of(context: Context, request: Request) -> str:
+async def _digest_of(context: Context, request: Request, content: Any) -> str:
     """Return the keyed digest that two requests share exactly if they ask for the same.
 
     Bodies hold birth dates and amounts, which would be guessed from a plain hash.
     """
-    body = await request.json() if await request.body() else None
+    body = content
+    if body is None and await request.body():
+        body = await request.json()
     canonical = json.dumps([request.method, request.url.path, body], sort_keys=True, separators=(",", ":"), default=str)
     return context.signer.authenticate(canonical.encode(), purpose=_SEAL).hex()
 
@@ -107,8 +109,13 @@ async def _exclusive(session: AsyncSession, org_id: str, key: str, *, is_sqlite:
     yield
 
 
-async def answer_once(context: Context, request: Request, caller: Caller, handler: Handler) -> Response:
+async def answer_once(
+    context: Context, request: Request, caller: Caller, handler: Handler, *, content: Any = None
+) -> Response:
     """Run ``handler`` in one transaction, or give the answer that this key got before.
+
+    Args:
+        content: JSON values that stand for a body which was read already and is no JSON, such as a form with a file.
 
     Raises:
         IdempotencyKeyReusedError: Same key, other request.
@@ -124,7 +131,7 @@ async def answer_once(context: Context, request: Request, caller: Caller, handle
         raise RequestInProgressError("The first request with this key is still running.")
     _running.add(mark)
     try:
-        return await _answer_with_key(context, request, caller, handler, key)
+        return await _answer_with_key(context, request, caller, handler, key, content)
     finally:
         _running.discard(mark)
 
@@ -141,8 +148,10 @@ async def answer_once_off_orm(context: Context, request: Request, caller: Caller
     return await answer_once(context, request, caller, handle)
 
 
-async def _answer_with_key(context: Context, request: Request, caller: Caller, handler: Handler, key: str) -> Response:
-    digest = await _digest_of(context, request)
+async def _answer_with_key(
+    context: Context, request: Request, caller: Caller, handler: Handler, key: str, content: Any
+) -> Response:
+    digest = await _digest_of(context, request, content)
     database = context.database
     async with (
         database.transaction() as session,

@@ -60,6 +60,13 @@ def takes_form(**fields: str) -> dict[str, Any]:
     return _takes("application/x-www-form-urlencoded", {"type": "object", "properties": properties})
 
 
+def takes_file(**fields: str) -> dict[str, Any]:
+    """Return ``openapi_extra`` of a route that reads a form with one ``file``; further fields are required text."""
+    properties: dict[str, Any] = {"file": {"type": "string", "contentMediaType": "application/octet-stream"}}
+    properties |= {name: {"type": "string", "description": meaning} for name, meaning in fields.items()}
+    return _takes("multipart/form-data", {"type": "object", "required": list(properties), "properties": properties})
+
+
 def takes_json(schema: dict[str, Any]) -> dict[str, Any]:
     """Return ``openapi_extra`` of a route that reads JSON by itself."""
     return _takes("application/json", schema)

@@ -102,7 +102,7 @@ async def test_every_step_is_in_the_audit_record(deployment: Deployment, desks: 
         (first, "case.opened", {**opener, "subject_ref": "investor-1"}),
         (second, "case.opened", {**opener, "subject_ref": "investor-1"}),
         (first, "case.reviewed", {**opener, **reviewed}),
-        (first, "case.approved", {**approver, "offer_id": offer_id}),
+        (first, "case.approved", {**approver, "evidence": [], "offer_id": offer_id}),
         (second, "case.declined", approver),
     ]
 

@@ -14,6 +14,7 @@ from service.web.signing import GATE, ISSUER, LOG, VERIFIER, rotate_signing_key
 from tests import issuing_support
 from tests.case_support import open_desks
 from tests.deployment import Deployment
+from tests.evidence_support import make_pdf, upload
 from tests.gate_support import Market, open_market
 from tests.log_support import verify_stored
 from tests.prepared import prepared
@@ -40,6 +41,8 @@ async def issue_and_revoke(deployment: Deployment) -> None:
 async def review(deployment: Deployment) -> None:
     reviewer, approver = await open_desks(deployment, "reviewer")
     approved, declined = await reviewer.open(), await reviewer.open(subject_ref="investor-2")
+    await reviewer.call("POST", f"cases/{approved}/request-information", json={"message": "more"})
+    assert (await upload(reviewer, approved, make_pdf())).status_code == 201
     await reviewer.review(approved)
     await approver.approve(approved)
     await reviewer.decline(declined)

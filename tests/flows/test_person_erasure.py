@@ -1,6 +1,7 @@
 """Erasing a person at an issuer: figures, claims and trace go; what was signed stays revocable and the log whole."""
 
 import asyncio
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from service.privacy.retention import run_retention
 from service.storage.database import Database
 from service.storage.tables import (
     AuthorizationRequest,
+    CaseEvidence,
+    CaseEvidenceContent,
+    CaseInformationRequest,
     Credential,
     CredentialCopy,
     CredentialOffer,
@@ -26,12 +30,14 @@ from service.storage.tables import (
 from tests.authorization_support import start
 from tests.case_support import CLAIMS, Desk, open_desks
 from tests.deployment import Deployment, running_deployment
+from tests.evidence_support import make_pdf, upload
 from tests.issuing_support import Wallet, make_offer
 from tests.log_support import verify_stored
 from tests.privacy_support import SIX_YEARS, dump_files, dump_rows
 
 REF = "canary-subject"
-CANARIES = ("canary", "Canary", "250117", "250_117")
+CANARY_FILE = make_pdf().replace(b"%%EOF", b"%canary file\n%%EOF")
+CANARIES = ("canary", "Canary", "250117", "250_117", hashlib.sha256(CANARY_FILE).hexdigest())
 
 
 async def call(desk: Desk, method: str, what: str, body: Any = None, **headers: str) -> httpx2.Response:
@@ -48,9 +54,19 @@ async def issue(desk: Desk, deployment: Deployment, **changes: Any) -> str:
     return granted
 
 
+async def bring_evidence(desk: Desk, case_id: str) -> None:
+    asked = {"message": "canary page", "items": ["canary form"]}
+    assert (await desk.call("POST", f"cases/{case_id}/request-information", json=asked)).status_code == 200
+    added = await upload(desk, case_id, CANARY_FILE, name="canary.pdf", item="canary form", **{"Idempotency-Key": "f"})
+    assert added.status_code == 201, added.text
+    got = await desk.call("GET", f"cases/{case_id}/evidence/{added.json()['id']}")
+    assert got.content == CANARY_FILE
+
+
 async def live_a_life(deployment: Deployment) -> tuple[Desk, str]:
     reviewer, approver = await open_desks(deployment)
     declined, approved = [await reviewer.open(subject_ref=REF) for _ in range(2)]
+    await bring_evidence(reviewer, approved)
     for case_id in (declined, approved):
         assert (await reviewer.review(case_id)).status_code == 200
     assert (await approver.decline(declined, "canary documents")).status_code == 200
@@ -71,7 +87,7 @@ async def test_nothing_of_an_erased_person_is_found(deployment: Deployment, tmp_
     rows = await dump_rows(database)
     assert REF in rows
     assert "canary left" in rows
-    for sealed in ("Canary", "250117", "canary documents"):
+    for sealed in ("Canary", "250117", "canary documents", "canary file", "canary.pdf", "canary form", "canary page"):
         assert sealed not in rows
     deployment.clock.advance(**SIX_YEARS)
     answer = await call(desk, "POST", "erasure")
@@ -83,6 +99,8 @@ async def test_nothing_of_an_erased_person_is_found(deployment: Deployment, tmp_
     async with database.reading() as session:
         [copy] = (await session.exec(select(CredentialCopy).where(CredentialCopy.credential_id == granted))).all()
         offers = (await session.exec(select(CredentialOffer.state, CredentialOffer.sealed_claims))).all()
+        for table in (CaseEvidence, CaseEvidenceContent, CaseInformationRequest):
+            assert (await session.exec(select(table))).all() == []
     assert (copy.digest, copy.holder_thumbprint, copy.status_list_id is not None) == (None, "", True)
     assert sorted(offers) == [("cancelled", b""), ("redeemed", b"")]
     assert (await desk.call("GET", "cases")).json()["data"] == []
@@ -176,6 +194,19 @@ async def test_a_case_is_kept_six_years(deployment: Deployment, is_reviewed: boo
         await desk.review(case_id)
     refused = (await call(desk, "POST", "erasure")).json()
     assert refused["errors"][0]["kept_until"] == ("2032-12-03" if is_reviewed else "2032-11-23")
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+async def test_what_came_to_a_case_last_begins_its_years(deployment: Deployment, is_file: bool) -> None:
+    desk, _ = await open_desks(deployment)
+    case_id = await desk.open(subject_ref=REF)
+    deployment.clock.advance(days=10)
+    if is_file:
+        assert (await upload(desk, case_id, CANARY_FILE)).status_code == 201
+    else:
+        await desk.call("POST", f"cases/{case_id}/request-information", json={"message": "more"})
+    refused = (await call(desk, "POST", "erasure")).json()
+    assert refused["errors"][0]["kept_until"] == "2032-12-03"
 
 
 async def test_screenings_are_kept_ten_years(deployment: Deployment) -> None:

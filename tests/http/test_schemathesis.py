@@ -24,6 +24,7 @@ from schemathesis.specs.openapi.checks import (
 from service.schema_files import SCHEMAS_DIR
 from tests.case_support import Desk
 from tests.deployment import BASE_URL, Deployment, running_deployment
+from tests.evidence_support import make_pdf, upload
 from tests.gate_support import open_market
 from tests.issuing_support import Wallet, add_issuer, make_offer
 
@@ -65,6 +66,9 @@ async def _furnish(loop: asyncio.AbstractEventLoop, deployment: Deployment) -> A
     asked = await market.scene.platform.ask(purpose="us.506c")
     operator = await deployment.add_organization("operator", "operator")
     issuer = await add_issuer(deployment, "offering")
+    desk = Desk(deployment, issuer)
+    case_id = await desk.open()
+    added = await upload(desk, case_id, make_pdf())
     made, redeemed = await make_offer(deployment, issuer), await make_offer(deployment, issuer)
     wallet = Wallet(deployment, issuer)
     await wallet.redeem(redeemed)
@@ -79,7 +83,8 @@ async def _furnish(loop: asyncio.AbstractEventLoop, deployment: Deployment) -> A
         "name": "kyc",
         "offer_id": made["id"],
         "credential_id": granted["id"],
-        "case_id": await Desk(deployment, issuer).open(),
+        "case_id": case_id,
+        "evidence_id": added.json()["id"],
         "org_id": operator.org_id,
         "ref": "ada",
         "request_id": asked["id"],

@@ -3,7 +3,7 @@
 from service.storage.tables.accounts import Account, BrowserSession, Passkey, SignInLink
 from service.storage.tables.audit import AuditEntry
 from service.storage.tables.authorizing import AuthorizationRequest, RefreshToken, WalletGrant
-from service.storage.tables.cases import ReviewCase
+from service.storage.tables.cases import CaseEvidence, CaseEvidenceContent, CaseInformationRequest, ReviewCase
 from service.storage.tables.events import (
     DueEvent,
     Event,
@@ -44,6 +44,7 @@ from service.storage.tables.history import (
 from service.storage.tables.issuing import (
     Credential,
     CredentialCopy,
+    CredentialLetter,
     CredentialOffer,
     IssuanceNotification,
     IssuanceToken,
@@ -76,8 +77,12 @@ __all__ = [
     "AuthorizationRequest",
     "BrowserSession",
     "CachedDocument",
+    "CaseEvidence",
+    "CaseEvidenceContent",
+    "CaseInformationRequest",
     "Credential",
     "CredentialCopy",
+    "CredentialLetter",
     "CredentialOffer",
     "DailySales",
     "DueEvent",

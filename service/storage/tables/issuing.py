@@ -81,13 +81,14 @@ class IssuanceToken(SQLModel, table=True):
 
 
 class Credential(SQLModel, table=True):
-    """One grant; its copies share its status."""
+    """One grant; its copies share its status. ``sealed_claims`` is what it says, for letters and renewals."""
 
     __tablename__ = "credential"
     __table_args__ = (
         CheckConstraint("status IN ('valid','suspended','revoked')", name="ck_credential_status"),
         UniqueConstraint("org_id", "offer_id", name="uq_credential_offer"),
         Index("ix_credential_subject", "org_id", "subject_ref"),
+        Index("ix_credential_expiry", "org_id", "expires_at", "id"),
     )
 
     org_id: str = Field(primary_key=True)
@@ -100,6 +101,21 @@ class Credential(SQLModel, table=True):
     status_changed_at: datetime | None = Field(default=None, sa_type=Instant)
     created_at: datetime = Field(sa_type=Instant)
     expires_at: datetime = Field(sa_type=Instant)
+    sealed_claims: bytes | None = None
+
+
+class CredentialLetter(SQLModel, table=True):
+    """The letter about a grant, as it was made once and sealed; ``sha256`` is of the PDF."""
+
+    __tablename__ = "credential_letter"
+    __table_args__ = (Index("ix_credential_letter_sha256", "sha256"),)
+
+    org_id: str = Field(primary_key=True)
+    credential_id: str = Field(primary_key=True)
+    sealed: bytes
+    sha256: str
+    made_by: str
+    made_at: datetime = Field(sa_type=Instant)
 
 
 class CredentialCopy(SQLModel, table=True):
