@@ -16,8 +16,8 @@ from service.storage.audit import append_audit_entry
 from service.storage.ids import new_id
 from service.storage.tables import Account
 
-OFFICER, APPROVER, AUDITOR, ADMIN = "officer", "approver", "auditor", "admin"
-ROLES = (OFFICER, APPROVER, AUDITOR, ADMIN)
+OFFICER, APPROVER, AUDITOR, COMPLIANCE, ADMIN = "officer", "approver", "auditor", "compliance", "admin"
+ROLES = (OFFICER, APPROVER, AUDITOR, COMPLIANCE, ADMIN)
 LANGUAGES = ("en", "zh")
 MAX_NAME = 200
 

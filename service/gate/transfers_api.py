@@ -8,9 +8,9 @@ from fastapi import Depends, Request, Response
 from pydantic import ValidationError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.errors import ConflictError, ForbiddenError, MalformedError, ServiceError
+from service.errors import MalformedError, ServiceError
 from service.gate.answer_models import BundleAnswer, DecisionAnswer, DecisionsAnswer, PreviewAnswer, ReceiptAnswer
-from service.gate.bundle import list_keys, open_bundle
+from service.gate.bundle_reading import check_bundle_readable, check_receipt_readable, read_bundle
 from service.gate.decisions import build_answer
 from service.gate.pipeline import decide_transfer, settle_transfer, void_transfer
 from service.gate.previews import preview_transfer
@@ -26,7 +26,6 @@ from service.gate.transfer_models import (
     Voiding,
 )
 from service.gate.transfers import answer_first, read_signed
-from service.storage.subject_keys import read_keys_by_id
 from service.storage.tables import Transfer
 from service.web.accesses import record_access
 from service.web.auth import Caller, require_scope
@@ -47,24 +46,6 @@ class IdempotencyKeyRequiredError(MalformedError):
     """A transfer without a key could be decided twice."""
 
     code = "idempotency_key_required"
-
-
-class BundleRestrictedError(ForbiddenError):
-    """The bundle holds what only callers with the compliance scope may see."""
-
-    code = "bundle_restricted"
-
-
-class BundleErasedError(ConflictError):
-    """A bundle of the first format named people, and one of them was erased; the signed decision is still there."""
-
-    code = "bundle_erased"
-
-
-class ReceiptRestrictedError(ForbiddenError):
-    """The receipt opens a record that only callers with the compliance scope may see."""
-
-    code = "receipt_restricted"
 
 
 def _sees_all(caller: Caller) -> bool:
@@ -142,21 +123,10 @@ async def get_bundle(transfer_id: str, context: ContextDep, caller: Reader) -> d
     """Return everything that is needed to make the decision again."""
     async with context.database.reading() as session:
         transfer = await find_transfer(session, caller.org_id, transfer_id)
-    if transfer.outward_payload is not None and not _sees_all(caller):
-        raise BundleRestrictedError("This bundle needs the scope compliance.")
+    check_bundle_readable(transfer, sees_all=_sees_all(caller))
     parties = [transfer.seller_ref, transfer.buyer_ref]
     await record_access(context, caller, object_kind="bundle", object_id=transfer.id, investor_refs=parties)
-    return await _open_bundle(context, transfer)
-
-
-async def _open_bundle(context: Context, transfer: Transfer) -> dict[str, Any]:
-    if not transfer.bundle:
-        raise BundleErasedError("A party of this decision was erased, and its bundle named them.")
-    bundle = json.loads(transfer.bundle)
-    async with context.database.reading() as session:
-        connection = await session.connection()
-        keys = await read_keys_by_id(connection, context.signer, transfer.org_id, list_keys(bundle))
-    return open_bundle(bundle, keys)
+    return await read_bundle(context, transfer)
 
 
 @router.get("/transfers/{transfer_id}/receipt", responses=answers(ReceiptAnswer))
@@ -164,8 +134,7 @@ async def get_receipt(transfer_id: str, context: ContextDep, caller: Reader) -> 
     """Return the record that was logged for the decision, and the proof that the log holds it."""
     async with context.database.reading() as session:
         transfer = await find_transfer(session, caller.org_id, transfer_id)
-        if transfer.outward_payload is not None and not _sees_all(caller):
-            raise ReceiptRestrictedError("This receipt needs the scope compliance.")
+        check_receipt_readable(transfer, sees_all=_sees_all(caller))
         return await build_receipt(session, transfer)
 
 

@@ -1,0 +1,1 @@
+"""Pages for organisations with the platform role: registers, trust, investors, decisions."""
