@@ -18,6 +18,7 @@ from service.credentials.credential_types import CREDENTIAL_TYPES
 from service.credentials.transaction_data import STATEMENTS
 from service.errors import NotFoundError
 from service.schema_files import load_type_metadata
+from service.wallet.worker import build_worker
 from service.web.dependencies import ContextDep
 
 FOLDER = Path(__file__).parent / "static"
@@ -29,8 +30,10 @@ MEDIA_TYPES = {
     ".webmanifest": "application/manifest+json",
     ".svg": "image/svg+xml",
     ".png": "image/png",
+    ".txt": "text/plain; charset=utf-8",
 }
 TRUSTED_TYPES_POLICY = "goodstanding-wallet"
+WORKER = "sw.js"
 _LOOPBACK = "http://localhost:* http://127.0.0.1:*"
 router = APIRouter(include_in_schema=False)
 
@@ -54,9 +57,9 @@ def load_files() -> dict[str, StaticFile]:
         if path.suffix in MEDIA_TYPES
     }
     words = {"types.json": _list_types(), "statements.json": dict(STATEMENTS)}
-    return found | {
-        name: _describe(".json", json.dumps(value, ensure_ascii=False).encode()) for name, value in words.items()
-    }
+    found |= {name: _describe(".json", json.dumps(value, ensure_ascii=False).encode()) for name, value in words.items()}
+    shell = {path: file.content for path, file in found.items() if path != WORKER and not path.endswith(".txt")}
+    return found | {WORKER: _describe(".js", build_worker(found[WORKER].content, shell))}
 
 
 def build_policy(base_url: str) -> str:

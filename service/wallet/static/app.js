@@ -2,6 +2,7 @@
 
 import { announce, el, errorNote, link } from "./dom.js";
 import { WalletError } from "./errors.js";
+import { install } from "./install.js";
 import { takeIn } from "./intake.js";
 import { onChange, setting } from "./store.js";
 import { browserLanguage, loadLanguage, t } from "./text.js";
@@ -36,6 +37,7 @@ async function start() {
   addEventListener("hashchange", () => showPage());
   onChange(() => redrawQuietly());
   await showPage();
+  await install();
 }
 
 /** Open a page, such as `#/offer/<id>`. */

@@ -12,6 +12,7 @@ const COMBINING = /\p{M}/u;
 let current = FALLBACK;
 let words = {};
 let types = {};
+const listeners = [];
 
 /** Load the words of a language and of our credential types. */
 export async function loadLanguage(language) {
@@ -20,6 +21,12 @@ export async function loadLanguage(language) {
   words = loaded;
   types = kinds;
   document.documentElement.lang = current === "zh" ? "zh-Hans" : current;
+  for (const listener of listeners) listener();
+}
+
+/** Call `listener` whenever a language was loaded. */
+export function onLanguage(listener) {
+  listeners.push(listener);
 }
 
 /** @returns {string} The first of the browser's languages that we have. */
