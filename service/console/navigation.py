@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.accounts.accounts import ADMIN
+from service.accounts.accounts import ADMIN, ROLES
 from service.console.viewer import Viewer
 
 
@@ -23,7 +23,18 @@ class Entry:
     roles: frozenset[str]
 
 
-ENTRIES: Sequence[Entry] = (Entry("/console/accounts", "accounts", None, frozenset({ADMIN})),)
+_ALL = frozenset(ROLES)
+_PLATFORM = "platform"
+ENTRIES: Sequence[Entry] = (
+    Entry("/console/decisions", "decisions", _PLATFORM, _ALL),
+    Entry("/console/what-if", "what_if", _PLATFORM, _ALL),
+    Entry("/console/investors", "investors", _PLATFORM, _ALL),
+    Entry("/console/securities", "securities", _PLATFORM, _ALL),
+    Entry("/console/trusted-issuers", "trusted_issuers", _PLATFORM, _ALL),
+    Entry("/console/log", "log", _PLATFORM, _ALL),
+    Entry("/console/clients", "clients", _PLATFORM, frozenset({ADMIN})),
+    Entry("/console/accounts", "accounts", None, frozenset({ADMIN})),
+)
 
 
 def list_entries(viewer: Viewer) -> list[Entry]:

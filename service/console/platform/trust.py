@@ -85,7 +85,7 @@ async def show_trusted_issuers(request: Request, viewer: Reader, context: Contex
         request,
         viewer,
         "trusted_issuers.html",
-        entries=[describe_trusted_issuer(row) | {"counts": covers_day(row, today)} for row in page],
+        trusted=[describe_trusted_issuer(row) | {"counts": covers_day(row, today)} for row in page],
         classes=attester_classes(),
         following=next_address(request, last),
     )
