@@ -13,6 +13,11 @@ COMMANDS = {
     "init": ("service.cli.admin", "init", "Create or migrate the database and make the deployment's own keys."),
     "seed": ("service.cli.seed", "seed", "Create the demo organisations and one security."),
     "serve": ("service.cli.serve", "serve", "Run the service."),
+    "sample-platform": (
+        "service.cli.sample_platform",
+        "sample_platform",
+        "A small platform, beside a running service.",
+    ),
     "demo": ("service.cli.demo", "demo", "Play the whole story on a fresh deployment."),
     "org": ("service.cli.orgs", "app", "Organisations, their roles and their API clients."),
     "accounts": ("service.cli.accounts", "app", "People who work for an organisation, and links that sign them in."),

@@ -24,6 +24,7 @@ class Holder:
     def __init__(self, deployment: Deployment, home: Path) -> None:
         self._deployment = deployment
         self._wallet = create_wallet(home, "p")
+        self._last_offer: dict[str, Any] = {}
 
     async def receive_all(self) -> None:
         """Get the three credentials of ``us.506c``."""
@@ -34,9 +35,16 @@ class Holder:
             (accreditor, "qualified-investor", ACCREDITATION),
         ):
             body = {"credential_configuration_id": name, "claims": claims, "subject_ref": "case-1", "tx_code": False}
-            offer = await issuer.post("/v1/credential-offers", body)
+            offer = self._last_offer = await issuer.post("/v1/credential-offers", body)
             proposal = await propose(offer["deep_link"], fetcher=self._deployment.fetcher)
             await accept(self._wallet, proposal, tx_code=None, fetcher=self._deployment.fetcher, now=_now())
+
+    async def revoke_accreditation(self) -> None:
+        """Have the issuer withdraw the last of them."""
+        accreditor = self._deployment.accreditor
+        offer = await accreditor.get(f"/v1/credential-offers/{self._last_offer['id']}")
+        status = {"status": "revoked", "reason": "The confirmation was withdrawn."}
+        await accreditor.post(f"/v1/credentials/{offer['credentials'][0]['id']}/status", status)
 
     async def answer(self, made: dict[str, Any]) -> str | None:
         """Show what is asked for; returns where the browser has to go."""

@@ -55,11 +55,11 @@ const TEXTS = {
 };
 
 const STYLES = `
-:host { display: block; font: inherit; max-width: 26rem; --accent: var(--prove-accent, #0b5cad); --on-accent: var(--prove-on-accent, #fff) }
+:host { display: block; font: inherit; max-width: 26rem }
 :host([hidden]) { display: none }
-button { font: inherit; min-height: 44px; padding: .5rem 1rem; border: 2px solid var(--accent); border-radius: .5rem;
+button { font: inherit; min-height: 44px; padding: .5rem 1rem; border: 2px solid var(--prove-accent, #0b5cad); border-radius: .5rem;
   background: transparent; color: inherit; cursor: pointer }
-button.main { background: var(--accent); color: var(--on-accent); font-weight: 600 }
+button.main { background: var(--prove-accent, #0b5cad); color: var(--prove-on-accent, #fff); font-weight: 600 }
 button:focus-visible, h2:focus-visible { outline: 3px solid; outline-offset: 2px }
 button:disabled { cursor: progress; opacity: .7 }
 section.open { border: 1px solid; border-radius: .75rem; padding: 1rem }
