@@ -21,7 +21,7 @@ test: $(STAMP)
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 serve: $(STAMP)
-	@$(BIN)/python -m service serve --seed
+	@$(BIN)/python -m service serve --seed --sample-platform 8001
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -1,6 +1,8 @@
 """``sample-platform``: a small platform with the button on its page, beside a running service."""
 
 import json
+import multiprocessing
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -9,6 +11,7 @@ import typer
 import uvicorn
 from starlette.applications import Starlette
 
+from service.cli.children import end_with_parent
 from service.cli.listening import AddressUnavailableError, listen
 from service.demo.platform.app import create_platform
 from service.demo.platform.backend import Backend
@@ -43,13 +46,22 @@ def build_sample_platform(settings: Settings, port: int) -> Starlette:
     return app
 
 
-def run_sample_platform(port: int) -> None:
-    """Serve on a loopback port until told to stop."""
+def _run(listener: socket.socket) -> None:
+    end_with_parent()
     settings = load_settings()
     configure_logs(settings.log_level)
-    app = build_sample_platform(settings, port)
-    listener = listen("127.0.0.1", port)
+    app = build_sample_platform(settings, listener.getsockname()[1])
     uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False)).run([listener])
+
+
+def start_sample_platform(port: int) -> None:
+    """Serve on a loopback port in a process of its own, for as long as this one lives.
+
+    Raises:
+        AddressUnavailableError: The port is taken.
+    """
+    spawning = multiprocessing.get_context("spawn")
+    spawning.Process(target=_run, args=(listen("127.0.0.1", port),), daemon=True).start()
 
 
 def sample_platform(
@@ -59,4 +71,4 @@ def sample_platform(
     if load_settings().base_url == f"http://localhost:{port}":
         raise AddressUnavailableError("That is the port of the service itself.")
     typer.echo(f"Sample platform on http://localhost:{port}/", err=True)
-    run_sample_platform(port)
+    _run(listen("127.0.0.1", port))

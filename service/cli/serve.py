@@ -1,11 +1,7 @@
 """``serve``: run the HTTP service."""
 
 import gc
-import multiprocessing
-import os
-import signal
 from tempfile import TemporaryDirectory
-from threading import Thread
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -15,6 +11,7 @@ from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
 from service.app import create_app
+from service.cli.children import end_with_parent
 from service.cli.garbage import collect_seldom
 from service.cli.listening import AddressUnavailableError, listen
 from service.cli.punctual_protocol import PunctualProtocol
@@ -27,17 +24,9 @@ BEHIND_PROXY_PORT = 8000
 GRACE_S = 10
 
 
-def _end_with_parent() -> None:
-    """Wait for the supervisor's death: killed, it stops no workers, and they would keep its successor off the port."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
 def build_application() -> ASGIApp:
     """Build the application from the environment; every worker process starts here."""
-    Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     settings = load_settings()
     configure_logs(settings.log_level)
     application = create_app(settings)
@@ -84,11 +73,26 @@ def _run(settings: Settings, host: str, port: int, workers: int) -> None:
         uvicorn.Server(config).run(listeners)
 
 
+def _welcome(settings: Settings, port: int) -> None:
+    from service.cli.sample_platform import start_sample_platform
+    from service.cli.welcome import describe_welcome, make_welcome_links
+
+    start_sample_platform(port)
+    links = run_with_context(make_welcome_links)
+    typer.echo(describe_welcome(settings.base_url, links, f"http://localhost:{port}"), err=True)
+
+
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port; default: that of the base URL.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, max=64, help="Processes; default: the setting.")] = None,
     seed: Annotated[bool, typer.Option("--seed", help="First do what the command seed does.")] = False,
+    sample_platform: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=65535, help="With --seed: a loopback port for the sample platform; says where to begin."
+        ),
+    ] = None,
 ) -> None:
     """Run the service until it is told to stop; needs ``init`` first, or ``--seed``."""
     settings = load_settings()
@@ -99,6 +103,8 @@ def serve(
     else:
         run_with_context(_check)
     main_port = port or _default_port(settings.base_url)
+    if sample_platform is not None:
+        _welcome(settings, sample_platform)
     if settings.admin_port == main_port:
         raise AddressUnavailableError("GOODSTANDING_ADMIN_PORT is the port of the service itself.")
     _run(settings, host, main_port, workers or settings.workers)

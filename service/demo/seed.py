@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from service.demo.people import ensure_people
 from service.gate.securities import put_offering, put_security
 from service.gate.security_models import OfferingTerms, SecurityTerms
 from service.keys.files import replace_private_file
@@ -38,6 +39,12 @@ async def _ensure_organization(session: AsyncSession, context: Context, name: st
     new = ORGANIZATIONS[name]
     found = await find_organization(session, new.slug)
     return found or await create_organization(session, context.signer, context.base_url, new, context.clock())
+
+
+async def find_demo_organizations(session: AsyncSession) -> dict[str, Organization]:
+    """Return those of the demo organisations that exist, by their name in the seed document."""
+    found = {name: await find_organization(session, new.slug) for name, new in ORGANIZATIONS.items()}
+    return {name: row for name, row in found.items() if row is not None}
 
 
 async def _ensure_client(
@@ -103,6 +110,7 @@ async def _seed_in_one_transaction(context: Context, kept: Mapping[str, Any]) ->
         await create_system_keys(session, context.signer, context.clock())
         rows = {name: await _ensure_organization(session, context, name) for name in ORGANIZATIONS}
         for name, row in rows.items():
+            await ensure_people(session, context, row)
             client = await _ensure_client(session, context, row, known.get(name, {}))
             public = describe_organization(row, context.base_url)
             wanted = ("slug", "credential_issuer", "did", "attester_class")
