@@ -12,6 +12,8 @@ from starlette.middleware import Middleware
 from service import __version__
 from service.composition import build_context, read_clock
 from service.console.api import router as console_router
+from service.events.api import router as events_router
+from service.events.courier import run_courier
 from service.gate.api import router as gate_router
 from service.gate.expiry import expire_reservations_forever
 from service.issuer.api import router as issuer_router
@@ -83,7 +85,7 @@ def create_app(
     Args:
         settings: From ``load_settings``.
         clock, database_clock: Tests pass their own.
-        with_sequencer: Let this process extend the transparency log too.
+        with_sequencer: Let this process extend the transparency log and send events too.
     """
     chain = (
         RequestIdMiddleware,
@@ -114,13 +116,14 @@ def create_app(
         run_retention_forever,
         sweep_expired_forever,
         expire_reservations_forever,
-        *([run_sequencer] if with_sequencer else []),
+        *([run_sequencer, run_courier] if with_sequencer else []),
     ]
     app.state.token_cache = TokenCache()
     app.state.throttle = AuthenticationThrottle()
     install_problem_handlers(app)
     install_openapi(app)
     parties = [
+        events_router,
         organizations_router,
         issuer_router,
         verifier_router,

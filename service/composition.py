@@ -1,7 +1,7 @@
 """Build what the service runs on from the settings: keystore, database, fetcher. Imports no endpoint."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from service.credentials.cosignature import parse_witness
 from service.fetch import Fetcher
@@ -46,4 +46,5 @@ def build_context(
         data_dir=settings.data_dir,
         witnesses=tuple(map(parse_witness, settings.log_witnesses)),
         did_resolver=settings.did_resolver,
+        event_retention=timedelta(days=settings.event_retention_days),
     )

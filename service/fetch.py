@@ -166,21 +166,30 @@ class Fetcher:
         return f"{parts.scheme}://{literal}:{port}{parts.path or '/'}{query}", parts.netloc, host
 
     async def _request(
-        self, method: str, url: str, *, max_bytes: int, headers: dict[str, str], **kwargs: Any
+        self,
+        method: str,
+        url: str,
+        *,
+        max_bytes: int,
+        headers: dict[str, str],
+        within_s: float | None = None,
+        is_cut: bool = False,
+        **kwargs: Any,
     ) -> Fetched:
         try:
-            async with asyncio.timeout(self._timeout * 2):
+            async with asyncio.timeout(within_s or self._timeout * 2):
                 pinned, netloc, host = await self._pin(url)
                 request = self._client.build_request(
                     method,
                     pinned,
                     headers={"Host": netloc, "Accept-Encoding": "identity"} | headers,
                     extensions={"sni_hostname": host},
+                    timeout=within_s or self._timeout,
                     **kwargs,
                 )
                 response = await self._client.send(request, stream=True)
                 try:
-                    body = await self._read(response, max_bytes)
+                    body = await (self._read_start if is_cut else self._read)(response, max_bytes)
                 finally:
                     await response.aclose()
         except httpx2.InvalidURL:
@@ -199,6 +208,16 @@ class Fetcher:
             if len(body) > max_bytes:
                 raise FetchError("The answer is too large.")
         return bytes(body)
+
+    @staticmethod
+    async def _read_start(response: httpx2.Response, max_bytes: int) -> bytes:
+        body = bytearray()
+        if max_bytes:
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) >= max_bytes:
+                    break
+        return bytes(body[:max_bytes])
 
     async def get(self, url: str, *, accept: str = "application/json", max_bytes: int = MAX_BYTES) -> Fetched:
         """Fetch ``url``; redirects are returned, not followed.
@@ -243,3 +262,33 @@ class Fetcher:
             body["content"] = content
         base = {"Accept": "application/json"} | dict(headers or {})
         return await self._request(method, url, max_bytes=max_bytes, headers=base, **body)
+
+    async def notify(
+        self, url: str, *, content: bytes, headers: Mapping[str, str], within_s: float, max_bytes: int = 0
+    ) -> Fetched:
+        """Post a message whose answer is its status; errors as ``get``.
+
+        Args:
+            within_s: Seconds that the whole request may take.
+            max_bytes: How much of the answer's body is read at most; the rest is left, and no error.
+        """
+        return await self._request(
+            "POST",
+            url,
+            max_bytes=max_bytes,
+            headers=dict(headers),
+            within_s=within_s,
+            is_cut=True,
+            content=content,
+        )
+
+    def check_address(self, url: str) -> None:
+        """Check what can be told of an address without asking for it: its form, and https unless it is exempt.
+
+        Raises:
+            FetchBlockedError: It would never be called.
+        """
+        parts, host, port = _split(url)
+        exempt = f"{host}:{port}" in self._allow or (self._allow_loopback and _is_loopback_name(host))
+        if parts.scheme != "https" and not exempt:
+            raise FetchBlockedError("Only https addresses are fetched.")

@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     log_witnesses: Annotated[tuple[str, ...], NoDecode] = ()
     admin_port: Annotated[int | None, Field(ge=1, le=65535)] = None
     vc_api: bool = False
+    event_retention_days: Annotated[int, Field(ge=7, le=3650)] = 90
     log_level: str = "INFO"
 
     @field_validator("fetch_allow", "log_witnesses", mode="before")

@@ -32,6 +32,7 @@ COMMANDS = {
     "retention": ("service.cli.retention", "app", "Erase what no rule wants kept any more."),
     "replay": ("service.cli.replay", "replay", "Re-evaluate a decision bundle offline."),
     "shadow": ("service.cli.shadow", "shadow", "Compare a venue's past trades with the rules; nothing is recorded."),
+    "webhooks": ("service.cli.webhooks", "app", "Receive webhooks, have an example sent, have one sent again."),
     "did": ("service.cli.did", "app", "Decentralized identifiers."),
     "schemas": ("service.cli.schemas", "app", "Write or check the generated files."),
 }

@@ -6,6 +6,7 @@
 - An answer whose browser did not come back in time.
 - What expired at issuers: claims of offers, access tokens, grants, used nonces and proofs.
 - A copy of another issuer's status list that said nothing for thirty days, and that nothing needs.
+- Events and what was sent of them, after the time that the operator sets.
 - The first answer to an idempotency key, after thirty days; callers may repeat a request for seven.
 
 Source: gate.md section 5.
@@ -22,6 +23,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import ConflictError
+from service.events.retention import forget_events
 from service.privacy.duties import RECORDS_YEARS
 from service.privacy.erasure import Cause, check_erasable, erase_investor, name_tombstone
 from service.privacy.persons import check_person_erasable, erase_person
@@ -72,6 +74,7 @@ async def run_retention(context: Context, *, dry_run: bool = False) -> Retention
     if not dry_run:
         await _forget_held_answers(context, now)
         await sweep_expired(context.database, now)
+        await forget_events(context.database, now, kept=context.event_retention)
         async with context.database.transaction() as session:
             await forget_useless_lists(session, now)
         await sweep(context.database)

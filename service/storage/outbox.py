@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlmodel import col, select
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.storage.core import Change, insert_rows, plan_inserts
@@ -103,12 +103,18 @@ async def request_recheck(
 
 
 async def delete_investor_events(connection: AsyncConnection, org_id: str, ref: str) -> None:
-    """Delete every event about an investor, what time would have brought about, and what is on its way anywhere."""
-    about = (col(Event.org_id) == org_id, col(Event.kind) == STANDING_CHANGED, col(Event.subject) == name_investor(ref))
-    found = select(Event.id).where(*about).scalar_subquery()
-    deliveries = delete(WebhookDelivery).where(
-        col(WebhookDelivery.org_id) == org_id, col(WebhookDelivery.event_id).in_(found)
+    """Delete every event about an investor, what time would have brought about, and what is on its way anywhere.
+
+    In this order: each statement waits for whoever makes the next kind of row of what it deletes.
+    """
+    subject = name_investor(ref)
+    await connection.execute(delete(DueEvent).where(col(DueEvent.org_id) == org_id, col(DueEvent.subject) == subject))
+    about = (col(Event.org_id) == org_id, col(Event.kind) == STANDING_CHANGED, col(Event.subject) == subject)
+    await connection.execute(delete(Event).where(*about))
+    await connection.execute(
+        delete(WebhookDelivery).where(
+            col(WebhookDelivery.org_id) == org_id,
+            col(WebhookDelivery.kind) == STANDING_CHANGED,
+            col(WebhookDelivery.subject) == subject,
+        )
     )
-    ahead = delete(DueEvent).where(col(DueEvent.org_id) == org_id, col(DueEvent.subject) == name_investor(ref))
-    for statement in (deliveries, ahead, delete(Event).where(*about)):
-        await connection.execute(statement)

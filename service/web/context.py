@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from service.credentials.cosignature import Witness
@@ -22,6 +22,7 @@ class Context:
         database_clock: Returns it as the database sees it: what several processes agree on.
         data_dir: Is there.
         witnesses: Are asked to cosign what the log publishes.
+        event_retention: How long events are kept.
         did_resolver: Address below which DIDs of methods that we don't know are resolved.
         linked_data: Holds didkit; started by its first use.
     """
@@ -36,3 +37,4 @@ class Context:
     witnesses: tuple[Witness, ...] = ()
     did_resolver: str | None = None
     linked_data: LinkedDataWorker = field(default_factory=LinkedDataWorker)
+    event_retention: timedelta = timedelta(days=90)

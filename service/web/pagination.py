@@ -23,7 +23,12 @@ def page_of(
     """
     page = list(items[:limit])
     following = str(page[-1][key]) if len(items) > limit else None
+    link_next(request, response, following, limit=limit)
+    return {"data": page, "next": following}
+
+
+def link_next(request: Request, response: Response, following: str | None, *, limit: int) -> None:
+    """Name the next page in the ``Link`` header, if there is one."""
     if following is not None:
         query = urlencode({**request.query_params, "limit": limit, "after": following})
         response.headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
-    return {"data": page, "next": following}

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, FetchedValue, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from service.storage.types import Instant, JsonColumn
@@ -42,7 +42,7 @@ class Event(SQLModel, table=True):
     data: str
     occurred_at: datetime = Field(sa_type=Instant)
     is_test: bool = False
-    written: int | None = Field(default=None, sa_type=BigInteger)
+    written: int | None = Field(default=None, sa_type=BigInteger, sa_column_kwargs={"server_default": FetchedValue()})
 
 
 class EventStream(SQLModel, table=True):

@@ -1,0 +1,1 @@
+"""Events: what happened, read in order, and sent as webhooks to those who asked."""

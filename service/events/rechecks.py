@@ -1,0 +1,94 @@
+"""Find out which platforms rely on credentials whose status changed, and tell each of them.
+
+Where in a list an investor's credential stands is sealed under the investor's key, so that every standing on the list
+is opened; that is why the change of a status does not wait for it. After a crash it goes on with the page at which it
+was.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import tuple_
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.credentials.bitstring_status_list import PUBLISHED_PURPOSES, address_bitstring
+from service.keys import Signer
+from service.storage.core import insert_rows
+from service.storage.outbox import build_standing_event
+from service.storage.personal_data import open_standing_claims
+from service.storage.tables import Event, Organization, StandingCredential, StandingRecheck
+from service.web.context import Context
+
+_AT_ONCE = 500
+
+
+async def recheck_standings(context: Context) -> bool:
+    """Look at one page of standings on a list that changed; returns whether there was one."""
+    async with context.database.reading() as session:
+        if (await session.exec(select(StandingRecheck.id).limit(1))).first() is None:
+            return False
+    query = select(StandingRecheck).order_by(col(StandingRecheck.id)).limit(1).with_for_update(skip_locked=True)
+    async with context.database.transaction() as session:
+        task = (await session.exec(query)).first()
+        if task is None:
+            return False
+        rows = await _read_page(session, await _name_uris(session, context.base_url, task), task)
+        await _tell(session, context.signer, task, rows)
+        if len(rows) < _AT_ONCE:
+            await session.delete(task)
+        else:
+            task.after_org_id, task.after_id = rows[-1].org_id, rows[-1].id
+            session.add(task)
+    return True
+
+
+async def _name_uris(session: AsyncSession, base_url: str, task: StandingRecheck) -> list[str]:
+    """Return how credentials may refer to the list."""
+    if not task.is_own:
+        return [task.status_list]
+    issuer = await session.get_one(Organization, task.org_id)
+    own = f"{base_url}/issuers/{issuer.slug}/status-lists/{task.status_list}"
+    addresses = {purpose: address_bitstring(own, purpose) for purpose in PUBLISHED_PURPOSES}
+    return [own, *addresses.values(), *(f"{address}#{purpose}" for purpose, address in addresses.items())]
+
+
+async def _read_page(session: AsyncSession, uris: Sequence[str], task: StandingRecheck) -> Sequence[StandingCredential]:
+    place = tuple_(col(StandingCredential.org_id), col(StandingCredential.id))
+    query = select(StandingCredential).where(
+        col(StandingCredential.status_uri).in_(uris), place > (task.after_org_id, task.after_id)
+    )
+    if not task.is_own:
+        query = query.where(StandingCredential.org_id == task.org_id)
+    query = query.order_by(col(StandingCredential.org_id), col(StandingCredential.id)).limit(_AT_ONCE)
+    return (await session.exec(query)).all()
+
+
+async def _tell(
+    session: AsyncSession, signer: Signer, task: StandingRecheck, rows: Sequence[StandingCredential]
+) -> None:
+    changed, connection = set(json.loads(task.indices)), await session.connection()
+    for org_id in sorted({row.org_id for row in rows}):
+        theirs = [row for row in rows if row.org_id == org_id]
+        opened = await open_standing_claims(connection, signer, org_id, theirs)
+        relying = [row.id for row in theirs if row.id in opened and opened[row.id].status_index in changed]
+        events = await _describe(session, org_id, relying, task.occurred_at)
+        if events:
+            await insert_rows(connection, Event, events)
+
+
+async def _describe(
+    session: AsyncSession, org_id: str, ids: Sequence[str], occurred_at: datetime
+) -> list[dict[str, object]]:
+    """Build the events about standings that are there now and held, so that nobody is erased between."""
+    query = (
+        select(StandingCredential.investor_ref, StandingCredential.credential_type)
+        .where(StandingCredential.org_id == org_id, col(StandingCredential.id).in_(ids))
+        .order_by(col(StandingCredential.id))
+        .with_for_update()
+    )
+    return [
+        build_standing_event(org_id, ref, cause="status", now=occurred_at, credential_type=credential_type)
+        for ref, credential_type in (await session.exec(query)).all()
+    ]
