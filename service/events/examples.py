@@ -11,6 +11,7 @@ _CREDENTIAL = {"credential_id": f"cred_{_ID}", "credential_configuration_id": "q
 _CASE = {"case_id": f"case_{_ID}", "credential_configuration_id": "qualified-investor"}
 _REQUEST = {"presentation_request_id": f"preq_{_ID}", "purpose": "us.506c"}
 _TRANSFER = {"transfer_id": f"trf_{_ID}", "security_id": "example"}
+_CASE_STATES = {"opened": "open", "evidence_added": "open", "information_requested": "waiting"}
 _EXPIRES = {"expires_at": "2027-01-31T00:00:00Z"}
 
 
@@ -18,7 +19,7 @@ def _show(kind: str) -> dict[str, Any]:
     family, _, what = kind.partition(".")
     return {
         "credential": _show_credential(what),
-        "case": {**_CASE, "state": what},
+        "case": {**_CASE, "state": _CASE_STATES.get(what, what)},
         "presentation": {**_REQUEST, "state": what},
         "transfer": _show_transfer(what),
         "standing": {"investor_ref": "example", "cause": "status", "credential_type": "qualified-investor"},

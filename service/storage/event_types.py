@@ -15,7 +15,7 @@ EVENT_SCOPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         CREDENTIAL_EXPIRING: ("issuer",),
         CREDENTIAL_EXPIRED: ("issuer",),
         "case.opened": ("issuer",),
-        "case.waiting": ("issuer",),
+        "case.information_requested": ("issuer",),
         "case.evidence_added": ("issuer",),
         "case.reviewed": ("issuer",),
         "case.approved": ("issuer",),
