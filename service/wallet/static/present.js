@@ -60,8 +60,9 @@ export async function decline(id, asked) {
     const entry = { ...(await describe(asked)), outcome: "declined", credentials: [], agreed: [] };
     const declined = { ...record, state: "declined", historyId: entry.id };
     await write([["history", entry], ["requests", declined]]);
-    await sendError(asked, "access_denied");
-    return declined;
+    const told = { ...declined, redirectUri: readRedirectIfAny(await sendError(asked, "access_denied")) };
+    await write([["requests", told]]);
+    return told;
   });
 }
 
@@ -109,6 +110,15 @@ function readRedirect(body) {
   if (body.trim() === "") return null;
   const { redirect_uri: address } = parseObject(body);
   return typeof address === "string" && /^https?:\/\//.test(address) && URL.canParse(address) ? address : null;
+}
+
+// Where a platform wants those back who declined is a convenience; without it, or with nonsense, they have declined.
+function readRedirectIfAny(body) {
+  try {
+    return readRedirect(body);
+  } catch {
+    return null;
+  }
 }
 
 async function describe(asked) {

@@ -45,9 +45,10 @@ export async function fetchRequest(link) {
 /** Tell a platform that there will be no presentation; that it can't be told is passed over. Source: section 8.5. */
 export async function sendError({ responseUri, state }, error) {
   try {
-    await request(responseUri, { method: "POST", form: state === null ? { error } : { error, state } });
+    const sent = await request(responseUri, { method: "POST", form: state === null ? { error } : { error, state } });
+    return sent.status === 200 ? sent.body : "";
   } catch {
-    // Nothing is shown to it either way.
+    return ""; // nothing is shown to it either way
   }
 }
 
