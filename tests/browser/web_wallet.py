@@ -100,10 +100,9 @@ class Person:
 
 
 async def open_wallet(page: Page, address: str) -> None:
-    """Open an address of the wallet and wait until its page is there."""
-    await page.goto("about:blank")  # or a new fragment alone would load nothing
+    """Open an address of the wallet, in the page that is there already if it is the wallet's; wait until it shows."""
     await page.goto(address)
-    await page.locator("main h1, main .note").first.wait_for()
+    await page.locator("main:not([aria-busy])").locator("h1").first.wait_for()
 
 
 def name_person() -> str:

@@ -61,6 +61,7 @@ async function refresh() {
 
 async function showPage() {
   const turn = ++shown;
+  main.setAttribute("aria-busy", "true");
   const { name, parameter, link: brought } = readFragment();
   if (brought !== null) {
     await receiveLink(brought);
@@ -68,6 +69,7 @@ async function showPage() {
   }
   const content = await build(name, parameter);
   if (turn !== shown) return;
+  main.removeAttribute("aria-busy");
   main.replaceChildren(content.element);
   main.dataset.page = name || "home";
   main.dataset.live = content.live ? "yes" : "";
@@ -94,6 +96,7 @@ async function receiveLink(text) {
     await replace(await takeIn(text));
   } catch (error) {
     const wrapped = error instanceof WalletError ? error : new WalletError("unexpected", { cause: error });
+    main.removeAttribute("aria-busy");
     main.replaceChildren(el("h1", {}, t("error.title")), errorNote(wrapped), el("p", {}, link(t("app.back_home"), "#/")));
   }
 }

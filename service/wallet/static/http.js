@@ -6,6 +6,7 @@ import { clean } from "./text.js";
 
 const MAX_BYTES = 1024 * 1024;
 const TIMEOUT_MS = 20_000;
+const RETRIED = new Set(["server_busy", "keys_unavailable"]);
 const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
 /** Check an absolute web address that another side named. @returns {URL} */
@@ -64,7 +65,7 @@ export async function getJson(address, subject) {
 export function refused(answer, subject) {
   const { error, description } = readError(answer);
   const key = answer.status >= 500 || answer.status === 429 ? "server_busy" : subject;
-  return new WalletError(key, { code: description ? `${error}: ${description}` : error, retry: key === "server_busy" });
+  return new WalletError(key, { code: description ? `${error}: ${description}` : error, retry: RETRIED.has(key) });
 }
 
 /** @returns {{error: string, description: string}} The protocol's error code, else `http_<status>`. */

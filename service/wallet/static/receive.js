@@ -8,7 +8,8 @@
  *   redeemed   there is an access token; `items` tell how far each credential is
  *   done       all credentials are in the wallet or were refused
  *   dead       the code is used up; a new link is needed
- * An item: {configurationId, named, kids, state: todo|waiting|done|refused, transactionId, nextAt, credentialId, error}
+ * An item: {configurationId, named, kids, state: todo|waiting|received|done|refused, transactionId, nextAt, body, credentialId,
+ * error}, where `body` is what came and could not be verified yet.
  */
 
 import { reject, WalletError } from "./errors.js";
@@ -117,7 +118,7 @@ async function failRedeeming(record, answer, wasInterrupted) {
 
 // By the identifiers of the token response if it has them, else by the configuration. Source: section 8.2.
 function nameItems(configurations, details) {
-  const blank = { state: "todo", kids: null, transactionId: null, nextAt: 0, credentialId: null, error: null };
+  const blank = { state: "todo", kids: null, transactionId: null, nextAt: 0, body: null, credentialId: null, error: null };
   if (details === undefined) {
     return configurations.map(({ id }) => ({ ...blank, configurationId: id, named: { credential_configuration_id: id } }));
   }
@@ -134,30 +135,27 @@ function nameItems(configurations, details) {
 async function collectItems(record, issuer, { early }) {
   let current = record;
   for (const [index, item] of (record.items ?? []).entries()) {
-    const isDue = item.state === "todo" || (item.state === "waiting" && (early || item.nextAt <= nowSeconds()));
+    const isDue = ["todo", "received"].includes(item.state) || (item.state === "waiting" && (early || item.nextAt <= nowSeconds()));
     if (isDue) current = await collectItem(current, index, issuer);
   }
-  return current;
+  return forgetKey(current);
 }
 
 async function collectItem(record, index, issuer) {
-  const item = record.items[index];
-  const count = Math.min(COPIES, issuer.batchSize);
-  const kids = item.kids ?? (await Promise.all(Array.from({ length: count }, (_, slot) => sharedKey(slot)))).map((key) => key.kid);
-  let current = await writeItem(record, index, { kids });
   const session = { kid: record.isBound ? record.dpopKid : null, token: record.token, encryption: issuer.encryption };
+  const received = record.items[index].state === "received" ? record : await fetchItem(record, index, issuer, session);
+  return received.items[index].state === "received" ? keepCredential(received, index, issuer, session) : received;
+}
+
+async function fetchItem(record, index, issuer, session) {
+  const item = record.items[index];
+  const slots = Array.from({ length: Math.min(COPIES, issuer.batchSize) }, (_, slot) => slot);
+  const kids = item.kids ?? (await Promise.all(slots.map((slot) => sharedKey(slot)))).map((key) => key.kid);
+  const current = await writeItem(record, index, { kids });
   const answer = item.state === "waiting" ? await askAgain(issuer, session, item) : await askForCredential(issuer, session, { ...item, kids });
   if (answer.status === 202) return remember(current, index, answer);
   if (answer.status !== 200) return refuseItem(current, index, answer);
-  const body = parseObject(answer.body);
-  try {
-    current = await keepCredential(current, index, issuer, body);
-  } catch (error) {
-    await notify(issuer, session, body, "credential_failure");
-    throw error;
-  }
-  await notify(issuer, session, body, "credential_accepted");
-  return current;
+  return writeItem(current, index, { state: "received", body: parseObject(answer.body) });
 }
 
 /** Source: OpenID4VCI 1.0, sections 7, 8.2 and appendix F.1. */
@@ -210,20 +208,31 @@ async function refuseItem(record, index, answer) {
   return writeItem(record, index, { state: "refused", error: { key: failure.key, code: failure.code } });
 }
 
-async function keepCredential(record, index, issuer, body) {
-  const item = record.items[index];
-  const configuration = issuer.configurations.get(item.configurationId);
-  if (configuration === undefined) throw reject("credential_configuration");
-  const credential = await verifyReceived(body, configuration, item.kids, issuer);
-  const done = changeItem(record, index, { state: "done", credentialId: credential.id });
-  await write([["credentials", credential], ["offers", done], ...forgetKey(done)]);
+// What can't be verified because keys can't be fetched is tried again; what isn't genuine is dropped, for ever.
+async function keepCredential(record, index, issuer, session) {
+  const { body, kids, configurationId } = record.items[index];
+  let credential;
+  try {
+    const configuration = issuer.configurations.get(configurationId);
+    if (configuration === undefined) throw reject("credential_configuration");
+    credential = await verifyReceived(body, configuration, kids, issuer);
+  } catch (error) {
+    if (error.retry) throw error;
+    const { key = "error.unexpected", code = error.message } = error;
+    const refusal = await writeItem(record, index, { state: "refused", body: null, error: { key, code } });
+    await notify(issuer, session, body, "credential_failure");
+    return refusal;
+  }
+  const done = changeItem(record, index, { state: "done", body: null, credentialId: credential.id });
+  await write([["credentials", credential], ["offers", done]]);
+  await notify(issuer, session, body, "credential_accepted");
   await navigator.storage?.persist?.();
   return done;
 }
 
 async function writeItem(record, index, changes) {
   const changed = changeItem(record, index, changes);
-  await write([["offers", changed], ...forgetKey(changed)]);
+  await put("offers", changed);
   return changed;
 }
 
@@ -234,8 +243,11 @@ function changeItem(record, index, changes) {
 }
 
 // The key that a token was bound to lives as long as the offer: no two issuers see the same.
-function forgetKey(record) {
-  return record.state === "done" && record.dpopKid ? [["keys", { remove: record.dpopKid }]] : [];
+async function forgetKey(record) {
+  if (record.state !== "done" || !record.dpopKid) return record;
+  const forgotten = { ...record, dpopKid: null };
+  await write([["offers", forgotten], ["keys", { remove: record.dpopKid }]]);
+  return forgotten;
 }
 
 /** Tell the issuer what became of a response; that it can't be told is passed over. Source: section 11.1. */

@@ -9,6 +9,9 @@ import { clean, describeType, formatInstant, t } from "../text.js";
 
 export const title = "offer.title";
 
+// What cut a step off, to be told on the page that goes on from there.
+const failures = new Map();
+
 export async function show(id, app) {
   const record = await get("offers", id);
   if (record === undefined) throw new WalletError("offer_forgotten");
@@ -39,6 +42,7 @@ function propose(proposal, app) {
     } catch (error) {
       const now = await get("offers", record.id);
       if (now.state === "opened" || now.state === "redeeming") return complain(problem, error, input);
+      failures.set(record.id, error);
     }
     return app.refresh();
   };
@@ -94,7 +98,8 @@ function codeField(input, txCode) {
 // Issued in part, or to be decided on: go on by hand, and look again when the issuer said to.
 function progress(record, app) {
   const waiting = record.items.filter((item) => item.state === "waiting");
-  const problem = el("div", {});
+  const problem = el("div", {}, failures.has(record.id) ? errorNote(failures.get(record.id)) : null);
+  failures.delete(record.id);
   const goOn = async () => {
     problem.replaceChildren();
     try {
