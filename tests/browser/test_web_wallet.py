@@ -44,7 +44,8 @@ async def person(new_context: NewContext, deployment: Deployment) -> Person:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def stocked(browser: Browser, deployment: Deployment) -> AsyncIterator[Person]:
     """Somebody with three credentials, of whom several tests ask something."""
-    context, watch = await browser.new_context(base_url=deployment.base_url, reduced_motion="reduce"), Watch()
+    watch = Watch()
+    context = await browser.new_context(base_url=deployment.base_url, service_workers="block")
     context.set_default_timeout(10_000)
     watch.over(context)
     person = Person(await context.new_page(), deployment, name_person())

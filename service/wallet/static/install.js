@@ -15,7 +15,7 @@ export async function install() {
   const wasControlled = serviceWorker.controller !== null;
   serviceWorker.addEventListener("controllerchange", () => wasControlled && sayChanged());
   const registration = await serviceWorker.register(WORKER, { updateViaCache: "none" }).catch(() => null);
-  if (registration === null) return;
+  if (!registration) return;
   const look = () => registration.update().catch(() => undefined); // offline, the next look finds it
   const follow = () => registration.installing?.addEventListener("statechange", () => offerWaiting(registration));
   registration.addEventListener("updatefound", follow);
