@@ -49,6 +49,8 @@ async def make_offering(
     request: Request, security_id: Id, viewer: Writer, context: ContextDep, form: FormDep
 ) -> Response:
     """Create an offering."""
+    async with context.database.reading() as session:
+        await securities.find_security(session, viewer.org_id, security_id)
 
     async def save(terms: OfferingTerms) -> str:
         offering_id = check_id(text_of(form, "id"))
@@ -118,6 +120,8 @@ async def edit_offering(
     version: Annotated[int, Form(ge=1)],
 ) -> Response:
     """Give an offering a new version, made from the one that the form showed."""
+    async with context.database.reading() as session:
+        await securities.get_offering(session, viewer.org_id, security_id, offering_id)
 
     async def save(terms: OfferingTerms) -> str:
         async with context.database.transaction() as session:
