@@ -3,6 +3,7 @@
 import io
 import zipfile
 import zlib
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -15,6 +16,7 @@ ITEM = "any IRS form that reports the income of the two most recent years"
 
 def make_pdf(text: str = "Form 1040") -> bytes:
     pdf = FPDF()
+    pdf.set_creation_date(datetime(2026, 4, 15, tzinfo=UTC))
     pdf.add_page()
     pdf.set_font("helvetica", size=12)
     pdf.cell(text=text)

@@ -22,6 +22,7 @@ COMMANDS = {
     "org": ("service.cli.orgs", "app", "Organisations, their roles and their API clients."),
     "accounts": ("service.cli.accounts", "app", "People who work for an organisation, and links that sign them in."),
     "keys": ("service.cli.keys", "app", "Signing keys of organisations, and of the deployment itself."),
+    "letters": ("service.cli.letters", "app", "Check a letter about a qualified investor against the record."),
     "wallet": ("service.cli.wallet", "app", "Keep credentials and show them: a holder on the command line."),
     "rules": ("service.cli.rules", "app", "Rules with their citations, and the scenario files that test them."),
     "log": ("service.cli.log", "app", "Check the transparency log."),

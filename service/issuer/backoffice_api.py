@@ -4,13 +4,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query, Request, Response
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.issuer import credentials, deferral, offers, status
-from service.issuer.answer_models import CredentialAnswer, MadeOfferAnswer, OfferAnswer
-from service.issuer.credentials import CredentialView
+from service.issuer import credentials, deferral, offers
+from service.issuer import status as statuses
+from service.issuer.answer_models import CredentialAnswer, MadeOfferAnswer, OfferAnswer, Status
+from service.issuer.credentials import CredentialFilter, CredentialView
 from service.issuer.identity import get_issuer
 from service.issuer.offers import (
     DEFAULT_LIFETIME,
@@ -139,14 +140,16 @@ async def list_credentials(
     context: ContextDep,
     caller: IssuerCaller,
     subject_ref: Annotated[SubjectRef | None, Query()] = None,
+    status: Annotated[Status | None, Query()] = None,
+    expires_from: Annotated[AwareDatetime | None, Query()] = None,
+    expires_before: Annotated[AwareDatetime | None, Query()] = None,
     limit: Limit = DEFAULT_LIMIT,
     after: After = None,
 ) -> dict[str, Any]:
-    """List granted credentials, all or one person's."""
+    """List granted credentials; where it is asked when they expire, in the order of that."""
+    wanted = CredentialFilter(subject_ref, status, expires_from, expires_before)
     async with context.database.reading() as session:
-        rows = await credentials.list_credentials(
-            session, caller.org_id, subject_ref=subject_ref, after=after, limit=limit + 1
-        )
+        rows = await credentials.list_credentials(session, caller.org_id, wanted, after=after, limit=limit + 1)
     return page_of(request, response, [_describe_credential(row) for row in rows], limit=limit)
 
 
@@ -167,7 +170,7 @@ async def change_credential_status(
     """Change the status of every copy of a credential."""
 
     async def handle(session: AsyncSession) -> Answer:
-        changed = await status.change_status(
+        changed = await statuses.change_status(
             session, caller.org_id, credential_id, status=body.status, reason=body.reason, now=context.clock()
         )
         return Answer(200, _describe_credential(changed))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import tuple_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
@@ -27,16 +28,48 @@ class CredentialView:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class CredentialFilter:
+    """Which grants a list holds; None leaves a question out. ``expires_from`` is within, ``expires_before`` not."""
+
+    subject_ref: str | None = None
+    status: str | None = None
+    expires_from: datetime | None = None
+    expires_before: datetime | None = None
+
+    @property
+    def is_by_expiry(self) -> bool:
+        """Whether the list is in the order of expiry."""
+        return self.expires_from is not None or self.expires_before is not None
+
+
 async def list_credentials(
-    session: AsyncSession, org_id: str, *, subject_ref: str | None, after: str | None, limit: int
+    session: AsyncSession, org_id: str, wanted: CredentialFilter, *, after: str | None, limit: int
 ) -> Sequence[CredentialView]:
-    """Return grants in the order of their ids; ``limit`` counts rows."""
-    query = _signed(org_id).order_by(col(Credential.id)).limit(limit)
-    if subject_ref is not None:
-        query = query.where(Credential.subject_ref == subject_ref)
-    if after is not None:
+    """Return grants in the order of their ids, or of their expiry where that is asked for; ``limit`` counts rows."""
+    query = _narrow(_signed(org_id), wanted).limit(limit)
+    query = query.order_by(*([col(Credential.expires_at)] if wanted.is_by_expiry else []), col(Credential.id))
+    if after is not None and wanted.is_by_expiry:
+        last = select(Credential.expires_at).where(Credential.org_id == org_id, Credential.id == after)
+        place = (await session.exec(last)).first()
+        if place is None:
+            return []
+        query = query.where(tuple_(col(Credential.expires_at), col(Credential.id)) > (place, after))
+    elif after is not None:
         query = query.where(Credential.id > after)
     return [view_credential(row) for row in (await session.exec(query)).all()]
+
+
+def _narrow(query: SelectOfScalar[Credential], wanted: CredentialFilter) -> SelectOfScalar[Credential]:
+    if wanted.subject_ref is not None:
+        query = query.where(Credential.subject_ref == wanted.subject_ref)
+    if wanted.status is not None:
+        query = query.where(Credential.status == wanted.status)
+    if wanted.expires_from is not None:
+        query = query.where(Credential.expires_at >= wanted.expires_from)
+    if wanted.expires_before is not None:
+        query = query.where(Credential.expires_at < wanted.expires_before)
+    return query
 
 
 async def list_offer_credentials(session: AsyncSession, org_id: str, offer_id: str) -> Sequence[CredentialView]:

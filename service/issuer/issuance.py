@@ -3,7 +3,7 @@
 A crash leaves at worst an intent without a signature. Its status indices are taken, so nothing that may have been
 signed escapes revocation, and the wallet may try again with the same access token and a fresh nonce: the retry adds
 copies to the same grant. An offer is redeemed once: of two requests that run together, one is answered. After that
-the claims are gone from storage, and a lost answer needs a new offer.
+the offer is empty, and a lost answer needs a new one; what was granted stays sealed for the person.
 
 Source: OpenID4VCI 1.0, sections 8 and 9.
 """
@@ -42,14 +42,15 @@ from service.issuer.deferral import (
 )
 from service.issuer.drafts import Draft, Statement
 from service.issuer.encryption import Message, ResponseEncryption, open_message
+from service.issuer.grant_claims import seal_grant_claims
 from service.issuer.identity import Issuer
 from service.issuer.key_attestations import AttestationPolicy, read_policy
 from service.issuer.nonces import spend_nonces
 from service.issuer.offer_rows import Offer, get_offer_row, lock_offer
-from service.issuer.offers import HELD, PENDING, REDEEMED, close_offer, offer_state, read_offered_claims
+from service.issuer.offers import HELD, PENDING, REDEEMED, close_offer, offer_state, open_offered_claims
 from service.issuer.signatures import SignedCopy, sign_drafts
 from service.issuer.status_indices import allocate_indices
-from service.issuer.subjects import get_subject
+from service.issuer.subjects import get_subject, open_person_key
 from service.issuer.tokens import Access, PresentedToken, find_token
 from service.issuer.wallet_grants import is_withdrawn
 from service.keys import Signer
@@ -61,6 +62,7 @@ from service.storage.ids import new_id
 from service.storage.outbox import build_event, plan_events
 from service.storage.prepared import execute_together
 from service.storage.rows import find_rows
+from service.storage.subject_keys import DataKey
 from service.storage.tables import (
     Credential,
     CredentialCopy,
@@ -182,9 +184,10 @@ async def _record_intent(
     *,
     is_deferred: bool = False,
 ) -> _Intent:
-    claims = await read_offered_claims(connection, signer, offer)
+    person_key = await open_person_key(connection, signer, offer.org_id, offer.subject_ref)
+    claims = open_offered_claims(person_key, offer)
     granted = await find_grant(connection, org_id=offer.org_id, offer_id=offer.id)
-    grant = granted or await _add_grant(connection, offer, claims, now)
+    grant = granted or await _add_grant(connection, person_key, offer, claims, now)
     key = await find_active_key(connection, issuer.org_id, ISSUER)
     statement = await _build_statement(connection, issuer, offer, grant, claims, now)
     list_id, indices = await allocate_indices(connection, issuer.org_id, len(holder_jwks), now=now)
@@ -287,7 +290,9 @@ async def _check_renewal(connection: AsyncConnection, offer: Offer, access: Acce
         raise ProtocolError("credential_request_denied", "The credential that this one renews was revoked.")
 
 
-async def _add_grant(connection: AsyncConnection, offer: Offer, claims: Mapping[str, Any], now: datetime) -> Grant:
+async def _add_grant(
+    connection: AsyncConnection, person_key: DataKey, offer: Offer, claims: Mapping[str, Any], now: datetime
+) -> Grant:
     grant = Grant(
         org_id=offer.org_id,
         id=new_id("cred"),
@@ -297,7 +302,8 @@ async def _add_grant(connection: AsyncConnection, offer: Offer, claims: Mapping[
         created_at=now,
         expires_at=_compute_expiry(offer, claims, now),
     )
-    await insert_rows(connection, Credential, [read_values(grant)])
+    sealed_claims = seal_grant_claims(person_key, grant.org_id, grant.id, claims)
+    await insert_rows(connection, Credential, [read_values(grant) | {"sealed_claims": sealed_claims}])
     return grant
 
 

@@ -25,11 +25,12 @@ from service.issuer.credential_rows import find_grant
 from service.issuer.credentials import CredentialView, list_offer_credentials
 from service.issuer.identity import Issuer
 from service.issuer.offer_rows import Offer, add_offer, change_offer, find_offer
-from service.issuer.subjects import make_person_key, open_person_key
+from service.issuer.subjects import make_person_key
 from service.keys import Signer
 from service.storage.audit import write_audit_entry
 from service.storage.expired import DEFERRED_LIFETIME
 from service.storage.ids import new_id
+from service.storage.subject_keys import DataKey
 
 PRE_AUTHORIZED_CODE_GRANT = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
 AUTHORIZATION_CODE_GRANT = "authorization_code"
@@ -217,13 +218,8 @@ def build_deep_link(signer: Signer, issuer: Issuer, row: Offer) -> str:
     return "openid-credential-offer://?" + urlencode({"credential_offer_uri": uri})
 
 
-async def read_offered_claims(connection: AsyncConnection, signer: Signer, row: Offer) -> dict[str, Any]:
-    """Open the claims of an offer that was not closed yet.
-
-    Raises:
-        NotFoundError: The person was erased.
-    """
-    key = await open_person_key(connection, signer, row.org_id, row.subject_ref)
+def open_offered_claims(key: DataKey, row: Offer) -> dict[str, Any]:
+    """Open the claims of an offer that was not closed yet, with the key of its person."""
     opened = key.unseal(row.sealed_claims, context=_claims_context(row.org_id, row.id))
     claims: dict[str, Any] = json.loads(opened)
     return claims

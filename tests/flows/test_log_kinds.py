@@ -12,13 +12,14 @@ from service.storage.tables.organizations import SYSTEM_ORG_ID
 from service.web.context import Context
 from service.web.signing import GATE, ISSUER, LOG, VERIFIER, rotate_signing_key
 from tests import issuing_support
-from tests.case_support import open_desks
+from tests.case_support import CLAIMS, open_desks
 from tests.deployment import Deployment
 from tests.evidence_support import make_pdf, upload
 from tests.gate_support import Market, open_market
 from tests.log_support import verify_stored
 from tests.prepared import prepared
 
+STATED = {"jurisdiction": "US", "category": "us.ai.income"}
 PAGE = Path(__file__).parents[2] / "docs/log.md"
 
 
@@ -45,6 +46,11 @@ async def review(deployment: Deployment) -> None:
     assert (await upload(reviewer, approved, make_pdf())).status_code == 201
     await reviewer.review(approved)
     await approver.approve(approved)
+    offer = {"credential_configuration_id": "qualified-investor", "claims": CLAIMS | STATED}
+    wallet = issuing_support.Wallet(deployment, reviewer.member)
+    await wallet.redeem(await issuing_support.make_offer(deployment, reviewer.member, **offer))
+    [granted] = (await reviewer.call("GET", "credentials")).json()["data"]
+    assert (await reviewer.call("GET", f"credentials/{granted['id']}/letter")).status_code == 200
     await reviewer.decline(declined)
     await reviewer.read(approved)
 

@@ -15,12 +15,14 @@ from service.log.sequencer import advance_log
 from service.privacy.retention import run_retention
 from service.storage.database import Database
 from service.storage.tables import (
+    AuditEntry,
     AuthorizationRequest,
     CaseEvidence,
     CaseEvidenceContent,
     CaseInformationRequest,
     Credential,
     CredentialCopy,
+    CredentialLetter,
     CredentialOffer,
     IssuanceToken,
     RefreshToken,
@@ -76,8 +78,13 @@ async def live_a_life(deployment: Deployment) -> tuple[Desk, str]:
     assert offered.status_code == 201, offered.text
     await approver.read(approved)
     granted = await issue(reviewer, deployment)
+    claims = {"jurisdiction": "US", "category": "us.ai.income", "reviewed_by": "canary reviewer", **CLAIMS}
+    qualified = await issue(reviewer, deployment, credential_configuration_id="qualified-investor", claims=claims)
+    letter = await reviewer.call("GET", f"credentials/{qualified}/letter")
+    assert letter.status_code == 200, letter.text
     status = {"status": "revoked", "reason": "canary left"}
-    assert (await reviewer.call("POST", f"credentials/{granted}/status", json=status)).status_code == 200
+    for each in (granted, qualified):
+        assert (await reviewer.call("POST", f"credentials/{each}/status", json=status)).status_code == 200
     return reviewer, granted
 
 
@@ -87,7 +94,16 @@ async def test_nothing_of_an_erased_person_is_found(deployment: Deployment, tmp_
     rows = await dump_rows(database)
     assert REF in rows
     assert "canary left" in rows
-    for sealed in ("Canary", "250117", "canary documents", "canary file", "canary.pdf", "canary form", "canary page"):
+    for sealed in (
+        "Canary",
+        "250117",
+        "canary documents",
+        "canary file",
+        "canary.pdf",
+        "canary form",
+        "canary page",
+        "canary reviewer",
+    ):
         assert sealed not in rows
     deployment.clock.advance(**SIX_YEARS)
     answer = await call(desk, "POST", "erasure")
@@ -99,10 +115,12 @@ async def test_nothing_of_an_erased_person_is_found(deployment: Deployment, tmp_
     async with database.reading() as session:
         [copy] = (await session.exec(select(CredentialCopy).where(CredentialCopy.credential_id == granted))).all()
         offers = (await session.exec(select(CredentialOffer.state, CredentialOffer.sealed_claims))).all()
-        for table in (CaseEvidence, CaseEvidenceContent, CaseInformationRequest):
+        assert (await session.exec(select(Credential.sealed_claims))).all() == [None, None]
+        assert (await session.exec(select(AuditEntry).where(AuditEntry.kind == "letter.made"))).one().record == ""
+        for table in (CaseEvidence, CaseEvidenceContent, CaseInformationRequest, CredentialLetter):
             assert (await session.exec(select(table))).all() == []
     assert (copy.digest, copy.holder_thumbprint, copy.status_list_id is not None) == (None, "", True)
-    assert sorted(offers) == [("cancelled", b""), ("redeemed", b"")]
+    assert sorted(offers) == [("cancelled", b""), ("redeemed", b""), ("redeemed", b"")]
     assert (await desk.call("GET", "cases")).json()["data"] == []
     again = await call(desk, "POST", "erasure")
     assert again.status_code == 404
