@@ -111,7 +111,9 @@ def read_ldp(document: Mapping[str, Any]) -> list[UnverifiedLdpVc]:
     return [_read_credential(each, presentation) for each in credentials]
 
 
-def verify_ldp_vc(read: UnverifiedLdpVc, key: ProofKey, contexts: Contexts, *, now: datetime) -> VerifiedCredential:
+def verify_ldp_vc(
+    read: UnverifiedLdpVc, key: ProofKey, contexts: Contexts, *, now: datetime, require_end: bool = True
+) -> VerifiedCredential:
     """Verify that a credential is its issuer's, made to assert, that it ends, and that ``now`` is within its period.
 
     Whoever presented it is for ``ldp_vp``.
@@ -121,6 +123,7 @@ def verify_ldp_vc(read: UnverifiedLdpVc, key: ProofKey, contexts: Contexts, *, n
         key: The key that policy allows for its issuer, or what another implementation says of the proof.
         contexts: The contexts that it may name.
         now: Time of the check, aware.
+        require_end: Whether it must say when it ends.
 
     Raises:
         VerificationError: Its ``check`` names the step that did not pass.
@@ -129,7 +132,7 @@ def verify_ldp_vc(read: UnverifiedLdpVc, key: ProofKey, contexts: Contexts, *, n
     """
     keys = {read.proofs[0].method: key}
     verify_proofs(read.document, read.proofs, keys, contexts, expected_purpose="assertionMethod", now=now)
-    if read.validity.valid_until is None:
+    if require_end and read.validity.valid_until is None:
         raise CredentialExpiryMissingError("The credential does not say when it ends.")
     read.validity.check(now)
     subject_id = read.subject.get("id")

@@ -1,4 +1,4 @@
-"""Status lists that are credentials of the W3C data model: others' of whatever format, ours as ``vc+jwt``."""
+"""Status lists that are credentials of the W3C data model: JWT VCs, and linked data with a proof of its own."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -15,11 +15,14 @@ from service.credentials.formats import read_document
 from service.credentials.instants import write_instant
 from service.credentials.jose import VerificationKey, parse_json
 from service.credentials.jwt_vc import MAX_BYTES, UnverifiedJwtVc, verify_jwt_vc
+from service.credentials.ldp_vc import UnverifiedLdpVc, verify_ldp_vc
+from service.credentials.rdf import Contexts
 from service.credentials.status_list import StatusList
 from service.credentials.w3c_document import CREDENTIAL, V2_CONTEXT, read_subject, read_types
 from service.errors import VerificationError
 
 MEDIA_TYPE = "application/vc+jwt"
+LINKED_MEDIA_TYPE = "application/vc"
 MEDIA_TYPES = "application/vc+jwt, application/vc, application/jwt, application/json;q=0.9, */*;q=0.1"
 _SUBJECTS = {
     "BitstringStatusListCredential": ("BitstringStatusList", True),
@@ -34,7 +37,7 @@ class StatusListCredentialError(VerificationError):
     check = "status"
 
 
-def read_status_list_credential(body: bytes) -> UnverifiedJwtVc:
+def read_status_list_credential(body: bytes) -> UnverifiedJwtVc | UnverifiedLdpVc:
     """Read a status list as far as that is possible without a key.
 
     Raises:
@@ -42,13 +45,20 @@ def read_status_list_credential(body: bytes) -> UnverifiedJwtVc:
     """
     text = body.decode("utf-8", "replace").strip()
     read = read_document(parse_json(text, max_bytes=MAX_BYTES) if text.startswith("{") else text)
-    if len(read) != 1 or not isinstance(read[0], UnverifiedJwtVc):
+    first = read[0]
+    is_alone = not isinstance(first, UnverifiedLdpVc) or first.presentation is None
+    if len(read) != 1 or not is_alone or not isinstance(first, UnverifiedJwtVc | UnverifiedLdpVc):
         raise StatusListCredentialError("The status list is of no format that can be verified.")
-    return read[0]
+    return first
 
 
 def verify_status_list_credential(
-    read: UnverifiedJwtVc, key: VerificationKey, *, expected_reference: str, now: datetime
+    read: UnverifiedJwtVc | UnverifiedLdpVc,
+    key: VerificationKey,
+    contexts: Contexts,
+    *,
+    expected_reference: str,
+    now: datetime,
 ) -> StatusList:
     """Verify a status list.
 
@@ -61,6 +71,7 @@ def verify_status_list_credential(
     Args:
         read: The list.
         key: Key of its issuer.
+        contexts: The contexts that it may name, if it is linked data.
         expected_reference: As ``read_status_entries`` names a list and a purpose.
         now: Time of the check, aware.
 
@@ -73,7 +84,10 @@ def verify_status_list_credential(
 
     Source: Bitstring Status List 1.0, sections 2.2 and 3.2; StatusList2021, sections 4.2 and 5.2.
     """
-    credential = verify_jwt_vc(read, key, now=now, require_exp=False)  # (1)
+    if isinstance(read, UnverifiedJwtVc):  # (1)
+        credential = verify_jwt_vc(read, key, now=now, require_exp=False)
+    else:
+        credential = verify_ldp_vc(read, key, contexts, now=now, require_end=False)
     issued_at = credential.issued_at or credential.not_before
     if issued_at is None:
         raise StatusListCredentialError("The status list does not say when it was issued.")
@@ -126,6 +140,11 @@ def build_status_list_credential(
             "ttl": ttl // timedelta(milliseconds=1),
         },
     }
+
+
+def build_linked_status_list(claims: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same list, without what belongs to a JWT, for a proof of its own."""
+    return {name: value for name, value in claims.items() if name != "iat"}
 
 
 def _read_list(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:

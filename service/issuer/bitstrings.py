@@ -6,20 +6,30 @@ Source: Bitstring Status List 1.0.
 """
 
 from datetime import datetime
+from functools import partial
+from typing import Any
 
+from cachetools import LRUCache
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.credentials.bitstring_status_list import address_bitstring
-from service.credentials.jose import sign_jws
+from service.credentials.data_integrity import add_proof
+from service.credentials.jose import load_key, parse_json, parse_jws, sign_jws
 from service.credentials.jwt_vc import VC_JWT
-from service.credentials.status_list_credential import build_status_list_credential
+from service.credentials.ldp_vc_issuing import CRYPTOSUITE, build_proof_options
+from service.credentials.status_list import MAX_TOKEN_BYTES
+from service.credentials.status_list_credential import build_linked_status_list, build_status_list_credential
 from service.errors import NotFoundError
 from service.issuer.identity import Issuer
 from service.issuer.status import TTL, compute_list_expiry, lock_list, start_of_tick
 from service.keys import Signer
+from service.linked_data.bundled_contexts import with_contexts
 from service.storage.database import Database
 from service.storage.tables import PublishedBitstring, StatusList
 from service.web.signing import ISSUER, build_header, get_active_key
+
+_KEPT = 256
+_linked: LRUCache[str, dict[str, Any]] = LRUCache(maxsize=_KEPT)
 
 
 async def read_bitstring_credential(
@@ -47,6 +57,24 @@ async def read_bitstring_credential(
             raise NotFoundError
     async with database.transaction() as session:
         return await _renew(session, signer, issuer, list_id, purpose, issued_at)
+
+
+async def read_linked_bitstring_credential(
+    database: Database, signer: Signer, issuer: Issuer, list_id: str, purpose: str, now: datetime
+) -> dict[str, Any]:
+    """Return what ``read_bitstring_credential`` returns as linked data, under a Data Integrity proof.
+
+    Made of the same list of the same tick, by whoever asks first in this process.
+    """
+    signed = await read_bitstring_credential(database, signer, issuer, list_id, purpose, now)
+    if signed not in _linked:
+        async with database.reading() as session:
+            key = await get_active_key(session, issuer.org_id, ISSUER)
+        options = build_proof_options(CRYPTOSUITE, f"{issuer.did}#{key.kid}", start_of_tick(now))
+        document = build_linked_status_list(parse_json(parse_jws(signed, max_bytes=MAX_TOKEN_BYTES).payload))
+        sign, public = signer.signing_function(key.kid), load_key(key.public_jwk)
+        _linked[signed] = await with_contexts(partial(add_proof, document, options, public, sign))
+    return _linked[signed]
 
 
 async def _renew(

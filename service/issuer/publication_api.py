@@ -9,10 +9,12 @@ from fastapi.responses import JSONResponse
 
 from service.credentials.bitstring_status_list import PUBLISHED_PURPOSES
 from service.credentials.credential_types import CREDENTIAL_TYPES
+from service.credentials.encoding import write_json
 from service.credentials.ldp_vc import CLAIMS_CONTEXT, CLAIMS_CONTEXT_1
+from service.credentials.status_list_credential import LINKED_MEDIA_TYPE
 from service.credentials.status_list_credential import MEDIA_TYPE as BITSTRING_MEDIA_TYPE
 from service.errors import NotFoundError
-from service.issuer.bitstrings import read_bitstring_credential
+from service.issuer.bitstrings import read_bitstring_credential, read_linked_bitstring_credential
 from service.issuer.encryption import list_encryption_keys
 from service.issuer.identity import find_issuer
 from service.issuer.key_attestations import read_policy
@@ -35,6 +37,7 @@ SIGNED_METADATA_TYP = "openidvci-issuer-metadata+jwt"
 _PUBLIC = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=60"}
 _LASTING = _PUBLIC | {"Cache-Control": "public, max-age=86400"}
 LINKED_DATA_MEDIA_TYPE = "application/ld+json"
+_LINKED_MEDIA_TYPES = (LINKED_MEDIA_TYPE, LINKED_DATA_MEDIA_TYPE, "application/json")
 router = APIRouter(tags=["issuer publications"])
 _QUALITY = re.compile(r"[01](\.[0-9]{0,3})?")  # RFC 9110, section 12.4.2
 
@@ -146,26 +149,36 @@ async def read_status_list(slug: str, list_id: str, request: Request, context: C
     return _until_next_tick(token, STATUS_LIST_MEDIA_TYPE, now)
 
 
-@router.get("/issuers/{slug}/status-lists/{list_id}/{purpose}", responses=answers_media(BITSTRING_MEDIA_TYPE))
+@router.get(
+    "/issuers/{slug}/status-lists/{list_id}/{purpose}",
+    responses=answers_media(BITSTRING_MEDIA_TYPE, LINKED_MEDIA_TYPE),
+)
 async def read_bitstring(slug: str, list_id: str, purpose: str, request: Request, context: ContextDep) -> Response:
-    """Return what the same list says for ``revocation`` or ``suspension``, as a BitstringStatusListCredential."""
+    """Return what the same list says for ``revocation`` or ``suspension``, as a BitstringStatusListCredential.
+
+    A JWT VC, or under a Data Integrity proof for those who rather want JSON.
+    """
     if purpose not in PUBLISHED_PURPOSES:
         raise NotFoundError
-    _check_asked(request, BITSTRING_MEDIA_TYPE, history="timestamp")
+    _check_asked(request, BITSTRING_MEDIA_TYPE, *_LINKED_MEDIA_TYPES, history="timestamp")
     async with context.database.reading() as session:
         issuer = await find_issuer(await session.connection(), base_url=context.base_url, slug=slug)
     now = context.clock()
-    signed = await read_bitstring_credential(context.database, context.signer, issuer, list_id, purpose, now)
-    return _until_next_tick(signed, BITSTRING_MEDIA_TYPE, now)
+    asked = context.database, context.signer, issuer, list_id, purpose, now
+    weight, media_type = max((_weight_of(request, name), name) for name in _LINKED_MEDIA_TYPES)
+    if weight <= _weight_of(request, BITSTRING_MEDIA_TYPE):
+        return _until_next_tick(await read_bitstring_credential(*asked), BITSTRING_MEDIA_TYPE, now)
+    linked = write_json(await read_linked_bitstring_credential(*asked))
+    return _until_next_tick(linked, media_type, now)
 
 
-def _check_asked(request: Request, media_type: str, *, history: str) -> None:
+def _check_asked(request: Request, *media_types: str, history: str) -> None:
     if history in request.query_params:
         raise HTTPException(501, headers=_PUBLIC)
-    if _weight_of(request, media_type) <= 0:
+    if max(_weight_of(request, each) for each in media_types) <= 0:
         raise HTTPException(406, headers=_PUBLIC)
 
 
-def _until_next_tick(signed: str, media_type: str, now: datetime) -> Response:
+def _until_next_tick(signed: str | bytes, media_type: str, now: datetime) -> Response:
     headers = _PUBLIC | {"Cache-Control": f"public, max-age={seconds_to_next_tick(now)}", "Vary": "Accept"}
     return Response(signed, media_type=media_type, headers=headers)

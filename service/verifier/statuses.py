@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -22,6 +23,7 @@ from service.credentials.status_list_credential import (
     verify_status_list_credential,
 )
 from service.errors import ServiceError, UnavailableError
+from service.linked_data.bundled_contexts import with_contexts
 from service.storage.held_lists import USE_NOTED, keep_status_list, list_held_lists, note_use, read_held_content
 from service.storage.history import record_status_list
 from service.storage.outbox import request_recheck
@@ -160,7 +162,8 @@ async def _verify_credential(finder: KeyFinder, issuer: str, uri: str, body: byt
     if normalize_issuer(named) != normalize_issuer(issuer):
         raise StatusListCredentialError("The status list is another issuer's.")
     found = await finder.find(issuer, kid, x5c)
-    status_list = verify_status_list_credential(read, found.key, expected_reference=uri, now=finder.now)
+    verify = partial(verify_status_list_credential, read, found.key, expected_reference=uri, now=finder.now)
+    status_list = await with_contexts(verify)
     found.check_signing_time(status_list.issued_at)
     return status_list
 

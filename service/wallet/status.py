@@ -1,6 +1,7 @@
 """Whether a credential still stands: its entry in the issuer's status list, asked for only when the holder wants."""
 
 from datetime import datetime
+from functools import partial
 
 from service.credentials.bitstring_status_list import split_reference
 from service.credentials.credential import StatusReference
@@ -19,6 +20,7 @@ from service.credentials.status_list_credential import (
     verify_status_list_credential,
 )
 from service.fetch import Fetcher, FetchError
+from service.linked_data.bundled_contexts import with_contexts
 from service.wallet.errors import NegativeAnswerError, RejectedError, rejecting
 from service.wallet.records import StoredCredential
 from service.wallet.trusted_keys import find_issuer_key
@@ -73,4 +75,5 @@ async def _verify_credential(issuer: str, uri: str, body: bytes, fetcher: Fetche
         raise RejectedError("The status list is another issuer's.")
     key = await find_issuer_key(issuer, kid, fetcher=fetcher)
     with rejecting(_SUBJECT):
-        return verify_status_list_credential(read, key, expected_reference=uri, now=now)
+        verify = partial(verify_status_list_credential, read, key, expected_reference=uri, now=now)
+        return await with_contexts(verify)

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from service.credentials.data_integrity import add_proof
 from service.credentials.did import did_key_from_jwk
+from service.linked_data.bundled_contexts import load_contexts
 from service.verifier.status_schedule import refresh_all_status_lists
 from tests.deployment import running_deployment
 from tests.foreign_issuer import ForeignIssuer, running_foreign_issuer
@@ -152,3 +154,56 @@ async def test_a_list_of_the_year_2021_is_read(platform: Platform, abroad: Forei
     reference = entry(type="StatusList2021Entry", statusListCredential=address)
     assert (await verify(platform, abroad, credentialStatus=reference))["status"] == "revoked"
     assert (await verify(platform, abroad, credentialStatus=reference | {"statusListIndex": "6"}))["status"] == "valid"
+
+
+def prove_list(did: str, address: str, keys: KeyPair, indices: tuple[int, ...], is_legacy: bool) -> dict[str, Any]:
+    """Sign a list as linked data: of the year 2021 with a proof of that time, or of version 2.0."""
+    claims = list_2021(*indices)["vc"] if is_legacy else list_v2(*indices)
+    document = {name: claims[name] for name in ("@context", "type", "credentialSubject")} | {
+        "id": address,
+        "issuer": did,
+        "issuanceDate" if is_legacy else "validFrom": "2026-11-23T14:00:00Z",
+    }
+    suite = {"cryptosuite": "ecdsa-rdfc-2019"}
+    if is_legacy:
+        suite = {"type": "JsonWebSignature2020"}
+        document["@context"] = [
+            "https://www.w3.org/2018/credentials/v1",
+            "https://w3id.org/vc/status-list/2021/v1",
+            "https://w3id.org/security/suites/jws-2020/v1",
+        ]
+    method = f"{did}#{did.removeprefix('did:key:')}"
+    options = {**suite, "verificationMethod": method, "proofPurpose": "assertionMethod"}
+    return add_proof(document, options, keys.key, keys.sign, load_contexts())
+
+
+@pytest.mark.parametrize("is_legacy", [False, True])
+async def test_a_list_with_a_proof_of_its_own_is_read(
+    platform: Platform, abroad: ForeignIssuer, is_legacy: bool
+) -> None:
+    keys, address = new_key_pair(), abroad.origin + PATHS["revocation"]
+    did = did_key_from_jwk(keys.jwk)
+    await platform.trust(did, "kyc", entry_id="itself")
+    kind = "StatusList2021Entry" if is_legacy else "BitstringStatusListEntry"
+    now = seconds(platform.deployment.clock())
+    claims = claims_v2(
+        validFrom=None,
+        validUntil=None,
+        nbf=now,
+        exp=now + 30 * 86_400,
+        issuer=did,
+        status=None,
+        credentialSubject={"id": did_key_from_jwk(HOLDER_KEYS.jwk), "country": "US"},
+        credentialStatus=entry(type=kind, statusListCredential=address),
+    )
+    header = {"typ": "vc+jwt", "kid": f"{did}#{did.removeprefix('did:key:')}"}
+    held = sign(claims, header, keys)
+    published = prove_list(did, address, keys, (5,), is_legacy)
+    for shown, expected in (
+        (prove_list(did, address, new_key_pair(), (5,), is_legacy), "unknown"),
+        (published | {"id": address + "/other"}, "unknown"),
+        ({name: value for name, value in published.items() if name != "proof"}, "unknown"),
+        (published, "revoked"),
+    ):
+        abroad.serve(PATHS["revocation"], shown)
+        assert (await platform.verify(credential=held))["status"] == expected

@@ -31,6 +31,7 @@ from service.credentials.wallet_attestation import read_attestation, verify_atte
 from service.errors import MalformedError, ServiceError
 from service.issuer.credential_request import read_credential_request
 from service.keys.jwe import decrypt
+from service.linked_data.bundled_contexts import load_contexts
 from service.wallet.links import read_link
 from service.wallet.offers import read_offer
 from service.wallet.presentation_request import read_reply_address, read_request
@@ -146,7 +147,9 @@ def read_bitstring_list(data: bytes) -> None:
         read_status_entries({"credentialStatus": parse_json(status)})
     token = _sign(b'{"alg":"ES256","typ":"vc+jwt"}', claims, ISSUER.sign)
     read = read_status_list_credential(token.encode())
-    verify_status_list_credential(read, ISSUER.key, expected_reference=f"{LIST_URI}#revocation", now=NOW)
+    verify_status_list_credential(
+        read, ISSUER.key, load_contexts(), expected_reference=f"{LIST_URI}#revocation", now=NOW
+    )
 
 
 def read_key_proof(data: bytes) -> None:

@@ -13,6 +13,7 @@ from service.credentials.bitstring_status_list import read_status_entries
 from service.credentials.jose import load_key, parse_json, parse_jws
 from service.credentials.key_proof import build_key_proof
 from service.credentials.status_list_credential import read_status_list_credential, verify_status_list_credential
+from service.linked_data.bundled_contexts import load_contexts
 from tests.deployment import BASE_URL, Deployment, Member
 from tests.gate_support import codes, open_market
 from tests.issuing_support import Wallet, add_issuer, make_offer
@@ -59,17 +60,18 @@ async def set_status(deployment: Deployment, member: Member, credential_id: str,
     assert answer.status_code == 200
 
 
-async def read_bits(deployment: Deployment, claims: dict[str, Any]) -> list[bool]:
+async def read_bits(deployment: Deployment, claims: dict[str, Any], accept: str = "application/vc+jwt") -> list[bool]:
     """Fetch and verify the list of each entry; returns whether the credential's bit is set."""
     found = []
     for reference in read_status_entries(claims["vc"]):
         address = reference.uri.partition("#")[0]
-        answer = await deployment.http.get(address, headers={"Accept": "application/vc+jwt"})
+        answer = await deployment.http.get(address, headers={"Accept": accept})
+        assert answer.headers["content-type"] == accept
         read = read_status_list_credential(answer.content)
         [jwk] = (await deployment.http.get("/issuers/kyc/jwks")).json()["keys"]
         assert read.read_issuer()[:2] == (DID, f"{DID}#{jwk['kid']}")
         terms: dict[str, Any] = {"expected_reference": reference.uri, "now": deployment.clock()}
-        published = verify_status_list_credential(read, load_key(jwk), **terms)
+        published = verify_status_list_credential(read, load_key(jwk), load_contexts(), **terms)
         found.append(published.status_at(reference.index) != 0)
     return found
 
@@ -104,7 +106,27 @@ async def test_each_list_says_what_the_back_office_said(sqlite_deployment: Deplo
         await set_status(sqlite_deployment, member, credential_id, status)
         sqlite_deployment.clock.advance(seconds=60)
         assert [await read_bits(sqlite_deployment, claims) for claims in copies] == [bits, bits]
+        for accept in ("application/vc", "application/ld+json", "application/json"):
+            assert await read_bits(sqlite_deployment, copies[0], accept) == bits
         assert await read_bits(sqlite_deployment, another) == [False, False]
+
+
+async def test_a_list_under_a_proof_says_the_same_as_the_token(sqlite_deployment: Deployment, member: Member) -> None:
+    _, [claims] = await issue(sqlite_deployment, member)
+    address = claims["vc"]["credentialStatus"][0]["statusListCredential"]
+    # What clients ask for that would take either, the second of them as it was before there were two.
+    for accept, expected in (("application/ld+json, application/json", "ld+json"), ("*/*", "vc+jwt")):
+        answer = await sqlite_deployment.http.get(address, headers={"Accept": accept})
+        assert answer.headers["content-type"] == f"application/{expected}"
+    linked = await sqlite_deployment.http.get(address, headers={"Accept": "application/vc"})
+    token = parse_json(parse_jws((await sqlite_deployment.http.get(address)).text).payload)
+    document = linked.json()
+    proof = document.pop("proof")
+    assert document == {name: value for name, value in token.items() if name != "iat"}
+    assert (proof["cryptosuite"], proof["proofPurpose"]) == ("ecdsa-rdfc-2019", "assertionMethod")
+    again = await sqlite_deployment.http.get(address, headers={"Accept": "application/vc"})
+    assert again.content == linked.content
+    assert (await sqlite_deployment.http.get(address, headers={"Accept": "text/html"})).status_code == 406
 
 
 async def test_the_list_as_another_reader_sees_it(sqlite_deployment: Deployment, member: Member) -> None:
@@ -183,7 +205,7 @@ async def test_what_is_asked_for_otherwise_is_not_there(sqlite_deployment: Deplo
     for accept, status in (
         ("application/vc+jwt, application/vc", 200),
         ("application/*", 200),
-        ("application/vc", 406),
+        ("application/vc", 200),
         ("application/statuslist+jwt", 406),
         ("application/vc+jwt;q=0", 406),
     ):

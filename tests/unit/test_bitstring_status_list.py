@@ -29,6 +29,7 @@ from service.credentials.status_list_credential import (
     verify_status_list_credential,
 )
 from service.errors import ServiceError
+from service.linked_data.bundled_contexts import load_contexts
 from tests.unit.bitstring_support import LIST, bits, entry, list_2021, list_v2, sign_list
 from tests.unit.jwt_vc_support import STATUS, envelop, present_v2
 from tests.unit.sd_jwt_support import ISSUER_KEYS, NOW, NOW_SECONDS, new_key_pair
@@ -40,7 +41,9 @@ def compress(bitstring: bytes | bytearray) -> str:
 
 def verify(compact: str, purpose: str = "revocation") -> StatusList:
     read = read_status_list_credential(compact.encode())
-    return verify_status_list_credential(read, ISSUER_KEYS.key, expected_reference=f"{LIST}#{purpose}", now=NOW)
+    return verify_status_list_credential(
+        read, ISSUER_KEYS.key, load_contexts(), expected_reference=f"{LIST}#{purpose}", now=NOW
+    )
 
 
 def test_entries_of_each_purpose_are_read() -> None:
