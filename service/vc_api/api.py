@@ -15,6 +15,7 @@ from service.web.dependencies import ContextDep
 from service.web.problems import problem_document, problem_response
 from service.web.routing import StrictRoute
 
+ACCOUNT_METHODS = ("did:pkh:", "did:ethr:")
 _VALID: dict[str, Any] = {"verified": True, "checks": ["proof"], "warnings": [], "errors": []}
 
 
@@ -93,7 +94,8 @@ async def list_issuers(request: Request) -> list[str]:
 
 
 @router.get("/identifiers/{did}")
-async def resolve(did: str) -> dict[str, Any]:
-    """Resolve a DID. Source: DID Resolution, section "HTTP(S) Binding"."""
-    document = resolve_did(did)
+async def resolve(did: str, context: ContextDep) -> dict[str, Any]:
+    """Resolve a DID; of accounts on chains by didkit. Source: DID Resolution, section "HTTP(S) Binding"."""
+    is_account = did.startswith(ACCOUNT_METHODS)
+    document = await context.linked_data.resolve_did(did) if is_account else resolve_did(did)
     return {"didDocument": document, "didResolutionMetadata": {}, "didDocumentMetadata": {}}

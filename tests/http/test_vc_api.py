@@ -1,6 +1,7 @@
 """The façade for public test suites: off unless asked for, and as strict as the rest."""
 
 from collections.abc import AsyncIterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +171,14 @@ def test_issuers_stay_the_same(tmp_path: Path) -> None:
     first = open_issuers(signer, tmp_path)
     assert list(open_issuers(signer, tmp_path)) == list(first)
     assert [issuer.key.alg for issuer in first.values()] == ["EdDSA", "ES256", "ES384"]
+
+
+@pytest.mark.skipif(find_spec("didkit") is None, reason="didkit has no build for Python 3.13 and later")
+async def test_accounts_are_resolved_by_didkit(facade: httpx2.AsyncClient) -> None:
+    address = "0xb9c5714089478a327f09197987f16f9e5d936e8a"
+    for did in (f"did:ethr:{address}", f"did:pkh:eip155:1:{address}"):
+        document = (await facade.get(f"/vc-api/identifiers/{did}")).json()["didDocument"]
+        assert document["id"] == did
+        assert document["verificationMethod"][0]["blockchainAccountId"] == f"eip155:1:{address}"
+    answer = await facade.get("/vc-api/identifiers/did:pkh:nothing")
+    assert (answer.status_code, answer.json()["code"]) == (400, "did_unresolvable")
