@@ -93,10 +93,19 @@ def _inline(name: str, member: Any, document: Mapping[str, Any]) -> Any:
     if name == "verifiableCredential":
         inner = [inline_own_contexts(each) for each in (member if isinstance(member, list) else [member])]
         return inner if isinstance(member, list) else inner[0]
+    if name == "evidence":
+        return [_list_types(each) for each in (member if isinstance(member, list) else [member])]
     if name != "@context":
         return member
     used = _list_terms(document)
     return [_define(entry, used) for entry in (member if isinstance(member, list) else [member])]
+
+
+def _list_types(evidence: Any) -> Any:
+    """Write a single type as a list, the only way in which didkit reads that of evidence."""
+    if isinstance(evidence, Mapping) and isinstance(evidence.get("type"), str):
+        return {**evidence, "type": [evidence["type"]]}
+    return evidence
 
 
 def _define(url: str, used: Collection[str]) -> Any:

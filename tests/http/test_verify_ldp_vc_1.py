@@ -14,8 +14,10 @@ import pytest
 from service.credentials.data_integrity import add_proof
 from service.credentials.did import did_jwk_from_jwk, did_key_from_jwk
 from service.credentials.ldp_vc import CLAIMS_CONTEXT_1
+from service.credentials.ldp_vp import verify_ldp_vp
 from service.linked_data import LinkedDataWorker, client
 from service.linked_data.bundled_contexts import load_contexts
+from service.verifier import linked_data
 from service.web.context import Context
 from tests.deployment import Deployment
 from tests.unit.didkit_support import issue_by_didkit
@@ -120,6 +122,12 @@ async def test_nothing_unsigned_is_believed(scene: Scene, changes: dict[str, Any
     assert (verdict["outcome"], {code for _, code in failed(verdict["checks"])}) == ("rejected", {expected})
 
 
+async def test_evidence_has_one_type_or_several(scene: Scene) -> None:
+    for types in ("VerifiableCredential", ["VerifiableCredential"]):
+        held = issue(scene, evidence=[{"id": "urn:x:paper", "type": types}])
+        assert (await scene.platform.verify(credential=held))["outcome"] == "verified"
+
+
 async def test_every_credential_of_a_presentation_counts(scene: Scene) -> None:
     held = [issue(scene), issue(scene, "aml-screening")]
     verdict = await scene.platform.verify(presentation=present(scene, *held), expected=EXPECTED)
@@ -127,6 +135,25 @@ async def test_every_credential_of_a_presentation_counts(scene: Scene) -> None:
     held[1]["expirationDate"] = stamp(scene, days=300)
     verdict = await scene.platform.verify(presentation=present(scene, *held), expected=EXPECTED)
     assert [each["valid"] for each in verdict["credentials"]] == [True, False]
+
+
+async def test_a_presentation_is_verified_once_however_many_credentials_it_holds(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def count(*args: Any, **options: Any) -> None:
+        calls.append(args)
+        verify_ldp_vp(*args, **options)
+
+    monkeypatch.setattr(linked_data, "verify_ldp_vp", count)
+    presented = present(scene, *[issue(scene, expirationDate=stamp(scene, days=days)) for days in range(10, 16)])
+    verdict = await scene.platform.verify(presentation=presented, expected=EXPECTED)
+    assert (verdict["valid"], len(verdict["credentials"]), len(calls)) == (True, 6, 1)
+    wrong = present(scene, issue(scene), issue(scene, "aml-screening"), challenge="other")
+    verdict = await scene.platform.verify(presentation=wrong, expected=EXPECTED)
+    assert [failed(each["checks"]) for each in verdict["credentials"]] == [{("nonce", "nonce_mismatch")}] * 2
+    assert len(calls) == 2
 
 
 @pytest.mark.parametrize(
