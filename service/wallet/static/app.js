@@ -2,6 +2,7 @@
 
 import { announce, el, errorNote, link } from "./dom.js";
 import { WalletError } from "./errors.js";
+import { keepKeyCopies } from "./holdings.js";
 import { install } from "./install.js";
 import { takeIn } from "./intake.js";
 import { onChange, setting } from "./store.js";
@@ -16,6 +17,7 @@ const PAGES = {
   request: () => import("./pages/request.js"),
   history: () => import("./pages/history.js"),
   settings: () => import("./pages/settings.js"),
+  backup: () => import("./pages/backup.js"),
 };
 const NAVIGATION = ["", "add", "history", "settings"];
 
@@ -34,6 +36,7 @@ async function start() {
     return;
   }
   drawFrame();
+  keepKeyCopies();
   addEventListener("hashchange", () => showPage());
   onChange(() => redrawQuietly());
   await showPage();

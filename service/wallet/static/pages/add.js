@@ -1,7 +1,8 @@
-/** Add: paste a link. */
+/** Add: scan a QR code, or paste a link. */
 
 import { announce, el, errorNote, form, link } from "../dom.js";
 import { takeIn } from "../intake.js";
+import { scanner } from "../scanner.js";
 import { t } from "../text.js";
 
 export const title = "add.title";
@@ -25,6 +26,7 @@ export async function show(_parameter, app) {
     "div",
     {},
     el("h1", {}, t("add.title")),
+    scanner(async (text) => app.go(await takeIn(text))),
     form(
       open,
       el("label", { for: "link" }, t("add.label")),

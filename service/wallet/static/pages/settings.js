@@ -1,6 +1,6 @@
 /** Settings: language, where things are kept, and what the wallet never does. */
 
-import { button, el } from "../dom.js";
+import { button, el, link } from "../dom.js";
 import { setSetting } from "../store.js";
 import { language, LANGUAGES, loadLanguage, t } from "../text.js";
 
@@ -13,6 +13,7 @@ export async function show(_parameter, app) {
     el("h1", {}, t("settings.title")),
     el("section", {}, el("h2", {}, t("settings.language")), languageButtons(app)),
     el("section", {}, el("h2", {}, t("settings.storage")), el("p", {}, t("settings.storage_text")), await persistence()),
+    el("section", {}, el("h2", {}, t("backup.title")), el("p", {}, t("settings.backup_text")), link(t("settings.backup"), "#/backup", { class: "button" })),
     el("section", {}, el("h2", {}, t("settings.never")), el("p", {}, t("settings.never_text"))),
   );
 }
