@@ -1,6 +1,7 @@
 """The pages as one router; the last of them answers for addresses that lead nowhere, so it stays the last."""
 
 from service.console import account_api, accounts_api, home_api, sign_in_api, static_files
+from service.console.issuer import cases_api, decisions_api, grants_api, offers_api
 from service.console.platform.routes import router as platform_router
 from service.web.routing import gather
 
@@ -11,5 +12,9 @@ router = gather(
     account_api.router,
     accounts_api.router,
     platform_router,
+    cases_api.router,
+    decisions_api.router,
+    grants_api.router,
+    offers_api.router,
     home_api.last_router,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.accounts.accounts import ADMIN, ROLES
+from service.accounts.accounts import ADMIN, APPROVER, AUDITOR, OFFICER, ROLES
 from service.console.viewer import Viewer
 
 
@@ -23,7 +23,7 @@ class Entry:
     roles: frozenset[str]
 
 
-_ALL = frozenset(ROLES)
+_ALL, _STAFF = frozenset(ROLES), frozenset({OFFICER, APPROVER, AUDITOR})
 _PLATFORM = "platform"
 ENTRIES: Sequence[Entry] = (
     Entry("/console/decisions", "decisions", _PLATFORM, _ALL),
@@ -33,6 +33,8 @@ ENTRIES: Sequence[Entry] = (
     Entry("/console/trusted-issuers", "trusted_issuers", _PLATFORM, _ALL),
     Entry("/console/log", "log", _PLATFORM, _ALL),
     Entry("/console/clients", "clients", _PLATFORM, frozenset({ADMIN})),
+    Entry("/console/cases", "cases", "issuer", _STAFF),
+    Entry("/console/grants", "grants", "issuer", frozenset({OFFICER})),
     Entry("/console/accounts", "accounts", None, frozenset({ADMIN})),
 )
 

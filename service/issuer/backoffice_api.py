@@ -85,7 +85,9 @@ async def create_credential_offer(
 
     async def work(connection: AsyncConnection) -> Answer:
         issuer = await get_issuer(connection, base_url=context.base_url, org_id=caller.org_id)
-        made = await offers.create_offer(connection, context.signer, issuer, body.to_request(), now=context.clock())
+        made = await offers.create_offer(
+            connection, context.signer, issuer, body.to_request(), actor=caller.client_id, now=context.clock()
+        )
         return Answer(201, describe_made_offer(made))
 
     return await answer_once_off_orm(context, request, caller, work)

@@ -195,7 +195,8 @@ async def approve_case(
         raise SameReviewerError("The case needs the approval of an API client that did not review it.")
     if not review.passed or not check_again(row.credential_configuration_id, review, now=now):
         raise CaseNotPassedError("The figures of the case do not pass.")
-    made = await create_offer(await session.connection(), signer, issuer, _build_offer(row, review, request), now=now)
+    offer = _build_offer(row, review, request)
+    made = await create_offer(await session.connection(), signer, issuer, offer, actor=client_id, now=now)
     row.offer_id = made.id
     digests = await list_evidence_digests(session, issuer.org_id, case_id)
     _decide(session, row, APPROVED, client_id, now, {"evidence": digests, "offer_id": made.id})

@@ -111,9 +111,12 @@ class OfferView:
 
 
 async def create_offer(
-    connection: AsyncConnection, signer: Signer, issuer: Issuer, request: OfferRequest, *, now: datetime
+    connection: AsyncConnection, signer: Signer, issuer: Issuer, request: OfferRequest, *, actor: str, now: datetime
 ) -> MadeOffer:
     """Lint the claims, seal them, and make the offer with its links.
+
+    Args:
+        actor: API client or account that offers, for the record.
 
     Raises:
         UnknownCredentialConfigurationError, InvalidCredentialClaimsError: See ``prepare_claims``.
@@ -145,10 +148,9 @@ async def create_offer(
         expires_at=now + request.lifetime,
     )
     await add_offer(connection, offer)
-    await _audit(
-        connection, offer, "offer.created", now, {"subject_ref": offer.subject_ref, "tx_code": request.tx_code}
-    )
-    return _describe(signer, issuer, offer, tx_code)
+    said = {"client_id": actor, "subject_ref": offer.subject_ref, "tx_code": request.tx_code}
+    await _audit(connection, offer, "offer.created", now, said)
+    return describe_offer(signer, issuer, offer, tx_code)
 
 
 async def get_offer(session: AsyncSession, org_id: str, offer_id: str, *, now: datetime) -> OfferView:
@@ -292,7 +294,8 @@ async def _check_renewal(connection: AsyncConnection, org_id: str, request: Offe
         raise OfferRenewalError("No credential of this person and type has the id in renews.")
 
 
-def _describe(signer: Signer, issuer: Issuer, row: Offer, tx_code: str | None) -> MadeOffer:
+def describe_offer(signer: Signer, issuer: Issuer, row: Offer, tx_code: str | None = None) -> MadeOffer:
+    """Return an offer with its links; without a code, which nobody knows any more once it was made."""
     link = _link(signer, row)
     return MadeOffer(
         id=row.id,

@@ -8,6 +8,7 @@ Source: FACTS.md, "Fields that occur".
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -115,15 +116,22 @@ def read_day(value: Any, path: str) -> date:
     raise InvalidFactsError(f"{path}: a civil date YYYY-MM-DD is needed")
 
 
-def one_of(*allowed: str) -> Reader:
-    """Return a reader of one of ``allowed``."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A reader of one of some strings."""
 
-    def read_choice(value: Any, path: str) -> str:
-        if read_string(value, path) not in allowed:
-            raise InvalidFactsError(f"{path}: one of {', '.join(allowed)} is needed")
+    allowed: tuple[str, ...]
+
+    def __call__(self, value: Any, path: str) -> str:
+        """Read one of them."""
+        if read_string(value, path) not in self.allowed:
+            raise InvalidFactsError(f"{path}: one of {', '.join(self.allowed)} is needed")
         return str(value)
 
-    return read_choice
+
+def one_of(*allowed: str) -> Choice:
+    """Return a reader of one of ``allowed``."""
+    return Choice(allowed)
 
 
 def read_category(value: Any, path: str) -> int:

@@ -10,6 +10,8 @@ from tests.deployment import Deployment, Member
 from tests.prepared import prepared
 
 EVERYBODY = frozenset(ROLES)
+OFFICER, APPROVER = frozenset({"officer"}), frozenset({"approver"})
+STAFF = EVERYBODY - {"admin"}
 STRANGERS_TOO = {
     ("GET", "/console/sign-in"),
     ("GET", "/console/sign-in/link/{token}"),
@@ -29,6 +31,20 @@ RIGHTS: dict[tuple[str, str], tuple[str | None, frozenset[str]]] = {
     ("POST", "/console/account/passkeys"): (None, EVERYBODY),
     ("POST", "/console/account/passkeys/options"): (None, EVERYBODY),
     ("POST", "/console/account/passkeys/{passkey_id}/remove"): (None, EVERYBODY),
+    ("GET", "/console/cases"): ("issuer", STAFF),
+    ("GET", "/console/cases/new"): ("issuer", OFFICER),
+    ("POST", "/console/cases"): ("issuer", OFFICER),
+    ("GET", "/console/cases/{case_id}"): ("issuer", STAFF),
+    ("POST", "/console/cases/{case_id}/review"): ("issuer", OFFICER),
+    ("POST", "/console/cases/{case_id}/approve"): ("issuer", APPROVER),
+    ("POST", "/console/cases/{case_id}/decline"): ("issuer", APPROVER),
+    ("GET", "/console/grants"): ("issuer", OFFICER),
+    ("GET", "/console/grants/{name}"): ("issuer", OFFICER),
+    ("POST", "/console/grants/{name}"): ("issuer", OFFICER),
+    ("POST", "/console/grants/{name}/make"): ("issuer", OFFICER),
+    ("GET", "/console/offers/{offer_id}"): ("issuer", STAFF),
+    ("GET", "/console/offers/{offer_id}/state"): ("issuer", STAFF),
+    ("POST", "/console/offers/{offer_id}/cancel"): ("issuer", OFFICER),
     ("GET", "/console/accounts"): (None, frozenset({"admin"})),
     ("POST", "/console/accounts"): (None, frozenset({"admin"})),
     ("GET", "/console/accounts/{account_id}"): (None, frozenset({"admin"})),

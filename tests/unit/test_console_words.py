@@ -10,13 +10,20 @@ import pytest
 from service.accounts.accounts import LANGUAGES, ROLES, AccountInvalidError, LastAdminError
 from service.accounts.sign_in_links import AccountDisabledError, LinkUnusableError
 from service.console.forms import ForeignFormError, FormUnreadableError
+from service.console.issuer.cases_api import SubjectRefError
+from service.console.issuer.decisions_api import ReasonMissingError, RuleNotChosenError
+from service.console.issuer.fields import FieldError
 from service.console.navigation import ENTRIES
 from service.console.text import cut, show_marks
 from service.console.translation import FOLDER, choose_language, find_text, load_words, translate
 from service.console.viewer import RoleMissingError
+from service.credentials.credential_types import CREDENTIAL_TYPES
 from service.errors import ServiceError
+from service.rules.catalog import LIMITS, TESTS
+from service.schema_files import load_claims_schema
 
 CONSOLE = FOLDER.parent
+FOUND_BY_NAME = ("errors.", "claims.", "figures.", "rules.")  # their keys come from codes, schemas and rules
 _IN_TEMPLATES = re.compile(r"\bt\('([a-z_0-9]+\.[a-z_0-9.-]+)'(?! ~)")
 _IN_PYTHON = re.compile(r"translate\([\w.]+,\s*\"([a-z_0-9]+\.[a-z_0-9.-]+)\"")
 _PREFIXES = re.compile(r"\bt\('([a-z_0-9]+\.[a-z_0-9.-]*)' ~")
@@ -52,7 +59,7 @@ def test_every_text_that_a_page_names_is_there() -> None:
 def test_every_text_is_used() -> None:
     sources = "\n".join(text for _, text in read_sources())
     used = set(_IN_TEMPLATES.findall(sources)) | set(_IN_PYTHON.findall(sources))
-    prefixes = (*_PREFIXES.findall(sources), "errors.")
+    prefixes = (*_PREFIXES.findall(sources), *FOUND_BY_NAME)
     named = {key for key in load_words("en") if f'"{key}"' in sources}
     idle = {key for key in load_words("en") if key not in used | named and not key.startswith(prefixes)}
     assert idle == set()
@@ -100,6 +107,10 @@ def test_long_text_is_cut_and_whole_behind_it() -> None:
     [
         AccountDisabledError,
         AccountInvalidError,
+        FieldError,
+        ReasonMissingError,
+        RuleNotChosenError,
+        SubjectRefError,
         ForeignFormError,
         FormUnreadableError,
         LastAdminError,
@@ -109,3 +120,23 @@ def test_long_text_is_cut_and_whole_behind_it() -> None:
 )
 def test_errors_of_the_pages_are_said_in_plain_words(kind: type[ServiceError]) -> None:
     assert {language for language in LANGUAGES if find_text(language, f"errors.{kind.code}")} == set(LANGUAGES)
+
+
+def test_every_rule_and_figure_is_named_in_both_languages() -> None:
+    """A rule that is new is shown by its own title and the names of its figures; this asks for their words."""
+    rules = {**TESTS, **LIMITS}
+    figures = {f"figures.{name}" for rule in rules.values() for name in rule.figures}
+    assert figures == {key for key in load_words("zh") if key.startswith("figures.")}
+    assert {f"rules.{each}" for each in rules} == {key for key in load_words("zh") if key.startswith("rules.")}
+    assert {each: rule.title for each, rule in rules.items()} == {
+        key.removeprefix("rules."): text for key, text in load_words("en").items() if key.startswith("rules.")
+    }
+
+
+def test_every_hint_is_about_a_claim_that_there_is() -> None:
+    schemas = [load_claims_schema(name)["properties"] for name in CREDENTIAL_TYPES]
+    for key in (key for key in load_words("en") if key.startswith("claims.")):
+        _, claim, *value = key.split(".", 2)
+        rules = [schema[claim] for schema in schemas if claim in schema]
+        assert rules, key
+        assert not value or any(value[0] in rule.get("enum", ()) for rule in rules), key

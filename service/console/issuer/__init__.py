@@ -1,0 +1,1 @@
+"""Pages of an issuer: cases, grants, offers."""
