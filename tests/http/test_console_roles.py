@@ -10,47 +10,144 @@ from tests.deployment import Deployment, Member
 from tests.prepared import prepared
 
 EVERYBODY = frozenset(ROLES)
-OFFICER, APPROVER = frozenset({"officer"}), frozenset({"approver"})
-STAFF = EVERYBODY - {"admin"}
+OFFICER, APPROVER, ADMIN = frozenset({"officer"}), frozenset({"approver"}), frozenset({"admin"})
+STAFF = frozenset({"officer", "approver", "auditor"})
+WRITERS, COMPLIANCE = frozenset({"officer", "admin"}), frozenset({"compliance"})
 STRANGERS_TOO = {
-    ("GET", "/console/sign-in"),
-    ("GET", "/console/sign-in/link/{token}"),
-    ("GET", "/console/static/{name}"),
-    ("GET", "/console/{rest:path}"),
-    ("POST", "/console/sign-in/link/{token}"),
-    ("POST", "/console/sign-in/passkey"),
-    ("POST", "/console/sign-in/passkey/options"),
-    ("POST", "/console/sign-out"),
-    ("POST", "/console/{rest:path}"),
+    "GET /console/sign-in",
+    "GET /console/sign-in/link/{token}",
+    "GET /console/static/{name}",
+    "GET /console/{rest:path}",
+    "POST /console/sign-in/link/{token}",
+    "POST /console/sign-in/passkey",
+    "POST /console/sign-in/passkey/options",
+    "POST /console/sign-out",
+    "POST /console/{rest:path}",
 }
-# (method, path) -> role of the organisation, None for any; roles of the account
-RIGHTS: dict[tuple[str, str], tuple[str | None, frozenset[str]]] = {
-    ("GET", "/console"): (None, EVERYBODY),
-    ("GET", "/console/account"): (None, EVERYBODY),
-    ("POST", "/console/account/language"): (None, EVERYBODY),
-    ("POST", "/console/account/passkeys"): (None, EVERYBODY),
-    ("POST", "/console/account/passkeys/options"): (None, EVERYBODY),
-    ("POST", "/console/account/passkeys/{passkey_id}/remove"): (None, EVERYBODY),
-    ("GET", "/console/cases"): ("issuer", STAFF),
-    ("GET", "/console/cases/new"): ("issuer", OFFICER),
-    ("POST", "/console/cases"): ("issuer", OFFICER),
-    ("GET", "/console/cases/{case_id}"): ("issuer", STAFF),
-    ("POST", "/console/cases/{case_id}/review"): ("issuer", OFFICER),
-    ("POST", "/console/cases/{case_id}/approve"): ("issuer", APPROVER),
-    ("POST", "/console/cases/{case_id}/decline"): ("issuer", APPROVER),
-    ("GET", "/console/grants"): ("issuer", OFFICER),
-    ("GET", "/console/grants/{name}"): ("issuer", OFFICER),
-    ("POST", "/console/grants/{name}"): ("issuer", OFFICER),
-    ("POST", "/console/grants/{name}/make"): ("issuer", OFFICER),
-    ("GET", "/console/offers/{offer_id}"): ("issuer", STAFF),
-    ("GET", "/console/offers/{offer_id}/state"): ("issuer", STAFF),
-    ("POST", "/console/offers/{offer_id}/cancel"): ("issuer", OFFICER),
-    ("GET", "/console/accounts"): (None, frozenset({"admin"})),
-    ("POST", "/console/accounts"): (None, frozenset({"admin"})),
-    ("GET", "/console/accounts/{account_id}"): (None, frozenset({"admin"})),
-    ("POST", "/console/accounts/{account_id}/roles"): (None, frozenset({"admin"})),
-    ("POST", "/console/accounts/{account_id}/link"): (None, frozenset({"admin"})),
-    ("POST", "/console/accounts/{account_id}/disable"): (None, frozenset({"admin"})),
+# role of the organisation, None for any; roles of the account; the routes
+TABLE: list[tuple[str | None, frozenset[str], str]] = [
+    (
+        None,
+        EVERYBODY,
+        """
+        GET /console
+        GET /console/account
+        POST /console/account/language
+        POST /console/account/passkeys
+        POST /console/account/passkeys/options
+        POST /console/account/passkeys/{passkey_id}/remove
+        """,
+    ),
+    (
+        None,
+        ADMIN,
+        """
+        GET /console/accounts
+        POST /console/accounts
+        GET /console/accounts/{account_id}
+        POST /console/accounts/{account_id}/roles
+        POST /console/accounts/{account_id}/link
+        POST /console/accounts/{account_id}/disable
+        """,
+    ),
+    (
+        "issuer",
+        STAFF,
+        """
+        GET /console/cases
+        GET /console/cases/{case_id}
+        GET /console/offers/{offer_id}
+        GET /console/offers/{offer_id}/state
+        """,
+    ),
+    (
+        "issuer",
+        OFFICER,
+        """
+        GET /console/cases/new
+        POST /console/cases
+        POST /console/cases/{case_id}/review
+        GET /console/grants
+        GET /console/grants/{name}
+        POST /console/grants/{name}
+        POST /console/grants/{name}/make
+        POST /console/offers/{offer_id}/cancel
+        """,
+    ),
+    (
+        "issuer",
+        APPROVER,
+        """
+        POST /console/cases/{case_id}/approve
+        POST /console/cases/{case_id}/decline
+        """,
+    ),
+    (
+        "platform",
+        EVERYBODY,
+        """
+        GET /console/decisions
+        GET /console/decisions/{transfer_id}
+        GET /console/decisions/{transfer_id}/facts
+        POST /console/decisions/{transfer_id}/replay
+        GET /console/decisions/{transfer_id}/receipt
+        GET /console/investors
+        GET /console/investors/{ref}
+        GET /console/log
+        POST /console/log
+        GET /console/presentations/{request_id}
+        GET /console/presentations/{request_id}/state
+        GET /console/securities
+        GET /console/securities/{security_id}
+        GET /console/securities/{security_id}/offerings/{offering_id}
+        GET /console/securities/{security_id}/positions
+        GET /console/securities/{security_id}/versions
+        GET /console/trusted-issuers
+        GET /console/what-if
+        POST /console/what-if
+        """,
+    ),
+    (
+        "platform",
+        WRITERS,
+        """
+        POST /console/decisions/{transfer_id}/settle
+        POST /console/decisions/{transfer_id}/void
+        POST /console/investors/{ref}/ask
+        GET /console/new-security
+        POST /console/new-security
+        GET /console/new-trusted-issuer
+        POST /console/new-trusted-issuer
+        GET /console/securities/{security_id}/edit
+        POST /console/securities/{security_id}/edit
+        GET /console/securities/{security_id}/new-offering
+        POST /console/securities/{security_id}/new-offering
+        GET /console/securities/{security_id}/new-position
+        POST /console/securities/{security_id}/new-position
+        GET /console/securities/{security_id}/offerings/{offering_id}/edit
+        POST /console/securities/{security_id}/offerings/{offering_id}/edit
+        GET /console/trusted-issuers/{entry_id}
+        POST /console/trusted-issuers/{entry_id}
+        POST /console/trusted-issuers/{entry_id}/end
+        """,
+    ),
+    ("platform", WRITERS | COMPLIANCE, "POST /console/investors\nPOST /console/investors/{ref}/freeze"),
+    ("platform", COMPLIANCE, "POST /console/investors/{ref}/screening"),
+    (
+        "platform",
+        ADMIN,
+        """
+        GET /console/clients
+        POST /console/clients
+        POST /console/clients/{client_id}/revoke
+        """,
+    ),
+]
+RIGHTS = {
+    line.strip(): (of_organisation, roles)
+    for of_organisation, roles, lines in TABLE
+    for line in lines.splitlines()
+    if line.strip()
 }
 
 
@@ -59,16 +156,17 @@ async def members(sqlite_deployment: Deployment) -> dict[str, Member]:
     return {role: await sqlite_deployment.add_organization(f"the-{role}", role) for role in ("issuer", "platform")}
 
 
-def list_routes() -> list[tuple[str, str]]:
+def list_routes() -> list[str]:
     routes = [route for route in router.routes if isinstance(route, Route)]
-    return sorted((method, route.path) for route in routes for method in route.methods or () if method != "HEAD")
+    return sorted(f"{method} {route.path}" for route in routes for method in route.methods or () if method != "HEAD")
 
 
 def test_every_route_has_its_row() -> None:
     assert sorted({*RIGHTS, *STRANGERS_TOO}) == list_routes()
 
 
-async def open_page(browser: Browser, method: str, path: str) -> int:
+async def open_page(browser: Browser, route: str) -> int:
+    method, path = route.split()
     for part in path.split("/"):
         if part.startswith("{"):
             path = path.replace(part, "unknown")
@@ -84,11 +182,11 @@ async def test_a_role_opens_its_pages_alone(
     browser, _ = await sign_in(sqlite_deployment, members[org_role], [role])
     await browser.get("/console")
     page = browser.page
-    for (method, path), (of_organisation, roles) in RIGHTS.items():
+    for route, (of_organisation, roles) in RIGHTS.items():
         browser.page = page
-        status = await open_page(browser, method, path)
+        status = await open_page(browser, route)
         may = role in roles and of_organisation in (None, org_role)
-        assert (status == 403) == (not may), (method, path, status)
+        assert (status == 403) == (not may), (route, status)
 
 
 async def test_strangers_are_led_to_sign_in(sqlite_deployment: Deployment, members: dict[str, Member]) -> None:
@@ -96,6 +194,6 @@ async def test_strangers_are_led_to_sign_in(sqlite_deployment: Deployment, membe
     await browser.get("/console")
     page = browser.page
     sqlite_deployment.clock.advance(hours=13)
-    for method, path in RIGHTS:
+    for route in RIGHTS:
         browser.page = page
-        assert await open_page(browser, method, path) == {"GET": 303, "POST": 401}[method], (method, path)
+        assert await open_page(browser, route) == {"GET": 303, "POST": 401}[route.split()[0]], route
