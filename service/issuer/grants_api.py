@@ -73,7 +73,13 @@ async def post_renewals(body: RenewalBody, request: Request, context: ContextDep
     async def handle(session: AsyncSession) -> Answer:
         issuer = await get_issuer(await session.connection(), base_url=context.base_url, org_id=caller.org_id)
         found = await renew_credentials(
-            session, context.signer, issuer, body.credential_ids, wanted, now=context.clock()
+            session,
+            context.signer,
+            issuer,
+            body.credential_ids,
+            wanted,
+            actor=caller.client_id,
+            now=context.clock(),
         )
         return Answer(200, {"data": _describe_renewals(body.credential_ids, found)})
 

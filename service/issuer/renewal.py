@@ -6,6 +6,7 @@ A renewal is no review. It states nothing new, and dates of what was verified st
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlmodel import select
@@ -73,24 +74,43 @@ async def renew_credentials(
     credential_ids: Sequence[str],
     request: RenewalRequest,
     *,
+    actor: str,
     now: datetime,
 ) -> Sequence[MadeOffer | ServiceError]:
-    """Offer each credential anew; what cannot be is answered with its reason and spoils no other."""
-    return [await _try_renewing(session, signer, issuer, each, request, now) for each in credential_ids]
+    """Offer each credential anew; what cannot be is answered with its reason and spoils no other.
+
+    Args:
+        actor: API client or account that renews, for the record.
+    """
+    renew = partial(_try_renewing, session, signer, issuer, request=request, actor=actor, now=now)
+    return [await renew(each) for each in credential_ids]
 
 
 async def _try_renewing(
-    session: AsyncSession, signer: Signer, issuer: Issuer, credential_id: str, request: RenewalRequest, now: datetime
+    session: AsyncSession,
+    signer: Signer,
+    issuer: Issuer,
+    credential_id: str,
+    *,
+    request: RenewalRequest,
+    actor: str,
+    now: datetime,
 ) -> MadeOffer | ServiceError:
     try:
         async with session.begin_nested():
-            return await _renew(session, signer, issuer, credential_id, request, now)
+            return await _renew(session, signer, issuer, credential_id, request, actor, now)
     except ServiceError as error:
         return error
 
 
 async def _renew(
-    session: AsyncSession, signer: Signer, issuer: Issuer, credential_id: str, request: RenewalRequest, now: datetime
+    session: AsyncSession,
+    signer: Signer,
+    issuer: Issuer,
+    credential_id: str,
+    request: RenewalRequest,
+    actor: str,
+    now: datetime,
 ) -> MadeOffer:
     row = await load_credential(session, issuer.org_id, credential_id, lock=True)
     kind = CONFIGURATIONS[row.credential_configuration_id].kind.name
@@ -111,7 +131,7 @@ async def _renew(
         credential_expires_on=request.credential_expires_on,
         renews=row.id,
     )
-    return await create_offer(connection, signer, issuer, offer, now=now)
+    return await create_offer(connection, signer, issuer, offer, actor=actor, now=now)
 
 
 async def _check_renewable(session: AsyncSession, row: Credential, kind: str, now: datetime) -> None:
