@@ -32,6 +32,7 @@ ENTRIES: Sequence[Entry] = (
     Entry("/console/securities", "securities", _PLATFORM, _ALL),
     Entry("/console/trusted-issuers", "trusted_issuers", _PLATFORM, _ALL),
     Entry("/console/log", "log", _PLATFORM, _ALL),
+    Entry("/console/webhooks", "webhooks", _PLATFORM, _ALL),
     Entry("/console/clients", "clients", _PLATFORM, frozenset({ADMIN})),
     Entry("/console/cases", "cases", "issuer", _STAFF),
     Entry("/console/grants", "grants", "issuer", frozenset({OFFICER})),

@@ -15,6 +15,7 @@ from service.log.sequencer import advance_log
 from service.storage.tables import AuditEntry
 from tests.console_support import Browser, sign_in
 from tests.deployment import Deployment
+from tests.events_support import Hooks, let_call, receiving
 from tests.gate_support import Market, open_market, open_venue
 from tests.prepared import prepared
 
@@ -83,6 +84,8 @@ async def test_every_page_opens_in_both_languages(market: Market, language: str)
         f"/console/decisions/{permit['id']}/receipt",
         "/console/what-if",
         "/console/log",
+        "/console/webhooks",
+        "/console/webhooks/deliveries",
         "/console/clients",
     ]
     for path in pages:
@@ -115,6 +118,9 @@ NEEDED = {
     "POST /console/investors/{ref}/ask": WRITERS,
     "POST /console/decisions/{transfer_id}/settle": WRITERS,
     "POST /console/decisions/{transfer_id}/void": WRITERS,
+    "POST /console/webhooks": {"admin"},
+    "POST /console/webhooks/{endpoint_id}/change": {"admin"},
+    "POST /console/webhooks/deliveries/{delivery_id}/redeliver": WRITERS,
     "GET /console/clients": {"admin"},
     "POST /console/clients": {"admin"},
     "POST /console/clients/{client_id}/revoke": {"admin"},
@@ -436,3 +442,44 @@ async def test_a_venue_sees_what_it_was_granted(market: Market) -> None:
         await show(browser, f"/console/securities/note/{path}", 404)
     registrar = await enter(market, "officer")
     assert "Venue" in await show(registrar, "/console/securities/note")
+
+
+async def test_a_webhook_is_added_once_fails_and_is_sent_again(market: Market) -> None:
+    browser = await enter(market, "admin")
+    hooks = Hooks(market.deployment, market.member, ("gate", "verifier"))
+    with receiving() as receiver:
+        let_call(market.deployment, receiver)
+        form = {"url": receiver.url, "types": ["transfer.decided"]}
+        await show(browser, "/console/webhooks")
+        page = browser.page
+        await send(browser, "/console/webhooks", form | {"types": []}, 422)
+        await send(browser, "/console/webhooks", form | {"url": "http://10.0.0.1/x"}, 422)
+        browser.page = page
+        made = await send(browser, "/console/webhooks", form, 200)
+        [secret] = re.findall(r'id="secret" readonly value="(whsec_[^"]+)"', made.text)
+        browser.page = page
+        again = await send(browser, "/console/webhooks", form, 200)
+        assert secret not in again.text
+        await hooks.advance()
+        assert (await show(browser, "/console/webhooks")).count("active") == 1
+        receiver.answer = 500
+        await market.decide(market.buy("alice", 1))
+        await hooks.advance()
+        listed = await show(browser, "/console/webhooks/deliveries?state=pending")
+        assert "transfer.decided on its way 1 tries 500" in listed
+        receiver.answer = 204
+        [address] = re.findall(r'action="(/console/webhooks/deliveries/\w+/redeliver)"', browser.page)
+        for _ in range(2):
+            await send(browser, address, {})
+        await hooks.advance()
+        assert len(set(receiver.ids)) == 1
+        assert "delivered" in await show(browser, "/console/webhooks/deliveries?state=delivered")
+        stranger, _ = await sign_in(market.deployment, await market.deployment.add_organization("s", "platform"), ROLES)
+        await show(stranger, "/console/webhooks")
+        await send(stranger, address, {}, 404)
+        [change] = re.findall(
+            r'action="(/console/webhooks/whe_\w+/change)"', (await browser.get("/console/webhooks")).text
+        )
+        await send(browser, change, {"disabled": "yes"})
+        assert "disabled" in await show(browser, "/console/webhooks")
+        await send(stranger, change, {"disabled": "no"}, 404)

@@ -11,6 +11,7 @@ from service.console.platform import (
     presentations,
     securities,
     trust,
+    webhooks,
     what_if,
 )
 from service.web.routing import gather
@@ -26,5 +27,6 @@ router = gather(
     decisions.router,
     what_if.router,
     log.router,
+    webhooks.router,
     clients.router,
 )
