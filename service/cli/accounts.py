@@ -36,7 +36,7 @@ _MINUTES = LIFETIME // timedelta(minutes=1)
 def create(
     slug: Slug,
     name: Annotated[str, typer.Argument(help="What colleagues call the person.")],
-    role: Annotated[list[str], typer.Option(help="officer, approver, auditor or admin; may be repeated.")],
+    role: Annotated[list[str], typer.Option(help="officer, approver, auditor, compliance or admin; may be repeated.")],
     language: Annotated[str, typer.Option(help="Of the pages: en or zh.")] = "en",
     minutes: Minutes = _MINUTES,
     as_json: JsonOption = False,
