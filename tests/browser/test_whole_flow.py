@@ -1,18 +1,23 @@
-"""The whole way by clicks: an investor's proof from issuer to platform, a purchase, a withdrawal, a refusal."""
+"""The whole way by clicks: officer, approver, investor, platform; a purchase, a withdrawal, a refusal."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from playwright.async_api import Page, expect
+import pytest_asyncio
+from playwright.async_api import expect
 
 from service.cli.sample_platform import build_sample_platform
 from service.settings import Settings
+from tests.browser import story
 from tests.browser.conftest import NewContext
+from tests.browser.people import People, open_link, open_people
+from tests.browser.story import Desk, Offered
 from tests.browser.web_wallet import Person
 from tests.interop.support import Deployment
 from tests.loopback import serving
 
-TYPES = ("kyc", "aml-screening", "qualified-investor")
+MARKUP = "Ada <script>alert(1)</script>"
+TURNED = MARKUP + "\u202egnp.exe"
 
 
 @pytest.fixture(scope="module")
@@ -22,26 +27,98 @@ def origin(deployment: Deployment) -> Iterator[str]:
         yield origin
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def people(deployment: Deployment) -> AsyncIterator[People]:
+    opened = open_people(deployment)
+    yield opened
+    await opened.close()
+
+
+async def sign_in(new_context: NewContext, people: People, organization: str, role: str, language: str = "en") -> Desk:
+    link = await people.add(organization, f"The {role}", role, language=language)
+    context = await new_context(locale={"en": "en-US", "zh": "zh-CN"}[language])
+    return Desk(await open_link(context, link, language))
+
+
+async def test_from_the_officers_desk_to_a_refusal(
+    new_context: NewContext, people: People, origin: str, deployment: Deployment, expected_errors: list[str]
+) -> None:
+    """A name that holds markup is shown as what it is, everywhere; one that turns text around is refused."""
+    expected_errors.append("status of 422 .*/console/grants/kyc")
+    identity = await sign_in(new_context, people, "kyc", "officer")
+    officer = await sign_in(new_context, people, "accreditor", "officer")
+    approver = await sign_in(new_context, people, "accreditor", "approver")
+    investor = await (await new_context()).new_page()
+
+    case = await officer.open_case("client-1")
+    await officer.review(case)
+    await expect(officer.page.get_by_text("The figures meet the test.")).to_be_visible()
+    await expect(officer.page.get_by_text("An approver decides this case.")).to_be_visible()
+    await identity.fill_in("kyc", "client-1", story.attest_identity(given_name=TURNED))
+    await expect(identity.page.get_by_text("marks that change the direction of text")).to_be_visible()
+    await expect(identity.page.get_by_label("Family name")).to_have_value("Example")  # what was typed is kept
+    await identity.correct("kyc", "given_name", MARKUP)
+    await expect(identity.page.get_by_text(MARKUP)).to_be_visible()
+    offers = [await identity.grant("kyc")]
+    await identity.fill_in("aml-screening", "client-1", story.attest_screening())
+    offers += [await identity.grant("aml-screening"), await approver.approve(case)]
+    for offered in offers:
+        await story.accept(investor, offered)
+    await investor.goto("/wallet/#/")
+    await investor.get_by_text("Identity (KYC)").first.click()
+    await expect(investor.get_by_text(MARKUP)).to_be_visible()
+
+    await story.prove(investor, origin)
+    await expect(investor.get_by_text("You have shown all that this offering asks for")).to_be_visible()
+    await story.buy(investor, origin)
+    await expect(investor.get_by_text("No restriction found under rules")).to_be_visible()
+    await investor.get_by_role("button", name="Complete the purchase").click()
+    await expect(investor.get_by_text("Completed. The units are yours")).to_be_visible()
+
+    await revoke(deployment, "client-1")
+    await story.buy(investor, origin)
+    await expect(investor.get_by_role("heading", level=1)).to_have_text("This purchase can’t go ahead")
+    await expect(investor.get_by_text("One of your credentials was withdrawn by whoever issued it.")).to_be_visible()
+
+
+async def test_the_same_in_chinese(
+    new_context: NewContext, people: People, origin: str, deployment: Deployment
+) -> None:
+    officer = await sign_in(new_context, people, "accreditor", "officer", "zh")
+    approver = await sign_in(new_context, people, "accreditor", "approver", "zh")
+    page = await (await new_context(locale="zh-CN")).new_page()
+    person = Person(page, deployment, "client-2")
+    case = await officer.open_case("client-2")
+    await officer.review(case)
+    await expect(officer.page.get_by_text("数据符合测试要求。")).to_be_visible()
+    offers = [await person.offer(name) for name in ("kyc", "aml-screening")]
+    for offered in (*(Offered(offer["web_link"]) for offer in offers), await approver.approve(case)):
+        await story.accept(page, offered)
+    await story.prove(page, origin)
+    await story.buy(page, origin)
+    await expect(page.get_by_role("heading", level=1)).to_have_text("未发现限制")
+    await revoke(deployment, "client-2")
+    await story.buy(page, origin)
+    await expect(page.get_by_text("您的一项凭证已被签发机构撤回。")).to_be_visible()
+
+
 async def test_who_declines_comes_back_with_nothing_shown(
     new_context: NewContext, origin: str, deployment: Deployment
 ) -> None:
     page = await (await new_context()).new_page()
     person = Person(page, deployment, "decliner")
-    for name in TYPES:
+    for name in ("kyc", "aml-screening", "qualified-investor"):
         await person.accept(await person.offer(name))
-    await open_wallet_from(page, origin)
-    await page.get_by_role("button", name="Don't share").click()
-    await page.get_by_role("link", name="localhost").click()
-    await expect(page.get_by_role("status")).to_have_text("You declined, so nothing was shown.")
-    await page.get_by_role("button", name="Start again").click()
-    await page.get_by_role("button", name="Open my web wallet").click()
-    await page.get_by_role("button", name="Share", exact=True).click()
-    await expect(page.get_by_text("You have shown all that this offering asks for")).to_be_visible()
-    assert page.url == f"{origin}/"
-
-
-async def open_wallet_from(page: Page, origin: str) -> None:
     await page.goto(origin)
     await page.get_by_role("button", name="Prove you qualify").click()
     await page.get_by_role("button", name="Open my web wallet").click()
-    await page.wait_for_url("**/wallet/**")
+    await page.get_by_role("button", name="Don't share").click()
+    await page.get_by_role("link", name="localhost").click()
+    await expect(page.get_by_role("status")).to_have_text("You declined, so nothing was shown.")
+
+
+async def revoke(deployment: Deployment, subject_ref: str) -> None:
+    """Withdraw the accreditation of a person."""
+    held = await deployment.accreditor.get(f"/v1/credentials?subject_ref={subject_ref}")
+    status = {"status": "revoked", "reason": "The confirmation was withdrawn."}
+    await deployment.accreditor.post(f"/v1/credentials/{held['data'][0]['id']}/status", status)
