@@ -121,12 +121,25 @@ async def accept(page: Page, offered: Offered) -> None:
     await page.locator("main a[href^='#/credential/']").first.wait_for()
 
 
-async def prove(page: Page, origin: str) -> None:
-    """Press the platform's button, share in the web wallet, and come back."""
+async def press_button(page: Page, origin: str) -> None:
+    """Press the platform's button and choose the web wallet."""
     await page.goto(origin)
     await page.locator("prove-you-qualify button").click()
     await page.locator("prove-you-qualify button.main").click()
     await page.wait_for_url("**/wallet/**")
+
+
+async def refuse(page: Page, origin: str) -> None:
+    """Say no in the web wallet, and go back to the platform."""
+    await press_button(page, origin)
+    await page.locator("main button.primary + button").click()
+    await page.locator(f"main a[href='{origin}/']").click()
+    await page.wait_for_url(f"{origin}/")
+
+
+async def prove(page: Page, origin: str) -> None:
+    """Press the platform's button, share in the web wallet, and come back."""
+    await press_button(page, origin)
     await page.locator("main button.primary").click()
     await page.wait_for_url(f"{origin}/")
     await expect(page.locator("section .good")).to_be_visible()
