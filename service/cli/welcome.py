@@ -28,5 +28,5 @@ def describe_welcome(base_url: str, links: Mapping[str, Mapping[str, str]], plat
         f"Sign in for an organisation. Each link works once, for {_HOURS} hours; the next start prints others.",
     ]
     for organization, by_role in links.items():
-        lines += ["", f"  {organization}", *(f"    {role:<10}{link}" for role, link in by_role.items())]
+        lines += ["", f"  {organization}", *(f"    {role:<12}{link}" for role, link in by_role.items())]
     return "\n".join([*lines, ""])
