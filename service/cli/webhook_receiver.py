@@ -1,4 +1,4 @@
-"""A small receiver of webhooks: answers the challenge, verifies, and hands on what is authentic and new."""
+"""A small receiver of webhooks: answers the challenge, verifies, and hands on what is authentic."""
 
 import json
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from service.cli.webhook_check import WebhookInvalidError, verify_webhook
 
 _CHALLENGE = "webhook.challenge"
 _MAX_BODY_BYTES = 64 * 1024
+DUPLICATE = "again, with the same id"
 
 
 class WebhookReceiver:
@@ -22,7 +23,7 @@ class WebhookReceiver:
         read_keys: Returns the keys that may sign; none yet while the endpoint is being made, whose secret comes with
             the answer: until then only challenges are answered.
         clock: Returns the present instant.
-        show: Takes each message, with the reason if it was refused.
+        show: Takes each message, with a remark where it was refused, or came before.
     """
 
     def __init__(
@@ -56,14 +57,14 @@ class WebhookReceiver:
         try:
             message_id = verify_webhook(keys, dict(request.headers), body, now=self._clock())
         except WebhookInvalidError as error:
-            self._show(message, error.detail)
+            self._show(message, f"refused: {error.detail}")
             return Response(status_code=401)
         if message["type"] == _CHALLENGE:
             self._show(message, None)
             return _answer_challenge(message)
-        if message_id not in self._seen:  # a duplicate is answered like the first, so that it is not sent again
-            self._seen.add(message_id)
-            self._show(message, None)
+        # A duplicate is answered like the first, so that it is not sent again.
+        self._show(message, DUPLICATE if message_id in self._seen else None)
+        self._seen.add(message_id)
         return Response(status_code=204)
 
 

@@ -35,8 +35,8 @@ def listen(
     """Receive webhooks: answer the challenge, verify each message, and print it.
 
     Start it, make an endpoint with its address, and put the secret of the answer into the file. Before that nothing but
-    the challenge is accepted. Messages that are not authentic, older than five minutes or seen before are not printed
-    as messages; with --json each line is a document, and refused ones have a member ``refused``.
+    the challenge is accepted. What is not authentic, is older than five minutes or came before is printed with a
+    remark; with --json each line is a document, and the remark a member of it.
     """
     import uvicorn  # here, so that the other commands start fast
 
@@ -53,13 +53,13 @@ def listen(
     uvicorn.Server(uvicorn.Config(receiver, lifespan="off", log_config=None, access_log=False)).run([listener])
 
 
-def _show(message: dict[str, Any], refused: str | None) -> None:
-    told = f"refused: {refused}" if refused else printable(message["data"])
-    typer.echo(f"{printable(message.get('id'))} {printable(message['type'])} {told}")
+def _show(message: dict[str, Any], remark: str | None) -> None:
+    told = " ".join(printable(each) for each in (message.get("id"), message["type"], message["data"]))
+    typer.echo(f"{remark}: {told}" if remark else told)
 
 
-def _show_json(message: dict[str, Any], refused: str | None) -> None:
-    typer.echo(json.dumps(message | ({"refused": refused} if refused else {})))
+def _show_json(message: dict[str, Any], remark: str | None) -> None:
+    typer.echo(json.dumps(message | ({"remark": remark} if remark else {})))
 
 
 @app.command()

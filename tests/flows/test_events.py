@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func
@@ -14,14 +15,20 @@ from service.gate.expiry import expire_reservations
 from service.storage.event_types import EVENT_SCOPES
 from service.storage.outbox import build_event, write_event
 from service.storage.tables import DueEvent, Event, HeldReservation
+from service.verifier.status_schedule import refresh_all_status_lists
 from service.web.signing import GATE, rotate_signing_key
 from tests.case_support import open_desks
-from tests.deployment import Deployment
+from tests.deployment import Deployment, running_deployment
 from tests.events_support import Hooks
 from tests.flows.test_past_standing import change_status, put_on_file
+from tests.flows.test_standing import KYC_QUERY
+from tests.foreign_issuer import running_foreign_issuer
 from tests.gate_support import Market, open_market, open_venue
 from tests.issuing_support import Wallet, add_issuer, make_offer
 from tests.prepared import prepared
+from tests.unit.sd_jwt_support import new_key_pair
+from tests.verifying_support import Platform
+from tests.verifying_support import Wallet as ProvingWallet
 
 ORG = "org_1"
 
@@ -109,6 +116,29 @@ async def test_what_changes_a_standing_tells_the_platform(market: Market) -> Non
     later = [each["data"] for each in await own.events() if each["type"] == "standing.changed"][len(changes) :]
     assert {each["cause"] for each in later} == {"expired"}
     assert {each["credential_type"] for each in later} == {"kyc", "aml-screening", "qualified-investor"}
+
+
+async def test_a_status_that_changed_elsewhere_is_told_once_the_list_was_fetched(
+    migrated_url: str, tmp_path: Path
+) -> None:
+    async with running_foreign_issuer() as abroad:
+        allowed = (f"localhost:{abroad.port}",)
+        async with running_deployment(migrated_url, tmp_path, fetch_allow=allowed) as deployment:
+            platform = Platform(deployment, await deployment.add_organization("platform", "platform"))
+            await platform.trust(abroad.identifier, "kyc")
+            wallet = ProvingWallet(deployment, new_key_pair())
+            wallet.held = [abroad.issue(wallet.keys, deployment.clock())]
+            abroad.serve_list(deployment.clock())
+            await wallet.answer(await platform.ask(dcql_query=KYC_QUERY, investor_ref="inv-1"))
+            own = Hooks(deployment, platform.member, ("verifier",))
+            for statuses in ({5: 1}, {5: 1, 6: 1}, {6: 1}):  # 5 is the wallet's
+                deployment.clock.advance(minutes=11)
+                abroad.serve_list(deployment.clock(), statuses=statuses)
+                await refresh_all_status_lists(deployment.context)
+                await own.advance()
+            changes = [each["data"] for each in await own.events(types="standing.changed")]
+            assert [each["cause"] for each in changes] == ["presented", "status", "status"]
+            assert {each["investor_ref"] for each in changes} == {"inv-1"}
 
 
 async def test_only_who_relies_on_the_credential_is_told(market: Market) -> None:

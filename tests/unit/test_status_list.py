@@ -22,12 +22,14 @@ from service.credentials.status_list import (
     SUSPENDED,
     TYP,
     VALID,
+    Packed,
     StatusIndexError,
     StatusList,
     build_status_list_claims,
     decode_status_list,
     encode_status_list,
     get_status,
+    list_changed_entries,
     set_status,
     verify_status_list_token,
 )
@@ -215,3 +217,15 @@ def test_no_list_raises_anything_but_a_service_error(text: str, bits: int) -> No
         decode_status_list({"bits": bits, "lst": text})
     except ServiceError as error:
         assert error.code == "malformed"  # noqa: PT017  # success is fine too
+
+
+@given(st.sampled_from([1, 2, 4, 8]), st.lists(st.integers(0, 8200), max_size=5, unique=True), st.data())
+def test_what_differs_between_two_copies_is_found(bits: int, places: list[int], data: st.DataObject) -> None:
+    before, after = bytearray(8300 * bits // 8), bytearray(8300 * bits // 8 + data.draw(st.integers(0, 3)))
+    for place in places:
+        set_status(after, bits, place, 1)
+    assert list_changed_entries(Packed(bits, bytes(before)), Packed(bits, bytes(after))) == sorted(places)
+
+
+def test_copies_of_different_widths_are_compared_as_far_as_both_reach() -> None:
+    assert list_changed_entries(Packed(1, b"\x05"), Packed(2, b"\x01\x00")) == [2]

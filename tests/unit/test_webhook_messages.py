@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from standardwebhooks import Webhook
 
 from service.cli.webhook_check import WebhookInvalidError, WebhookSecretError, parse_secret, verify_webhook
-from service.cli.webhook_receiver import WebhookReceiver
+from service.cli.webhook_receiver import DUPLICATE, WebhookReceiver
 from service.credentials.webhook import format_secret, sign_webhook
 from service.events.examples import EXAMPLES
 from service.events.records import PAYLOAD_VERSION, EventRow, describe_event, write_payload
@@ -102,7 +102,7 @@ async def receive(receiver: WebhookReceiver, body: bytes, headers: dict[str, str
     return status
 
 
-async def test_the_receiver_shows_what_is_authentic_and_new() -> None:
+async def test_the_receiver_shows_what_is_authentic_and_what_came_before() -> None:
     shown: list[tuple[str, str | None]] = []
     keys: list[bytes] = []
     receiver = WebhookReceiver(lambda: keys, lambda: NOW, lambda message, why: shown.append((message["type"], why)))
@@ -115,11 +115,11 @@ async def test_the_receiver_shows_what_is_authentic_and_new() -> None:
     shown.clear()
     for _ in range(2):
         assert await receive(receiver, BODY, sign()) == 204
-    assert shown == [("transfer.decided", None)]
+    assert shown == [("transfer.decided", None), ("transfer.decided", DUPLICATE)]
     old = sign(timestamp=int(NOW.timestamp()) - 600)
     assert await receive(receiver, BODY, old) == 401
     assert await receive(receiver, BODY + b" ", sign()) == 401
-    assert [why is None for _, why in shown[1:]] == [False, False]
+    assert [why is None for _, why in shown[2:]] == [False, False]
     assert await receive(receiver, b"[", sign()) == 400
     assert await receive(receiver, b"x" * 70_000, sign()) == 413
 
