@@ -1,6 +1,5 @@
 """A receiver of webhooks on a loopback port, and the courier that sends to it when a test says so."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from standardwebhooks import Webhook
 from starlette.responses import JSONResponse, Response
 
 from service.events.courier import Courier
-from service.fetch import Fetcher
+from service.storage.tables import WebhookEndpoint
 from tests.deployment import Deployment, Member
 from tests.loopback import Party, Received, serving
 
@@ -118,8 +117,14 @@ class Hooks:
         return found
 
 
-def read_type(request: Received) -> str:
-    return str(json.loads(request.body)["type"])
-
-
-__all__ = ["Fetcher", "Hooks", "Receiver", "let_call", "read_type", "receiving"]
+async def furnish_webhooks(hooks: Hooks) -> dict[str, str]:
+    """Make an event, an endpoint at an address that is never called, and a delivery; returns their ids."""
+    made = await hooks.call("POST", "/v1/webhook-endpoints", {"url": "https://127.0.0.1/hook"})
+    endpoint_id: str = made.json()["id"]
+    async with hooks.deployment.context.database.transaction() as session:
+        row = await session.get_one(WebhookEndpoint, (hooks.member.org_id, endpoint_id))
+        row.state, row.active_since = "active", hooks.deployment.clock()
+        session.add(row)
+    sent = await hooks.call("POST", f"/v1/webhook-endpoints/{endpoint_id}/test", {})
+    event, *_ = await hooks.events()
+    return {"endpoint_id": endpoint_id, "delivery_id": sent.json()["id"], "event_id": event["id"]}

@@ -17,8 +17,11 @@ from sqlmodel import select
 from standardwebhooks import Webhook, WebhookVerificationError
 from starlette.responses import JSONResponse, Response
 
+from service.events.claims import claim_due, record_outcome
 from service.events.courier import Courier
 from service.events.deliveries import EndpointInactiveError
+from service.events.numbering import number_for_endpoints
+from service.events.sending import Outcome
 from service.storage.outbox import write_event
 from service.storage.tables import Event, WebhookDelivery, WebhookEndpoint
 from tests.deployment import PASSPHRASE, Deployment
@@ -359,6 +362,35 @@ async def test_a_process_that_is_killed_between_sending_and_recording_loses_noth
     assert sorted(again) == sorted(ids)
     assert set(sent) <= set(again), "a duplicate has the id that it had"
     assert [each for each in again if each in ids[:2]] == ids[:2]
+
+
+async def test_a_late_outcome_changes_nothing(hooks: Hooks, receiver: Receiver) -> None:
+    """Its lease was over, and another process sent the message and wrote that down."""
+    let_call(hooks.deployment, receiver)
+    await hooks.make(receiver)
+    await happen(hooks, "transfer/1")
+    context = hooks.deployment.context
+    await number_for_endpoints(context.database, context.clock())
+    claims = []
+    for _ in range(2):
+        claims += await claim_due(context, in_flight={}, room=1)
+        hooks.deployment.clock.advance(minutes=2)
+    assert [each.message.id for each in claims] == [claims[0].message.id] * 2
+    for claim, outcome in zip(claims, (Outcome(500, "http_status"), Outcome(204, None)), strict=True):
+        async with context.database.transaction() as session:
+            await record_outcome(session, claim, outcome, chance=0, now=context.clock())
+    [delivery] = await hooks.deliveries()
+    assert (delivery["state"], delivery["attempts"], delivery["last_status"]) == ("pending", 1, 500)
+
+
+async def test_a_process_sends_only_so_many_to_one_endpoint_at_once(hooks: Hooks, receiver: Receiver) -> None:
+    let_call(hooks.deployment, receiver)
+    endpoint = await hooks.make(receiver)
+    await happen(hooks, *(f"transfer/{number}" for number in range(8)))
+    context, key = hooks.deployment.context, (hooks.member.org_id, endpoint["id"])
+    await number_for_endpoints(context.database, context.clock())
+    taken = [len(await claim_due(context, in_flight={key: count}, room=64)) for count in (4, 3, 0)]
+    assert taken == [0, 1, 4]
 
 
 async def test_an_erased_event_is_not_sent(hooks: Hooks, receiver: Receiver) -> None:

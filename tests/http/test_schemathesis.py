@@ -24,6 +24,7 @@ from schemathesis.specs.openapi.checks import (
 from service.schema_files import SCHEMAS_DIR
 from tests.case_support import Desk
 from tests.deployment import BASE_URL, Deployment, running_deployment
+from tests.events_support import Hooks, furnish_webhooks
 from tests.evidence_support import make_pdf, upload
 from tests.gate_support import open_market
 from tests.issuing_support import Wallet, add_issuer, make_offer
@@ -94,7 +95,7 @@ async def _furnish(loop: asyncio.AbstractEventLoop, deployment: Deployment) -> A
         "security_id": market.security_id,
         "offering_id": "reg-d",
         "transfer_id": decision["id"],
-    }
+    } | await furnish_webhooks(Hooks(deployment, market.member, ("verifier", "gate")))
     tokens = {
         "/v1/credential": issuing,
         "/v1/cases": issuing,
