@@ -8,9 +8,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 
-from service.errors import InvalidInputError, MalformedError, VerificationError
+from service.credentials.bitstring_status_list import PUBLISHED_PURPOSES
+from service.errors import InvalidInputError, MalformedError, NotFoundError, VerificationError
 from service.linked_data.bundled_contexts import with_example_contexts
 from service.vc_api.documents import issue_credential, resolve_did, verify_credential, verify_presentation
+from service.vc_api.statuses import FacadeStatuses
+from service.web.context import Context
 from service.web.dependencies import ContextDep
 from service.web.problems import problem_document, problem_response
 from service.web.routing import StrictRoute
@@ -60,21 +63,34 @@ class VerifiablePresentationBody(BaseModel):
     options: dict[str, Any] = {}
 
 
+class StatusBody(BaseModel):
+    """Which entry of a credential to set, or to clear."""
+
+    credentialId: str | None = None  # noqa: N815  # the wire's name
+    credentialStatus: dict[str, Any]  # noqa: N815  # the wire's name
+    status: bool = True
+
+
+def _open_statuses(context: Context) -> FacadeStatuses:
+    return FacadeStatuses(context.data_dir, context.base_url)
+
+
 router = APIRouter(prefix="/vc-api", tags=["vc-api"], route_class=VcApiRoute, include_in_schema=False)
 
 
 @router.post("/credentials/issue", status_code=201)
 async def issue(body: CredentialBody, request: Request, context: ContextDep) -> dict[str, Any]:
     """Sign a credential of one of the façade's own issuers."""
-    issuers = request.app.state.vc_api_issuers
-    work = partial(issue_credential, body.credential, body.options, issuers, now=context.clock())
+    issuers, statuses = request.app.state.vc_api_issuers, _open_statuses(context)
+    work = partial(issue_credential, body.credential, body.options, issuers, statuses, now=context.clock())
     return {"verifiableCredential": await with_example_contexts(work)}
 
 
 @router.post("/credentials/verify")
 async def verify(body: VerifiableCredentialBody, context: ContextDep) -> dict[str, Any]:
     """Verify a credential."""
-    work = partial(verify_credential, body.verifiableCredential, body.options, now=context.clock())
+    statuses = _open_statuses(context)
+    work = partial(verify_credential, body.verifiableCredential, body.options, statuses, now=context.clock())
     await with_example_contexts(work)
     return _VALID
 
@@ -82,9 +98,26 @@ async def verify(body: VerifiableCredentialBody, context: ContextDep) -> dict[st
 @router.post("/presentations/verify")
 async def verify_a_presentation(body: VerifiablePresentationBody, context: ContextDep) -> dict[str, Any]:
     """Verify a presentation."""
-    work = partial(verify_presentation, body.verifiablePresentation, body.options, now=context.clock())
+    statuses = _open_statuses(context)
+    work = partial(verify_presentation, body.verifiablePresentation, body.options, statuses, now=context.clock())
     await with_example_contexts(work)
     return _VALID
+
+
+@router.post("/credentials/status")
+async def change_status(body: StatusBody, context: ContextDep) -> dict[str, Any]:
+    """Set or clear the status of a credential that the façade issued."""
+    _open_statuses(context).change(body.credentialStatus, is_set=body.status)
+    return {}
+
+
+@router.get("/status-lists/{fragment}/{purpose}")
+async def read_status_list(fragment: str, purpose: str, request: Request, context: ContextDep) -> dict[str, Any]:
+    """Return a status list of one of the façade's issuers."""
+    issuer = request.app.state.vc_api_issuers.get(f"did:key:{fragment}")
+    if issuer is None or purpose not in PUBLISHED_PURPOSES:
+        raise NotFoundError
+    return await with_example_contexts(partial(_open_statuses(context).build, issuer, purpose, now=context.clock()))
 
 
 @router.get("/identifiers")

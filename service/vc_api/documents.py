@@ -7,6 +7,8 @@ from typing import Any
 from service.credentials.data_integrity import Proof, add_proof, read_proofs, verify_proofs
 from service.credentials.did import resolve_did_jwk, resolve_did_key, select_verification_key
 from service.credentials.jose import VerificationKey
+from service.credentials.jwt_vc import parse_jwt, read_jwt_vc, verify_jwt_vc
+from service.credentials.jwt_vp import open_envelope
 from service.credentials.linked_data_errors import ProofInvalidError, ProofMalformedError
 from service.credentials.rdf import Contexts
 from service.credentials.vc_data_model import (
@@ -16,12 +18,11 @@ from service.credentials.vc_data_model import (
     check_presentation,
     read_identifier,
 )
-from service.credentials.w3c_errors import W3cDocumentError
 from service.errors import InvalidInputError, MalformedError
-from service.vc_api.issuers import FacadeIssuer
+from service.vc_api.issuers import FacadeIssuer, write_proof_options
+from service.vc_api.statuses import FacadeStatuses
 
 DATA_INTEGRITY_CONTEXT = "https://w3id.org/security/data-integrity/v2"
-_DEFAULT_SUITES = {"EdDSA": "eddsa-rdfc-2022", "ES256": "ecdsa-rdfc-2019", "ES384": "ecdsa-rdfc-2019"}
 
 
 class UnknownIssuerError(InvalidInputError):
@@ -43,6 +44,7 @@ def issue_credential(
     credential: Mapping[str, Any],
     options: Mapping[str, Any],
     issuers: Mapping[str, FacadeIssuer],
+    statuses: FacadeStatuses,
     contexts: Contexts,
     *,
     now: datetime,
@@ -51,8 +53,9 @@ def issue_credential(
 
     Args:
         credential: Untrusted.
-        options: ``cryptosuite`` may be named.
+        options: ``cryptosuite`` may be named, and with ``statusPurpose`` a status asked for.
         issuers: The façade's own, by DID.
+        statuses: Of these issuers.
         contexts: The contexts that it may name.
         now: Goes into the proof, in whole seconds.
 
@@ -65,19 +68,22 @@ def issue_credential(
     issuer = issuers.get(read_identifier(credential["issuer"], "issuer"))
     if issuer is None:
         raise UnknownIssuerError("The credential's issuer is none of the façade's.")
-    proof = {
-        "cryptosuite": options.get("cryptosuite", _DEFAULT_SUITES[issuer.key.alg]),
-        "created": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "verificationMethod": issuer.method,
-        "proofPurpose": "assertionMethod",
-    }
+    statuses.check(credential)
+    if "statusPurpose" in options:
+        credential = statuses.add_entries(credential, issuer, options["statusPurpose"])
+    proof = write_proof_options(issuer, options.get("cryptosuite"), now)
     return add_proof(_with_proof_context(credential), proof, issuer.key, issuer.sign, contexts)
 
 
 def verify_credential(
-    credential: Mapping[str, Any], options: Mapping[str, Any], contexts: Contexts, *, now: datetime
+    credential: Mapping[str, Any],
+    options: Mapping[str, Any],
+    statuses: FacadeStatuses,
+    contexts: Contexts,
+    *,
+    now: datetime,
 ) -> None:
-    """Verify a credential: data model, period, proofs, and that its issuer's key made one of them.
+    """Verify a credential: data model, period, proofs, that its issuer's key made one, and its status if kept here.
 
     Raises:
         VerificationError: It doesn't hold.
@@ -90,10 +96,16 @@ def verify_credential(
     # What keys belong to an issuer without a DID isn't for the façade to find out.
     if issuer.startswith("did:") and all(_controller(proof) != issuer for proof in proofs):
         raise ProofInvalidError("No proof is the issuer's.")
+    statuses.check(credential)
 
 
 def verify_presentation(
-    presentation: Mapping[str, Any], options: Mapping[str, Any], contexts: Contexts, *, now: datetime
+    presentation: Mapping[str, Any],
+    options: Mapping[str, Any],
+    statuses: FacadeStatuses,
+    contexts: Contexts,
+    *,
+    now: datetime,
 ) -> None:
     """Verify a presentation and every credential in it.
 
@@ -109,8 +121,21 @@ def verify_presentation(
     credentials = presentation.get("verifiableCredential", [])
     for credential in credentials if isinstance(credentials, list) else [credentials]:
         if ENVELOPED_TYPE in str(credential.get("type")):
-            raise W3cDocumentError("Enveloped credentials aren't verified here.")
-        verify_credential(credential, {}, contexts, now=now)
+            _verify_enveloped(credential, statuses, now)
+        else:
+            verify_credential(credential, {}, statuses, contexts, now=now)
+
+
+def _verify_enveloped(envelope: Mapping[str, Any], statuses: FacadeStatuses, now: datetime) -> None:
+    """Verify a ``vc+jwt`` by the key of the DID that issued it. Source: VCDM 2.0, section 4.13.1."""
+    read = read_jwt_vc(parse_jwt(open_envelope(envelope, ENVELOPED_TYPE)))
+    issuer, kid, *_ = read.read_issuer()
+    try:
+        key = select_verification_key(resolve_did(issuer), kid or "", relationship="assertionMethod")
+    except MalformedError as error:
+        raise ProofMalformedError(f"The credential's key cannot be found: {error.detail}") from error
+    verify_jwt_vc(read, key, now=now, require_exp=False)
+    statuses.check(read.document)
 
 
 def _verify_proofs(

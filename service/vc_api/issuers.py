@@ -3,14 +3,18 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from service.credentials.did import did_key_from_jwk
+from service.credentials.instants import write_instant
 from service.credentials.jose import SignFunction, VerificationKey, jwk_thumbprint, load_key
 from service.keys import Signer
 from service.keys.files import create_private_file
 
 _ALGORITHMS = ("EdDSA", "ES256", "ES384")
+_DEFAULT_SUITES = {"EdDSA": "eddsa-rdfc-2022", "ES256": "ecdsa-rdfc-2019", "ES384": "ecdsa-rdfc-2019"}
 _FILE = "vc-api-issuers.json"
 
 
@@ -29,9 +33,24 @@ class FacadeIssuer:
     sign: SignFunction
 
     @property
+    def fragment(self) -> str:
+        """The key as multibase text."""
+        return self.did.removeprefix("did:key:")
+
+    @property
     def method(self) -> str:
         """DID URL of the key."""
-        return f"{self.did}#{self.did.removeprefix('did:key:')}"
+        return f"{self.did}#{self.fragment}"
+
+
+def write_proof_options(issuer: FacadeIssuer, cryptosuite: str | None, now: datetime) -> dict[str, Any]:
+    """Write what a proof of an issuer says of itself; without a cryptosuite it is the one of its key."""
+    return {
+        "cryptosuite": cryptosuite or _DEFAULT_SUITES[issuer.key.alg],
+        "created": write_instant(now),
+        "verificationMethod": issuer.method,
+        "proofPurpose": "assertionMethod",
+    }
 
 
 def open_issuers(signer: Signer, data_dir: Path) -> Mapping[str, FacadeIssuer]:

@@ -1,5 +1,6 @@
 """The façade for public test suites: off unless asked for, and as strict as the rest."""
 
+import json
 from collections.abc import AsyncIterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,11 +10,15 @@ import httpx2
 import pytest
 
 from service.credentials.data_integrity import add_proof
+from service.credentials.did import did_key_from_jwk, find_holder_key
+from service.credentials.jose import sign_jws
+from service.credentials.status_list_credential import read_status_list_credential, verify_status_list_credential
 from service.keys import FileKeystore
 from service.linked_data.bundled_contexts import load_example_contexts
 from service.vc_api.issuers import open_issuers
-from tests.deployment import PASSPHRASE, Deployment, running_deployment
+from tests.deployment import BASE_URL, PASSPHRASE, START, Deployment, running_deployment
 from tests.unit.linked_data_support import V2, make_credential, make_signer
+from tests.unit.sd_jwt_support import new_key_pair
 
 V1, DATA_INTEGRITY = "https://www.w3.org/2018/credentials/v1", "https://w3id.org/security/data-integrity/v2"
 
@@ -182,3 +187,80 @@ async def test_accounts_are_resolved_by_didkit(facade: httpx2.AsyncClient) -> No
         assert document["verificationMethod"][0]["blockchainAccountId"] == f"eip155:1:{address}"
     answer = await facade.get("/vc-api/identifiers/did:pkh:nothing")
     assert (answer.status_code, answer.json()["code"]) == (400, "did_unresolvable")
+
+
+async def test_a_status_is_given_out_once_set_and_cleared(facade: httpx2.AsyncClient) -> None:
+    issuer = (await facade.get("/vc-api/identifiers")).json()[1]
+    places, held = set(), []
+    for _ in range(3):
+        options = {"statusPurpose": ["revocation", "suspension"]}
+        body = {"credential": make_credential(issuer=issuer), "options": options}
+        answer = await facade.post("/vc-api/credentials/issue", json=body)
+        assert answer.status_code == 201, answer.text
+        held.append(answer.json()["verifiableCredential"])
+        places.add(held[-1]["credentialStatus"][0]["statusListIndex"])
+    assert len(places) == 3
+    entry = held[0]["credentialStatus"][1]
+    for is_set, expected in ((True, 400), (False, 200), (True, 400)):
+        body = {"credentialStatus": entry, "status": is_set}
+        assert (await facade.post("/vc-api/credentials/status", json=body)).status_code == 200
+        assert (await _verify(facade, held[0])).status_code == expected
+        assert (await _verify(facade, held[1])).status_code == 200
+    published = (await facade.get(entry["statusListCredential"].removeprefix(BASE_URL))).json()
+    assert (await _verify(facade, published)).status_code == 200
+    read = read_status_list_credential(json.dumps(published).encode())
+    key = find_holder_key(issuer)
+    assert key is not None
+    terms: dict[str, Any] = {"expected_reference": f"{entry['statusListCredential']}#suspension", "now": START}
+    bits = verify_status_list_credential(read, key, load_example_contexts(), **terms)
+    set_ones = [place for place in places if bits.status_at(int(place)) != 0]
+    assert set_ones == [entry["statusListIndex"]]
+
+
+@pytest.mark.parametrize(
+    ("credential", "options", "code"),
+    [
+        ({}, {"statusPurpose": "message"}, "facade_status_refused"),
+        ({}, {"statusPurpose": {}}, "facade_status_refused"),
+        ({"credentialStatus": {"type": "BitstringStatusListEntry", "statusListIndex": True}}, {}, "status_reference"),
+        ({"credentialStatus": {"type": "Other", "id": "urn:x:y"}}, {"statusPurpose": "revocation"}, "facade_status"),
+    ],
+    ids=str,
+)
+async def test_a_malformed_status_is_refused(
+    facade: httpx2.AsyncClient, credential: dict[str, Any], options: dict[str, Any], code: str
+) -> None:
+    issuer = (await facade.get("/vc-api/identifiers")).json()[1]
+    body = {"credential": make_credential(issuer=issuer, **credential), "options": options}
+    answer = await facade.post("/vc-api/credentials/issue", json=body)
+    assert answer.status_code == 400
+    assert answer.json()["code"].startswith(code)
+    unknown = {"credentialStatus": {**entry_of(f"{BASE_URL}/vc-api/status-lists/../revocation")}}
+    answer = await facade.post("/vc-api/credentials/status", json=unknown)
+    assert (answer.status_code, answer.json()["code"]) == (400, "facade_status_refused")
+
+
+def entry_of(address: str) -> dict[str, str]:
+    return {
+        "type": "BitstringStatusListEntry",
+        "statusPurpose": "revocation",
+        "statusListIndex": "1",
+        "statusListCredential": address,
+    }
+
+
+async def test_enveloped_credentials_count_in_presentations(facade: httpx2.AsyncClient) -> None:
+    keys = new_key_pair()
+    did = did_key_from_jwk(keys.jwk)
+    method = f"{did}#{did.removeprefix('did:key:')}"
+    times = {"validFrom": "2026-01-01T00:00:00Z", "validUntil": "2030-01-01T00:00:00Z"}
+    plain = {"@context": [V2], "type": ["VerifiableCredential"], "issuer": did, "credentialSubject": {"id": did}}
+    for signer, expected in ((keys, 200), (new_key_pair(), 400)):
+        jwt = sign_jws({"alg": "ES256", "typ": "vc+jwt", "kid": method}, plain | times, signer.sign)
+        envelope = {"@context": V2, "id": f"data:application/vc+jwt,{jwt}", "type": "EnvelopedVerifiableCredential"}
+        document = {"@context": [V2], "type": "VerifiablePresentation", "verifiableCredential": [envelope]}
+        options = {"cryptosuite": "ecdsa-rdfc-2019", "verificationMethod": method, "proofPurpose": "authentication"}
+        presented = add_proof(document, options, keys.key, keys.sign, load_example_contexts())
+        body = {"verifiablePresentation": presented, "options": {}}
+        answer = await facade.post("/vc-api/presentations/verify", json=body)
+        assert answer.status_code == expected, answer.text
