@@ -1,7 +1,7 @@
 """The pages as one router; the last of them answers for addresses that lead nowhere, so it stays the last."""
 
 from service.console import account_api, accounts_api, home_api, sign_in_api, static_files
-from service.console.issuer import cases_api, decisions_api, grants_api, offers_api
+from service.console.issuer import cases_api, decisions_api, evidence_api, grants_api, offers_api
 from service.console.platform.routes import router as platform_router
 from service.web.routing import gather
 
@@ -14,6 +14,7 @@ router = gather(
     platform_router,
     cases_api.router,
     decisions_api.router,
+    evidence_api.router,
     grants_api.router,
     offers_api.router,
     home_api.last_router,

@@ -7,14 +7,15 @@ from fastapi import Depends, Request
 from starlette.datastructures import FormData
 
 from service.console.cookies import derive_form_token
+from service.console.viewer import SignInNeededError, find_viewer
 from service.errors import ForbiddenError, MalformedError
 from service.web.context import Context
 from service.web.dependencies import get_context
+from service.web.uploads import UploadForm, read_upload
 
 MAX_FIELDS = 300
-MAX_FILES = 10
 TOKEN_HEADER = "X-Form-Token"  # noqa: S105  # the name of a header, for scripts that send JSON
-_MEDIA_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+_URLENCODED, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 
 
 class ForeignFormError(ForbiddenError):
@@ -54,18 +55,53 @@ def _is_own_origin(request: Request, context: Context) -> bool:
 
 
 async def read_form(request: Request) -> FormData:
-    """Return the form; files wait in it, on disk when they are large, until the request ends.
+    """Return the form; a file beside it waits in ``get_upload``, in memory alone.
 
     Raises:
         FormUnreadableError: No form, too many fields, or U+0000.
+        SignInNeededError: A file from nobody who is signed in; it is not read.
+        ServiceError: See ``read_upload``.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type and media_type not in _MEDIA_TYPES:
+    known: FormData | None = getattr(request.state, "form", None)
+    if known is None:
+        known = request.state.form = await _read_form(request)
+    return known
+
+
+def has_file(request: Request) -> bool:
+    """Tell whether the form says that it brings a file."""
+    return _media_type_of(request) == _MULTIPART
+
+
+def get_upload(request: Request) -> UploadForm:
+    """Return the form with its file.
+
+    Raises:
+        FormUnreadableError: It brings none.
+    """
+    upload: UploadForm | None = getattr(request.state, "upload", None)
+    if upload is None:
+        raise FormUnreadableError("The form brings no file.")
+    return upload
+
+
+async def _read_form(request: Request) -> FormData:
+    if has_file(request):
+        if await find_viewer(request) is None:
+            raise SignInNeededError
+        request.state.upload = await read_upload(request)
+        form = FormData(list(request.state.upload.fields.items()))
+    elif _media_type_of(request) in (_URLENCODED, ""):
+        form = await request.form()
+    else:
         raise FormUnreadableError("The form cannot be read.")
-    form = await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS)
-    if len(form) > MAX_FIELDS or any("\0" in name + str(value) for name, value in form.multi_items()):
+    if len(form.multi_items()) > MAX_FIELDS or any("\0" in name + str(value) for name, value in form.multi_items()):
         raise FormUnreadableError("The form cannot be read.")
     return form
+
+
+def _media_type_of(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 FormDep = Annotated[FormData, Depends(read_form)]

@@ -10,10 +10,11 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from service.console.forms import check_form, read_form
+from service.console.forms import check_form, has_file, read_form
 from service.console.pages import explain, language_of, redirect, render
 from service.console.viewer import SignInNeededError, find_viewer, sign_in_address
 from service.errors import ChangedMeanwhileError, InvalidInputError, MalformedError, ServiceError, UnavailableError
@@ -38,8 +39,8 @@ class ConsoleRoute(APIRoute):
                 return await handle(request)
             except SignInNeededError:
                 return await _ask_to_sign_in(request)
-            except (BodyTooLargeError, ClientDisconnect):
-                raise  # the body is still coming; the middleware that counts it ends the connection
+            except ClientDisconnect:
+                raise  # nobody is there to read a page
             except Exception as error:
                 return await _answer_error(request, _as_service_error(error))
             finally:
@@ -60,10 +61,11 @@ async def _ask_to_sign_in(request: Request) -> Response:
         return Response(headers={"HX-Redirect": address, "Cache-Control": "no-store"})
     if request.method == "GET":
         return redirect(address)
-    form = await read_form(request)
+    form = FormData() if has_file(request) else await read_form(request)
     fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str) and name != "form_token"]
-    lost_files = len(fields) + 1 < len(form.multi_items())
-    return render(request, None, "signed_out.html", status=401, fields=fields, lost_files=lost_files, address=address)
+    return render(
+        request, None, "signed_out.html", status=401, fields=fields, lost_files=has_file(request), address=address
+    )
 
 
 async def _answer_error(request: Request, error: ServiceError) -> Response:
@@ -76,7 +78,10 @@ async def _answer_error(request: Request, error: ServiceError) -> Response:
         response = render(request, viewer, "_problem.html", status=200, text=text)
         response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#problem", "innerHTML"
         return response
-    return render(request, viewer, "error.html", status=status, text=text, kind=str(status))
+    response = render(request, viewer, "error.html", status=status, text=text, kind=str(status))
+    if isinstance(error, BodyTooLargeError):
+        response.headers["Connection"] = "close"  # the rest of the body is not read
+    return response
 
 
 async def _find_viewer_if_possible(request: Request) -> Any:

@@ -10,6 +10,7 @@ from service.web.problems import problem_of, problem_response
 MAX_BODY_BYTES = 256 * 1024
 MAX_FILE_BYTES = 10 << 20
 _TAKES_A_FILE = re.compile(r"/(?:v1|console)/cases/[^/]+/evidence")
+_PAGES = "/console/"
 _FORM_BYTES = 64 * 1024  # what a form has beside its file
 
 
@@ -38,11 +39,15 @@ class BodyLimitMiddleware:
             return
         limit, detail = _limit_of(scope)
         announced = next((value for key, value in scope["headers"] if key == b"content-length"), b"0")
+        is_announced_too_large = announced.isdigit() and int(announced) > limit
+        is_page = scope["path"].startswith(_PAGES)  # which say it in a page of their own, when they begin to read
         seen = 0
         started = False
 
         async def counted_receive() -> Message:
             nonlocal seen
+            if is_announced_too_large:
+                raise BodyTooLargeError(detail)
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > limit:
@@ -55,7 +60,7 @@ class BodyLimitMiddleware:
             await send(message)
 
         try:
-            if announced.isdigit() and int(announced) > limit:
+            if is_announced_too_large and not is_page:
                 raise BodyTooLargeError(detail)
             await self._app(scope, counted_receive, watched_send)
         except BodyTooLargeError as error:

@@ -12,7 +12,8 @@ from service.storage.audit import PERSONAL_DATA_ACCESSED
 from service.storage.tables import AuditEntry
 from tests.case_support import Desk
 from tests.console_support import Browser, sign_in
-from tests.deployment import Deployment, Member
+from tests.deployment import BASE_URL, Deployment, Member
+from tests.evidence_support import make_pdf
 from tests.issuing_support import Wallet, add_issuer
 from tests.prepared import prepared
 
@@ -302,3 +303,81 @@ async def test_screening_is_granted_from_its_own_form(office: Office) -> None:
     assert "needs no code" in made.text
     for name in ("qualified-investor", "nothing"):
         assert (await officer.get(f"/console/grants/{name}")).status_code == 404
+
+
+async def send_file(office: Office, case: str, content: bytes, name: str = "tax.pdf", **more: Any) -> Any:
+    await office.officer.get(case)
+    fields = office.officer.read_hidden(f"{case}/evidence") | {"item": "tax <forms>"} | more
+    answer = await office.officer.http.post(
+        f"{case}/evidence", data=fields, files={"file": (name, content)}, headers={"Origin": BASE_URL}
+    )
+    office.officer.page = answer.text
+    return answer
+
+
+async def test_evidence_is_taken_shown_and_given_back(office: Office) -> None:
+    case = await office.open_case()
+    assert "Nothing was handed in yet" in (await office.officer.get(case)).text
+    answer = await send_file(office, case, make_pdf())
+    assert answer.status_code == 303, answer.text
+    page = (await office.approver.get(case)).text
+    assert "tax &lt;forms&gt;" in page
+    assert f'{case}/evidence"' not in page  # an approver adds nothing
+    [path] = re.findall(rf'href="({case}/evidence/evd_[^"]+)" download', page)
+    file = await office.approver.get(path)
+    assert file.content == make_pdf()
+    assert file.headers["content-disposition"].startswith("attachment;")
+    assert "sandbox" in file.headers["content-security-policy"]
+    stranger, _ = await sign_in(office.deployment, await add_issuer(office.deployment, "elm"), ["officer"])
+    assert (await stranger.get(path)).status_code == 404
+    async with office.deployment.context.database.reading() as session:
+        query = select(AuditEntry.record).where(AuditEntry.kind == PERSONAL_DATA_ACCESSED)
+        assert any('"kind":"evidence"' in record for record in (await session.exec(query)).all())
+
+
+async def test_files_that_are_refused_leave_a_way_on(office: Office) -> None:
+    case = await office.open_case()
+    for content, said in ((b"<html>", "is no PDF, PNG or JPEG"), (b"", "is no PDF"), (make_pdf()[:-40], "damaged")):
+        answer = await send_file(office, case, content)
+        assert answer.status_code == 422, said
+        assert said in answer.text
+        assert 'value="tax &lt;forms&gt;"' in answer.text
+    large = await send_file(office, case, b"x" * (11 << 20))
+    assert large.status_code == 413
+    assert large.headers["content-type"].startswith("text/html")
+    assert "larger than 10 MiB" in large.text
+    foreign = await send_file(office, case, make_pdf(), form_token="x")
+    assert foreign.status_code == 403
+
+
+async def test_a_file_from_nobody_is_not_read(office: Office) -> None:
+    case = await office.open_case()
+    await office.officer.get(case)
+    office.deployment.clock.advance(hours=1)
+    fields = {"item": "x", "form_token": "x"}
+    answer = await office.officer.http.post(
+        f"{case}/evidence", data=fields, files={"file": ("a.pdf", make_pdf())}, headers={"Origin": BASE_URL}
+    )
+    assert answer.status_code == 401
+    assert "choose them again" in answer.text
+
+
+async def test_more_is_asked_for_and_the_case_waits(office: Office) -> None:
+    case = await office.open_case()
+    await office.review(case, INCOME)
+    await office.officer.get(case)
+    assert (await office.officer.post(f"{case}/ask", {"message": " "})).status_code == 422
+    await office.officer.get(case)
+    ask = {"message": "Your <tax> form of last year", "item": ["any IRS form"]} | office.officer.read_hidden(
+        f"{case}/ask"
+    )
+    for _ in range(2):
+        assert (await office.officer.post(f"{case}/ask", ask, hidden=False)).status_code == 303
+    page = (await office.approver.get(case)).text
+    assert page.count("Your &lt;tax&gt; form of last year") == 1
+    assert "waiting for the investor" in page
+    await office.approver.post(f"{case}/approve", CLAIMS | {"once": "x"})
+    assert "waiting for the investor" in (await office.approver.get(case)).text
+    assert (await send_file(office, case, make_pdf())).status_code == 303
+    assert "waiting for the investor" not in (await office.approver.get(case)).text
+    assert "file added" in (await office.approver.get(case)).text

@@ -56,6 +56,7 @@ TABLE: list[tuple[str | None, frozenset[str], str]] = [
         """
         GET /console/cases
         GET /console/cases/{case_id}
+        GET /console/cases/{case_id}/evidence/{evidence_id}
         GET /console/offers/{offer_id}
         GET /console/offers/{offer_id}/state
         """,
@@ -66,6 +67,8 @@ TABLE: list[tuple[str | None, frozenset[str], str]] = [
         """
         GET /console/cases/new
         POST /console/cases
+        POST /console/cases/{case_id}/ask
+        POST /console/cases/{case_id}/evidence
         POST /console/cases/{case_id}/review
         GET /console/grants
         GET /console/grants/{name}

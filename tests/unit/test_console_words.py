@@ -12,6 +12,7 @@ from service.accounts.sign_in_links import AccountDisabledError, LinkUnusableErr
 from service.console.forms import ForeignFormError, FormUnreadableError
 from service.console.issuer.cases_api import SubjectRefError
 from service.console.issuer.decisions_api import ReasonMissingError, RuleNotChosenError
+from service.console.issuer.evidence_api import MessageMissingError
 from service.console.issuer.fields import FieldError
 from service.console.navigation import ENTRIES
 from service.console.text import cut, show_marks
@@ -115,6 +116,7 @@ def test_long_text_is_cut_and_whole_behind_it() -> None:
         FormUnreadableError,
         LastAdminError,
         LinkUnusableError,
+        MessageMissingError,
         RoleMissingError,
     ],
 )

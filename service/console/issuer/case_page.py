@@ -16,8 +16,11 @@ from service.console.pages import explain, render
 from service.console.viewer import Viewer
 from service.errors import ServiceError
 from service.issuer import cases
+from service.issuer.case_history import list_case_events
 from service.issuer.case_records import APPROVED, DECLINED, REVIEWED, CaseView
 from service.issuer.case_review import INVESTMENT_LIMIT
+from service.issuer.evidence import list_evidence
+from service.web.body_limit import MAX_FILE_BYTES
 from service.web.context import Context
 from service.web.problems import status_of
 
@@ -29,7 +32,7 @@ class Sent:
     """What was typed into a form of the page that was refused.
 
     Attributes:
-        form: ``review``, ``approve`` or ``decline``.
+        form: ``evidence``, ``ask``, ``review``, ``approve`` or ``decline``.
         error: Why.
         fields: Names of the fields that are wrong.
     """
@@ -53,6 +56,8 @@ async def render_case(
     async with context.database.reading() as session:
         view = await cases.get_case(session, context.signer, viewer.org_id, case_id)
         name_actor = await read_actors(session, viewer)
+        _, files = await list_evidence(session, context.signer, viewer.org_id, case_id)
+        _, events = await list_case_events(session, context.signer, viewer.org_id, case_id)
     await record_reading(context, viewer, kind="case", object_id=case_id, subject_ref=view.subject_ref)
     problem = None if sent is None else explain(viewer.language, sent.error)
     return render(
@@ -64,6 +69,11 @@ async def render_case(
         case=view,
         type_name=name_type(view.credential_configuration_id, viewer.language),
         name_actor=name_actor,
+        files=files,
+        events=events,
+        max_file_bytes=MAX_FILE_BYTES,
+        item=_read_sent(sent, "evidence", "item"),
+        message=_read_sent(sent, "ask", "message"),
         sent=sent,
         is_decided=view.state in (APPROVED, DECLINED),
         may_review=OFFICER in viewer.roles,
@@ -127,8 +137,12 @@ def _describe_approval(viewer: Viewer, view: CaseView, sent: Sent | None) -> dic
         "claims": fields,
         "claims_typed": typed,
         "approve_more": sent.more if sent is not None and sent.form == "approve" else {"tx_code": "yes"},
-        "reason": sent.more.get("reason", "") if sent is not None and sent.form == "decline" else "",
+        "reason": _read_sent(sent, "decline", "reason"),
     }
+
+
+def _read_sent(sent: Sent | None, form: str, name: str) -> str:
+    return sent.more.get(name, "") if sent is not None and sent.form == form else ""
 
 
 def describe_approval(view: CaseView, viewer: Viewer) -> list[Field]:

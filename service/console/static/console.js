@@ -28,3 +28,11 @@ document.addEventListener("click", async (event) => {
     source.select?.();
   }
 });
+
+// Say it before a large file is sent in vain; the service refuses it too.
+document.addEventListener("change", ({ target }) => {
+  if (!target.dataset?.maxBytes) return;
+  const isTooLarge = target.files[0]?.size > Number(target.dataset.maxBytes);
+  target.setCustomValidity(isTooLarge ? target.dataset.tooLarge : "");
+  target.reportValidity();
+});
