@@ -106,6 +106,8 @@ TABLE: list[tuple[str | None, frozenset[str], str]] = [
         GET /console/securities/{security_id}/positions
         GET /console/securities/{security_id}/versions
         GET /console/trusted-issuers
+        GET /console/webhooks
+        GET /console/webhooks/deliveries
         GET /console/what-if
         POST /console/what-if
         """,
@@ -132,6 +134,7 @@ TABLE: list[tuple[str | None, frozenset[str], str]] = [
         GET /console/trusted-issuers/{entry_id}
         POST /console/trusted-issuers/{entry_id}
         POST /console/trusted-issuers/{entry_id}/end
+        POST /console/webhooks/deliveries/{delivery_id}/redeliver
         """,
     ),
     ("platform", WRITERS | COMPLIANCE, "POST /console/investors\nPOST /console/investors/{ref}/freeze"),
@@ -143,6 +146,8 @@ TABLE: list[tuple[str | None, frozenset[str], str]] = [
         GET /console/clients
         POST /console/clients
         POST /console/clients/{client_id}/revoke
+        POST /console/webhooks
+        POST /console/webhooks/{endpoint_id}/change
         """,
     ),
 ]

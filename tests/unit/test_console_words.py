@@ -15,6 +15,11 @@ from service.console.issuer.decisions_api import ReasonMissingError, RuleNotChos
 from service.console.issuer.evidence_api import MessageMissingError
 from service.console.issuer.fields import FieldError
 from service.console.navigation import ENTRIES
+from service.console.platform.clients import ClientNameInvalidError
+from service.console.platform.decision_search import DayInvalidError
+from service.console.platform.decisions import EndingTextError
+from service.console.platform.names import NameUnusableError
+from service.console.platform.sheets import IdTakenError
 from service.console.text import cut, show_marks
 from service.console.translation import FOLDER, choose_language, find_text, load_words, translate
 from service.console.viewer import RoleMissingError
@@ -108,6 +113,11 @@ def test_long_text_is_cut_and_whole_behind_it() -> None:
     [
         AccountDisabledError,
         AccountInvalidError,
+        ClientNameInvalidError,
+        DayInvalidError,
+        EndingTextError,
+        IdTakenError,
+        NameUnusableError,
         FieldError,
         ReasonMissingError,
         RuleNotChosenError,
