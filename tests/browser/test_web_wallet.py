@@ -65,6 +65,7 @@ async def test_what_is_shown_verifies_and_the_trade_is_permitted(stocked: Person
     await expect(main).to_contain_text("Purpose")
     hidden = await stocked.page.locator(".hidden-claims").all_inner_texts()
     assert any("Family name" in text and "Date of birth" in text for text in hidden)
+    await expect(main).to_contain_text("confirmed in writing by an independent professional")
     assert await find_barriers(stocked.page) == []
     await stocked.page.get_by_role("button", name="Share", exact=True).click()
     await expect(stocked.page.get_by_role("heading", name="Done")).to_be_visible()

@@ -24,6 +24,7 @@ const NAVIGATION = ["", "add", "history", "settings"];
 const app = { go, refresh, replace };
 const main = document.getElementById("main");
 let shown = 0;
+let redrawn = 0;
 
 await start();
 
@@ -122,11 +123,12 @@ function decode(text) {
 
 // Another tab, or a step of this one, has written; a page where somebody types or decides stays as it is.
 async function redrawQuietly() {
-  if (!main.dataset.live) return;
-  const turn = ++shown;
+  if (!main.dataset.live || main.hasAttribute("aria-busy")) return;
+  const turn = shown;
+  const redraw = ++redrawn;
   const { name, parameter } = readFragment();
   const content = await build(name, parameter);
-  if (turn === shown) main.replaceChildren(content.element);
+  if (turn === shown && redraw === redrawn) main.replaceChildren(content.element);
 }
 
 function drawFrame() {

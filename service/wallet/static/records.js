@@ -8,7 +8,10 @@
  * `claims` are all of the first copy, for reading; what is shown to anybody is always cut from a copy anew.
  */
 
-import { clean, describeType, t } from "./text.js";
+import { clean, describeType, formatCivilDay, formatInstant, hasWords, nameCountry, t } from "./text.js";
+
+const COUNTRY_CLAIMS = new Set(["country", "nationality", "jurisdiction"]);
+const TIME = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?Z)?$/;
 
 /** Claims that stand in plain in every credential and say nothing about the person. */
 export const PLAIN_CLAIMS = new Set(["iss", "vct", "vct#integrity", "aka_vcts", "cnf", "status", "iat", "nbf", "exp", "_sd_alg"]);
@@ -43,9 +46,16 @@ export function stateOf(credential, now = Date.now() / 1000) {
   return known ?? "unknown";
 }
 
-/** @returns {string} A value as people read it: codes in words where we have them, the rest as it is. */
-export function valueInWords(value) {
-  return clean(value);
+/** @returns {string} A claim's value as people read it: codes, countries and times in words, the rest as it is. */
+export function valueInWords({ vct }, name, value) {
+  const isOurs = describeType(vct).labels !== undefined;
+  if (!isOurs || typeof value !== "string") return clean(value);
+  const words = `value.${name}.${value}`;
+  if (hasWords(words)) return t(words);
+  if (COUNTRY_CLAIMS.has(name)) return nameCountry(value);
+  const seconds = TIME.test(value) ? Date.parse(value) / 1000 : NaN;
+  if (Number.isNaN(seconds)) return clean(value);
+  return value.length === 10 ? formatCivilDay(seconds) : formatInstant(seconds);
 }
 
 export function hostOf(address) {

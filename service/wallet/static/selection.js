@@ -33,10 +33,10 @@ export function chooseCopies(chosen, history, clientId) {
   return new Map([...chosen].map(([id, each]) => [id, withCopy(each)]));
 }
 
-/** What a platform would learn about the person, and the names of what it would not. */
+/** What a platform would learn about the person, and what it would not. */
 export async function previewDisclosure({ credential, paths }) {
   const { claims } = await readClaims(await disclose(credential.copies[0].compact, paths));
-  const shown = Object.fromEntries(Object.entries(claims).filter(([name]) => !PLAIN_CLAIMS.has(name)));
-  const hidden = Object.keys(credential.claims).filter((name) => !PLAIN_CLAIMS.has(name) && !(name in shown));
-  return { shown, hidden };
+  const personal = (all) => Object.entries(all).filter(([name]) => !PLAIN_CLAIMS.has(name));
+  const hidden = personal(credential.claims).filter(([name]) => !Object.hasOwn(claims, name));
+  return { shown: Object.fromEntries(personal(claims)), hidden: Object.fromEntries(hidden) };
 }

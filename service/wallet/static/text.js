@@ -77,9 +77,23 @@ export function formatDay(seconds) {
   return format(seconds, { dateStyle: "long" });
 }
 
+/** A day that is the same wherever it is read, such as a date of birth; at midnight UTC. */
+export function formatCivilDay(seconds) {
+  return format(seconds, { dateStyle: "long", timeZone: "UTC" });
+}
+
+/** @returns {string} The name of a country; what isn't a code comes back as it is. */
+export function nameCountry(code) {
+  if (!/^[A-Z]{2}$/.test(code)) return clean(code);
+  return new Intl.DisplayNames(locale(), { type: "region" }).of(code === "UK" ? "GB" : code);
+}
+
 function format(seconds, style) {
-  const locale = current === "zh" ? "zh-Hans" : current;
-  return new Intl.DateTimeFormat(locale, style).format(new Date(seconds * 1000));
+  return new Intl.DateTimeFormat(locale(), style).format(new Date(seconds * 1000));
+}
+
+function locale() {
+  return current === "zh" ? "zh-Hans" : current;
 }
 
 function write(value) {

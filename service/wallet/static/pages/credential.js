@@ -20,7 +20,7 @@ export async function show(id, app) {
     el("p", {}, descriptionOf(credential)),
     hasKey ? null : note(t("credential.key_gone"), "bad"),
     state === "valid" || state === "unknown" ? null : note(t(`credential.${state}`), "bad"),
-    el("section", {}, el("h2", {}, t("credential.proves")), facts(personalClaims(credential).map(([name, value]) => [labelOf(credential, name), valueInWords(value)]))),
+    el("section", {}, el("h2", {}, t("credential.proves")), facts(personalClaims(credential).map(([name, value]) => [labelOf(credential, name), valueInWords(credential, name, value)]))),
     el("section", {}, el("h2", {}, t("credential.about")), about(credential, state)),
     removal(credential, app),
   );

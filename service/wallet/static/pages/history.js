@@ -1,8 +1,9 @@
 /** History: who saw what, and when. */
 
 import { el, facts, note } from "../dom.js";
-import { describeType, clean, formatInstant, t } from "../text.js";
+import { labelOf, personalClaims, valueInWords } from "../records.js";
 import { all } from "../store.js";
+import { clean, describeType, formatInstant, t } from "../text.js";
 
 export const title = "history.title";
 export const live = true;
@@ -36,6 +37,6 @@ function card(entry) {
 
 function shownCredential({ vct, name, claims }) {
   const words = describeType(vct);
-  const seen = Object.entries(claims).map(([claim, value]) => [clean(words.labels?.[claim] ?? claim, 80), clean(value)]);
+  const seen = personalClaims({ vct, claims }).map(([claim, value]) => [labelOf({ vct }, claim), valueInWords({ vct }, claim, value)]);
   return el("details", {}, el("summary", {}, t("history.saw", { name: clean(words.name ?? name, 80), count: seen.length })), facts(seen));
 }

@@ -3,10 +3,10 @@
 import { announce, button, el, errorNote, facts, link, note } from "../dom.js";
 import { WalletError } from "../errors.js";
 import { answer, answerAgain, decline } from "../present.js";
-import { hostOf, labelOf, nameOf, stateInWords, stateOf, valueInWords } from "../records.js";
+import { hostOf, labelOf, nameOf, personalClaims, stateInWords, stateOf, valueInWords } from "../records.js";
 import { chooseCopies, findCandidates, previewDisclosure } from "../selection.js";
 import { all, get } from "../store.js";
-import { clean, describeType, formatDay, t } from "../text.js";
+import { clean, describeType, formatDay, formatInstant, t } from "../text.js";
 import { describeTransaction } from "../transactions.js";
 import { fetchRequest } from "../verifier.js";
 
@@ -102,7 +102,7 @@ function choice(queryId, list, draw) {
     const { credential } = candidate;
     const input = el("input", { type: "radio", name: queryId, checked: index === 0, onchange: () => draw(candidate) });
     const until = credential.expiresAt === null ? t("card.no_end") : formatDay(credential.expiresAt);
-    return el("label", { class: "choice" }, input, el("span", {}, `${clean(credential.issuerName, 80)} · ${t("card.until")} ${until}`));
+    return el("label", { class: "choice" }, input, el("span", {}, `${clean(credential.issuerName, 80)} · ${t("request.received")} ${formatInstant(credential.receivedAt)} · ${t("card.until")} ${until}`));
   });
   return el("fieldset", {}, el("legend", {}, t("request.choose")), options);
 }
@@ -110,7 +110,8 @@ function choice(queryId, list, draw) {
 async function disclosure(candidate) {
   const { credential } = candidate;
   const { shown, hidden } = await previewDisclosure(candidate);
-  const claims = Object.entries(shown).map(([name, value]) => [labelOf(credential, name), valueInWords(value)]);
+  const inOrder = (claims) => personalClaims({ vct: credential.vct, claims });
+  const claims = inOrder(shown).map(([name, value]) => [labelOf(credential, name), valueInWords(credential, name, value)]);
   const state = stateOf(credential);
   return [
     state === "valid" || state === "unknown" ? "" : note(t("request.not_valid", { state: stateInWords(state) }), "bad"),
@@ -118,7 +119,7 @@ async function disclosure(candidate) {
     claims.length === 0 ? el("p", {}, t("request.no_claim")) : facts(claims, { class: "facts shown" }),
     el("p", { class: "hint" }, t("request.always", { issuer: hostOf(credential.issuer) })),
     el("h3", {}, t("request.hidden")),
-    el("p", { class: "hidden-claims" }, hidden.length === 0 ? t("request.nothing_hidden") : hidden.map((name) => labelOf(credential, name)).join(" · ")),
+    el("p", { class: "hidden-claims" }, Object.keys(hidden).length === 0 ? t("request.nothing_hidden") : inOrder(hidden).map(([name]) => labelOf(credential, name)).join(" · ")),
   ];
 }
 
