@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE  # a dozen processes would each compile the package anew
 
-.PHONY: demo test serve lint bench mutate fuzz faults prove-defences format schemas lock clean
+.PHONY: demo test serve lint bench mutate fuzz faults prove-defences screenshots format schemas lock clean
 
 $(STAMP): requirements.lock pyproject.toml
 	@echo "Installing into $(VENV) (first use, or the lock changed) ..."
@@ -44,6 +44,9 @@ faults: $(STAMP)
 
 prove-defences: $(STAMP)
 	@$(BIN)/python -m tests.faults.defences $(ARGS)
+
+screenshots: $(STAMP)
+	@$(BIN)/python -m tests.browser.screenshots
 
 format: $(STAMP)
 	$(BIN)/ruff format .

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urljoin
 
 from playwright.async_api import Page, expect
 
@@ -110,11 +111,17 @@ def attest_screening() -> dict[str, Any]:
     return {"result": "clear", "screened_at": f"{screened_at:%Y-%m-%dT%H:%M}", "lists": cases.LISTS}
 
 
-async def accept(page: Page, offered: Offered) -> None:
-    """Follow an issuer's link into the web wallet, and accept."""
+async def open_offer(page: Page, offered: Offered) -> None:
+    """Follow an issuer's link into the web wallet."""
     await page.goto(offered.web_link)
     address = await page.locator("a[href^='/wallet/']").get_attribute("href")
-    await open_wallet(page, str(address))
+    await open_wallet(page, urljoin(offered.web_link, address))
+    await page.locator("main button.primary").wait_for()
+
+
+async def accept(page: Page, offered: Offered) -> None:
+    """Accept what an issuer offers."""
+    await open_offer(page, offered)
     if offered.code:
         await page.locator("main input").fill(offered.code)
     await page.locator("main button.primary").click()
