@@ -2,6 +2,7 @@
 
 from service.console import account_api, accounts_api, home_api, sign_in_api, static_files
 from service.console.issuer import cases_api, decisions_api, evidence_api, grants_api, offers_api
+from service.console.issuer.grant_routes import router as granted_router
 from service.console.platform.routes import router as platform_router
 from service.web.routing import gather
 
@@ -17,5 +18,6 @@ router = gather(
     evidence_api.router,
     grants_api.router,
     offers_api.router,
+    granted_router,
     home_api.last_router,
 )

@@ -36,6 +36,9 @@ ENTRIES: Sequence[Entry] = (
     Entry("/console/clients", "clients", _PLATFORM, frozenset({ADMIN})),
     Entry("/console/cases", "cases", "issuer", _STAFF),
     Entry("/console/grants", "grants", "issuer", frozenset({OFFICER})),
+    Entry("/console/credentials", "credentials", "issuer", _STAFF),
+    Entry("/console/calendar", "calendar", "issuer", _STAFF),
+    Entry("/console/accesses", "accesses", "issuer", frozenset({AUDITOR, ADMIN})),
     Entry("/console/accounts", "accounts", None, frozenset({ADMIN})),
 )
 

@@ -59,6 +59,11 @@ TABLE: list[tuple[str | None, frozenset[str], str]] = [
         GET /console/cases/{case_id}/evidence/{evidence_id}
         GET /console/offers/{offer_id}
         GET /console/offers/{offer_id}/state
+        GET /console/credentials
+        GET /console/credentials/{credential_id}
+        GET /console/credentials/{credential_id}/letter
+        GET /console/calendar
+        GET /console/cases/{case_id}/evidence/{evidence_id}
         """,
     ),
     (
@@ -75,6 +80,17 @@ TABLE: list[tuple[str | None, frozenset[str], str]] = [
         POST /console/grants/{name}
         POST /console/grants/{name}/make
         POST /console/offers/{offer_id}/cancel
+        GET /console/credentials/{credential_id}/status
+        POST /console/credentials/{credential_id}/status
+        POST /console/calendar
+        POST /console/cases/{case_id}/evidence
+        """,
+    ),
+    (
+        "issuer",
+        AUDITOR | ADMIN,
+        """
+        GET /console/accesses
         """,
     ),
     (
