@@ -88,7 +88,7 @@ TABLE: list[tuple[str | None, frozenset[str], str]] = [
     ),
     (
         "issuer",
-        AUDITOR | ADMIN,
+        frozenset({"auditor"}) | ADMIN,
         """
         GET /console/accesses
         """,
