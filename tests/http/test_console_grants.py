@@ -1,4 +1,4 @@
-"""An issuer's pages about what it granted: status, letters, the calendar, who read what, evidence of cases."""
+"""An issuer's pages about what it granted: status, letters, the calendar, who read what."""
 
 import re
 from html import unescape
@@ -10,7 +10,6 @@ from service.accounts.accounts import ROLES
 from tests.case_support import CLAIMS, Desk, open_desks
 from tests.console_support import Browser, sign_in
 from tests.deployment import Deployment
-from tests.evidence_support import ITEM, make_pdf
 from tests.issuing_support import Wallet, make_offer
 from tests.prepared import prepared
 
@@ -148,49 +147,6 @@ async def test_what_ends_is_grouped_and_renewed_together(desk: Desk) -> None:
     nothing = await browser.post("/console/calendar", {})
     assert nothing.status_code == 422
     assert "choose at least one" in read_text(nothing.text)
-
-
-async def send_file(browser: Browser, case_id: str, content: bytes, **more: Any) -> Any:
-    files = {"file": ("tax.pdf", content, "application/pdf")}
-    fields = browser.read_hidden("/console/calendar") | {"item": ITEM} | more
-    return await browser.post(f"/console/cases/{case_id}/evidence", fields, hidden=False, files=files)
-
-
-async def test_evidence_goes_in_and_comes_out_as_a_file(desk: Desk) -> None:
-    case_id, officer = await desk.open(), await enter(desk, "officer")
-    await show(officer, "/console/calendar")
-    await grant_qualified(desk)
-    await show(officer, "/console/calendar")  # a page with a form, whose hidden fields the next ones bear
-    page, pdf = officer.page, make_pdf()
-    for _ in range(2):
-        officer.page = page
-        sent = await send_file(officer, case_id, pdf)
-        assert (sent.status_code, sent.headers["location"]) == (303, f"/console/cases/{case_id}")
-    [added] = (await desk.call("GET", f"cases/{case_id}/evidence")).json()["data"]
-    assert (added["item"], added["added_by"][:4]) == (ITEM, "acc_")
-    got = await officer.get(f"/console/cases/{case_id}/evidence/{added['id']}")
-    assert got.content == pdf
-    assert got.headers["content-disposition"].startswith("attachment;")
-    assert got.headers["content-security-policy"].startswith("sandbox")
-    officer.page = page
-    refused = await send_file(officer, case_id, b"<script>alert(1)</script>")
-    assert refused.status_code == 422
-    assert "is not a PDF, PNG or JPEG" in read_text(refused.text)
-    officer.page = page
-    assert (await send_file(officer, case_id, pdf, form_token="forged")).status_code == 403
-    large = await send_file(officer, case_id, bytes(11 << 20))
-    assert large.status_code == 413
-
-
-async def test_a_file_of_nobody_is_not_read(desk: Desk) -> None:
-    case_id, officer = await desk.open(), await enter(desk, "officer")
-    await grant_qualified(desk)
-    await show(officer, "/console/calendar")
-    desk.deployment.clock.advance(hours=13)
-    answer = await send_file(officer, case_id, make_pdf())
-    assert answer.status_code == 401
-    assert "sign-in" in answer.text
-    assert (await desk.call("GET", f"cases/{case_id}/evidence")).json()["data"] == []
 
 
 async def test_another_issuers_pages_lead_nowhere(desk: Desk) -> None:

@@ -63,7 +63,6 @@ TABLE: list[tuple[str | None, frozenset[str], str]] = [
         GET /console/credentials/{credential_id}
         GET /console/credentials/{credential_id}/letter
         GET /console/calendar
-        GET /console/cases/{case_id}/evidence/{evidence_id}
         """,
     ),
     (
@@ -83,7 +82,6 @@ TABLE: list[tuple[str | None, frozenset[str], str]] = [
         GET /console/credentials/{credential_id}/status
         POST /console/credentials/{credential_id}/status
         POST /console/calendar
-        POST /console/cases/{case_id}/evidence
         """,
     ),
     (
