@@ -16,7 +16,7 @@ from service.credentials.jwt_vp import (
     read_jwt_vp,
     verify_presented_jwt_vc,
 )
-from service.credentials.ldp_vc import UnverifiedLdpVc, read_ldp
+from service.credentials.ldp_vc import EnvelopedVc, UnverifiedLdpVc, read_ldp
 from service.credentials.presentation import verify_presentation
 from service.credentials.sd_jwt import UnverifiedCredential, read_credential, verify_sd_jwt_vc
 from service.credentials.sd_jwt_errors import HolderBindingMissingError
@@ -26,8 +26,9 @@ from service.errors import VerificationError
 UnverifiedToken = UnverifiedCredential | UnverifiedJwtVc | PresentedJwtVc
 """A credential of a format that is text, with the presentation that it came in."""
 
-UnverifiedDocument = UnverifiedToken | UnverifiedLdpVc
-"""A credential of any format, with the presentation that it came in; linked data is for ``verify_ldp_vc``."""
+UnverifiedDocument = UnverifiedToken | UnverifiedLdpVc | EnvelopedVc
+"""A credential of any format, with the presentation that it came in; linked data is for ``verify_ldp_vc``
+and ``verify_ldp_vp``."""
 
 
 class UnsupportedFormatError(VerificationError):

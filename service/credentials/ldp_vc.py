@@ -15,6 +15,8 @@ from service.credentials.credential import StatusReference, UnverifiedIssuer, Ve
 from service.credentials.credential_types import UnknownCredentialTypeError, type_of
 from service.credentials.data_integrity import Proof, ProofKey, digest_secured, read_proofs, verify_proofs
 from service.credentials.did import find_holder_key
+from service.credentials.jwt_vc import UnverifiedJwtVc, parse_jwt, read_jwt_vc
+from service.credentials.jwt_vp import open_envelope
 from service.credentials.linked_data_errors import ContextUnknownError, ProofMalformedError
 from service.credentials.linked_data_shape import check_shape
 from service.credentials.rdf import Contexts
@@ -22,6 +24,7 @@ from service.credentials.sd_jwt_errors import CredentialExpiryMissingError
 from service.credentials.vc_data_model import (
     BASE_CONTEXT,
     BASE_CONTEXT_1,
+    ENVELOPED_TYPE,
     Validity,
     check_credential,
     check_presentation,
@@ -91,7 +94,33 @@ class UnverifiedLdpVc:
         return read_status_entries(self.document)
 
 
-def read_ldp(document: Mapping[str, Any]) -> list[UnverifiedLdpVc]:
+@dataclass(frozen=True, slots=True)
+class EnvelopedVc:
+    """A JWT VC that came in a presentation which is linked data itself."""
+
+    credential: UnverifiedJwtVc
+    presentation: UnverifiedLdpVp
+
+    @property
+    def format(self) -> str:
+        """Format of the credential."""
+        return self.credential.format
+
+    @property
+    def subject(self) -> Mapping[str, Any]:
+        """Its one ``credentialSubject``."""
+        return read_subject(self.credential.document)
+
+    def read_issuer(self) -> UnverifiedIssuer:
+        """See ``UnverifiedJwtVc``."""
+        return self.credential.read_issuer()
+
+    def read_statuses(self) -> tuple[StatusReference, ...]:
+        """See ``UnverifiedJwtVc``."""
+        return self.credential.read_statuses()
+
+
+def read_ldp(document: Mapping[str, Any]) -> list[UnverifiedLdpVc | EnvelopedVc]:
     """Read a credential or a presentation as far as that is possible without a key.
 
     Raises:
@@ -108,7 +137,7 @@ def read_ldp(document: Mapping[str, Any]) -> list[UnverifiedLdpVc]:
     credentials = entries if isinstance(entries, list) else [entries]
     if not 0 < len(credentials) <= MAX_CREDENTIALS:
         raise W3cDocumentError(f"The presentation does not hold between 1 and {MAX_CREDENTIALS} credentials.")
-    return [_read_credential(each, presentation) for each in credentials]
+    return [_read_presented(each, presentation) for each in credentials]
 
 
 def verify_ldp_vc(
@@ -161,6 +190,13 @@ def read_subject_claims(subject: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(claims.get("sub"), str):
         claims["sub"] = claims["sub"].removeprefix(SUBJECT_PREFIX)
     return claims
+
+
+def _read_presented(document: Mapping[str, Any], presentation: UnverifiedLdpVp) -> UnverifiedLdpVc | EnvelopedVc:
+    if document.get("type") in (ENVELOPED_TYPE, [ENVELOPED_TYPE]):
+        opened = open_envelope({**document, "type": ENVELOPED_TYPE}, ENVELOPED_TYPE)
+        return EnvelopedVc(read_jwt_vc(parse_jwt(opened)), presentation)
+    return _read_credential(document, presentation)
 
 
 def _read_credential(document: Mapping[str, Any], presentation: UnverifiedLdpVp | None) -> UnverifiedLdpVc:

@@ -10,7 +10,7 @@ from service.credentials.credential import Expected
 from service.credentials.data_integrity import ProofKey, verify_proofs
 from service.credentials.did import find_holder_key
 from service.credentials.jose import VerificationKey
-from service.credentials.ldp_vc import UnverifiedLdpVc, UnverifiedLdpVp
+from service.credentials.ldp_vc import EnvelopedVc, UnverifiedLdpVc, UnverifiedLdpVp
 from service.credentials.rdf import Contexts
 from service.credentials.sd_jwt_errors import (
     HolderBindingInvalidError,
@@ -25,7 +25,7 @@ from service.errors import VerificationError
 _BINDING_CHECKS = frozenset({"audience", "nonce"})
 
 
-def check_presented(read: UnverifiedLdpVc, expected: Expected | None) -> None:
+def check_presented(read: UnverifiedLdpVc | EnvelopedVc, expected: Expected | None) -> None:
     """Check that a credential came with a presentation if, and only if, one is expected.
 
     Raises:
@@ -37,7 +37,7 @@ def check_presented(read: UnverifiedLdpVc, expected: Expected | None) -> None:
         raise W3cDocumentError("A presentation is verified by what it must be bound to, not as a credential.")
 
 
-def find_presenter(read: UnverifiedLdpVc, presentation: UnverifiedLdpVp) -> VerificationKey:
+def find_presenter(read: UnverifiedLdpVc | EnvelopedVc, presentation: UnverifiedLdpVp) -> VerificationKey:
     """Return the key of a credential's subject, which the presentation names as the one that made it.
 
     Raises:

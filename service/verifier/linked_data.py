@@ -14,7 +14,8 @@ from service.credentials.cryptosuites import ACCOUNT_SUITE
 from service.credentials.data_integrity import Attestation, Proof, check_signable, digest_secured
 from service.credentials.did import ACCOUNT_DIDS
 from service.credentials.jose import VerificationKey
-from service.credentials.ldp_vc import UnverifiedLdpVc, UnverifiedLdpVp, verify_ldp_vc
+from service.credentials.jwt_vc import verify_jwt_vc
+from service.credentials.ldp_vc import EnvelopedVc, UnverifiedLdpVc, UnverifiedLdpVp, verify_ldp_vc
 from service.credentials.ldp_vp import check_presented, find_presenter, verify_ldp_vp
 from service.credentials.linked_data_errors import ProofInvalidError
 from service.credentials.sd_jwt_errors import HolderBindingInvalidError
@@ -54,7 +55,7 @@ class LinkedDataVerifier:
         self._expected = expected
         self._presentation: Exception | bool = False
 
-    async def verify(self, read: UnverifiedLdpVc, key: VerificationKey | None) -> VerifiedCredential:
+    async def verify(self, read: UnverifiedLdpVc | EnvelopedVc, key: VerificationKey | None) -> VerifiedCredential:
         """Verify a credential, and the presentation that it came in.
 
         Args:
@@ -66,15 +67,25 @@ class LinkedDataVerifier:
             UnjudgedError: See there.
         """
         check_presented(read, self._expected)
-        proven = await self._attest(read) if key is None else key
-        credential = await with_contexts(partial(verify_ldp_vc, read, proven, now=self._now))
-        if key is not None and _is_shared(read.proofs[0], key):
-            await self._ask("signature", self._worker.verify_credential(read.document))
+        credential = await self._verify_credential(read, key)
         if read.presentation is None or self._expected is None:
             return credential
         presenter = find_presenter(read, read.presentation)
         await self._verify_presentation(read.presentation, presenter, self._expected)
         return credential._replace(holder_bound=True)
+
+    async def _verify_credential(
+        self, read: UnverifiedLdpVc | EnvelopedVc, key: VerificationKey | None
+    ) -> VerifiedCredential:
+        if isinstance(read, EnvelopedVc):
+            assert key is not None  # accounts sign linked data alone
+            audience = None if self._expected is None else self._expected.audience
+            return verify_jwt_vc(read.credential, key, now=self._now, expected_audience=audience)
+        proven = await self._attest(read) if key is None else key
+        credential = await with_contexts(partial(verify_ldp_vc, read, proven, now=self._now))
+        if key is not None and _is_shared(read.proofs[0], key):
+            await self._ask("signature", self._worker.verify_credential(read.document))
+        return credential
 
     async def _attest(self, read: UnverifiedLdpVc) -> Attestation:
         issuer = read.read_issuer().issuer

@@ -28,7 +28,7 @@ from service.credentials.credential import Expected, VerifiedCredential
 from service.credentials.credential_types import CREDENTIAL_TYPES, UnknownCredentialTypeError, type_of
 from service.credentials.formats import UnverifiedDocument, read_document, verify_document
 from service.credentials.jose import jwk_thumbprint
-from service.credentials.ldp_vc import UnverifiedLdpVc
+from service.credentials.ldp_vc import EnvelopedVc, UnverifiedLdpVc
 from service.credentials.sd_jwt_errors import CredentialClaimsError
 from service.errors import MalformedError, VerificationError
 from service.schema_files import load_claims_schema
@@ -145,7 +145,7 @@ async def _authenticate(
             found, credential = None, await linked.verify(read, None)  # (3) to (6)
         else:
             found = await finder.find(examined.issuer, kid, x5c, name_of_type(vct))  # (2)
-            if isinstance(read, UnverifiedLdpVc):  # (3) to (6)
+            if isinstance(read, UnverifiedLdpVc | EnvelopedVc):  # (3) to (6)
                 credential = await linked.verify(read, found.key)
             else:
                 credential = verify_document(read, found.key, expected, now=finder.now)

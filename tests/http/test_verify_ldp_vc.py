@@ -11,14 +11,14 @@ import pytest
 from service.credentials.credential_types import CREDENTIAL_TYPES
 from service.credentials.data_integrity import add_proof
 from service.credentials.did import did_jwk_from_jwk, did_key_from_jwk
-from service.credentials.jose import load_key
+from service.credentials.jose import SignFunction, load_key, sign_jws
 from service.credentials.ldp_vc import CLAIMS_CONTEXT
 from service.linked_data.bundled_contexts import load_contexts
 from service.web.signing import ISSUER, get_active_key
 from tests.deployment import Deployment
 from tests.unit.linked_data_support import V2
 from tests.unit.sd_jwt_support import KeyPair, new_key_pair
-from tests.verifying_support import CLAIMS, Scene, build_scene, failed
+from tests.verifying_support import CLAIMS, Scene, build_scene, failed, seconds
 
 EXPECTED = {"nonce": "n-0S6_WzA2Mj", "audience": "https://venue.example"}
 
@@ -212,6 +212,30 @@ async def test_a_presentation_is_its_subjects(scene: Scene) -> None:
         assert failed(verdict["checks"]) == {("holder_binding", code)}
     verdict = await scene.platform.verify(credential=_present(scene, held))
     assert failed(verdict["checks"]) == {("format", "w3c_document_invalid")}
+
+
+async def test_a_presentation_may_hold_enveloped_credentials_beside_others(scene: Scene) -> None:
+    keys = new_key_pair()
+    did, now = did_key_from_jwk(keys.jwk), seconds(scene.deployment.clock())
+    await scene.platform.trust(did, "kyc", entry_id="itself")
+    header = {"alg": "ES256", "typ": "vc+jwt", "kid": f"{did}#{did.removeprefix('did:key:')}"}
+    holder = did_jwk_from_jwk(scene.wallet.keys.jwk)
+
+    def envelop(subject_id: str, sign: SignFunction = keys.sign, **changes: Any) -> dict[str, Any]:
+        claims = _credential(scene, did, credentialSubject={"id": subject_id, "country": "US"}, **changes)
+        jwt = sign_jws(header, {**claims, "exp": now + 30 * 86_400}, sign)
+        return {"@context": V2, "id": f"data:application/vc+jwt,{jwt}", "type": "EnvelopedVerifiableCredential"}
+
+    for inner, expected in (
+        (envelop(holder), set()),
+        (envelop(did), {("holder_binding", "presentation_holder_invalid")}),
+        (envelop(holder, new_key_pair().sign), {("signature", "invalid_signature")}),
+        (envelop(holder, cnf={"jwk": new_key_pair().jwk}), {("holder_binding", "holder_key_invalid")}),
+    ):
+        presented = _present(scene, inner, await _issue(scene, "aml-screening"))
+        verdict = await scene.platform.verify(presentation=presented, expected=EXPECTED)
+        assert (verdict["valid"], failed(verdict["checks"])) == (not expected, expected)
+        assert [each["format"] for each in verdict["credentials"]] == ["vc+jwt", "ldp_vc"]
 
 
 async def test_nobody_notices_a_poisoned_document(scene: Scene) -> None:
