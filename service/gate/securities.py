@@ -258,6 +258,22 @@ async def list_offerings(session: AsyncSession, org_id: str, security_id: str) -
     return [describe_offering(head, version.document) for head, version in (await session.exec(query)).all()]
 
 
+async def list_regimes(session: AsyncSession, org_id: str) -> set[str]:
+    """Return the regimes of the offerings that an organisation keeps, or may trade."""
+    regime: Any = OfferingVersion.document["regime"]
+    newest = (
+        (col(OfferingVersion.org_id) == col(Offering.org_id))
+        & (col(OfferingVersion.security_id) == col(Offering.security_id))
+        & (col(OfferingVersion.offering_id) == col(Offering.id))
+        & (col(OfferingVersion.version) == col(Offering.version))
+    )
+    granted = (col(Grant.org_id) == col(Offering.org_id)) & (col(Grant.security_id) == col(Offering.security_id))
+    query = select(regime.as_string()).select_from(Offering).join(OfferingVersion, newest)
+    own = query.where(Offering.org_id == org_id)
+    others = query.join(Grant, granted).where(Grant.venue_org_id == org_id, col(Grant.withdrawn_at).is_(None))
+    return {*(await session.exec(own)).all(), *(await session.exec(others)).all()}
+
+
 async def get_offering(session: AsyncSession, org_id: str, security_id: str, offering_id: str) -> dict[str, Any]:
     """Return one offering with its newest terms.
 

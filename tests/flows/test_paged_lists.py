@@ -8,7 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.errors import NotFoundError
 from service.gate.cap_table import list_positions, page_positions
 from service.gate.rows import Holder
-from service.gate.securities import list_granted_securities, list_grants
+from service.gate.securities import list_granted_securities, list_grants, list_regimes
 from service.gate.versions import Change, list_offering_versions, list_security_versions
 from service.organizations.clients import authenticate_client, list_clients, revoke_client
 from service.verifier.investors import find_investors
@@ -92,3 +92,11 @@ async def test_a_revoked_client_gets_no_token(market: Market) -> None:
         assert listed.revoked_at == now
         assert await list_clients(session, org_id, after=made.client_id, limit=5) == []
         assert await authenticate_client(session, made.client_id, made.client_secret) is None
+
+
+async def test_regimes_are_those_that_can_be_traded_under(market: Market) -> None:
+    venue = await open_venue(market, "venue")
+    async with market.deployment.context.database.reading() as session:
+        assert await list_regimes(session, market.member.org_id) == {"us.506c", "us.reg_s"}
+        assert await list_regimes(session, venue.member.org_id) == {"us.506c", "us.reg_s"}
+        assert await list_regimes(session, market.scene.kyc.member.org_id) == set()

@@ -356,7 +356,7 @@ async def test_an_investors_standing_in_words(market: Market) -> None:
     assert "alice" in await show(browser, "/console/investors?ref=al")
     assert "No investor is found" in await show(browser, "/console/investors?ref=zz")
     page = await show(browser, "/console/investors/alice")
-    assert "us.506c covered until 2026-12-23T15:00:00Z" in page
+    assert "us.506c covered until 2026-12-23T15:00:00Z" in page.split("Purposes that none")[0]
     assert "identity (KYC): not shown yet" in await show(browser, "/console/investors/bob")
     answer = await market.call("GET", "/v1/personal-data-accesses?investor_ref=alice", scopes="audit")
     assert answer.json()["data"][-1]["client_id"].startswith("acc_")

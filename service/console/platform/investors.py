@@ -23,6 +23,7 @@ from service.console.routing import console_router
 from service.console.translation import translate
 from service.console.viewer import Viewer
 from service.errors import InvalidInputError, ServiceError
+from service.gate.securities import list_regimes
 from service.rules.law import choose_law
 from service.rules.purposes import list_purposes
 from service.verifier.investors import find_investors, put_investor, read_known
@@ -91,12 +92,14 @@ async def _show(
         known = await read_known(
             session, context.signer, base_url=context.base_url, org_id=viewer.org_id, ref=ref, now=now
         )
+        regimes = await list_regimes(session, viewer.org_id)
     await record_access(context, as_caller(viewer), object_kind="standing", object_id=ref, investor_refs=[ref])
     standing = withhold(describe_standing(known, now, law), sees=sees_all(viewer))
     values = {
         "ref": ref,
         "standing": standing,
-        "purposes": list_purposes(law),
+        "purposes": {each.id: each.title for each in list_purposes(law)},
+        "regimes": regimes,
         "screening": SCREENING,
         "typed": {},
         "problems": {},
