@@ -85,7 +85,8 @@ def create_app(
     Args:
         settings: From ``load_settings``.
         clock, database_clock: Tests pass their own.
-        with_sequencer: Let this process extend the transparency log and send events too.
+        with_sequencer: Let this process extend the transparency log, send events and end reservations by the clock too;
+            without it, little changes but by requests.
     """
     chain = (
         RequestIdMiddleware,
@@ -115,8 +116,7 @@ def create_app(
         refresh_status_lists_forever,
         run_retention_forever,
         sweep_expired_forever,
-        expire_reservations_forever,
-        *([run_sequencer, run_courier] if with_sequencer else []),
+        *([run_sequencer, run_courier, expire_reservations_forever] if with_sequencer else []),
     ]
     app.state.token_cache = TokenCache()
     app.state.throttle = AuthenticationThrottle()

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import func, or_, tuple_, update
 from sqlalchemy import select as select_columns
 from sqlalchemy.orm import aliased
@@ -15,6 +16,7 @@ from service.events.endpoints import ACTIVE, DISABLED, open_secrets
 from service.events.records import EventRow, write_payload
 from service.events.schedule import find_next_try
 from service.events.sending import Message, Outcome
+from service.keys import KeystoreError
 from service.storage.core import select_fields
 from service.storage.tables import Event, WebhookDelivery, WebhookEndpoint
 from service.web.context import Context
@@ -22,6 +24,7 @@ from service.web.context import Context
 LEASE = timedelta(seconds=60)
 """Four times what a receiver may take. A process that dies leaves its deliveries to the others after this time."""
 AT_ONCE_TO_ONE = 4
+_log = structlog.get_logger(__name__)
 Key = tuple[str, str]
 """Organisation and id."""
 
@@ -115,12 +118,16 @@ async def _take(context: Context, session: AsyncSession, keys: Sequence[Key], no
     )
     claims = []
     for row in (await session.exec(query)).all():
-        message = await _compose(context, session, row, now)
+        row.lease_until = now + LEASE
+        session.add(row)
+        try:
+            message = await _compose(context, session, row, now)
+        except KeystoreError:  # the endpoint's secret was altered: the others go on, and this one waits for its lease
+            _log.error("webhook_secret_unreadable", endpoint_id=row.endpoint_id)
+            continue
         if message is None:  # the event was swept, or deleted with the investor whom it was about
             await session.delete(row)
             continue
-        row.lease_until = now + LEASE
-        session.add(row)
         claims.append(Claim(row.org_id, row.id, row.endpoint_id, row.attempts, message))
     return claims
 

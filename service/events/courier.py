@@ -8,7 +8,8 @@ hangs holds up nothing but itself: a process sends it a few messages at once and
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import structlog
@@ -40,13 +41,16 @@ class Courier:
         """Do what there is to do and start what is to be sent; returns whether there was anything."""
         context, now = self._context, self._context.clock()
         todo = await context.database.glance(lambda connection: look_around(connection, now))
-        found = todo.has_rechecks and await recheck_standings(context)
-        found |= todo.has_due_events and await raise_due_events(context.database, now)
-        found |= todo.has_waiting_events and await number_for_endpoints(context.database, now)
-        if todo.has_challenges:
-            for org_id, endpoint_id in await take_due_challenges(context):
-                self._start(self._challenge(org_id, endpoint_id), (org_id, endpoint_id))
-        return (todo.has_deliveries and await self._start_sending()) or found
+        database, found = context.database, False
+        for is_wanted, step in (
+            (todo.has_rechecks, partial(recheck_standings, context)),
+            (todo.has_due_events, partial(raise_due_events, database, now)),
+            (todo.has_waiting_events, partial(number_for_endpoints, database, now)),
+            (todo.has_challenges, self._start_challenges),
+            (todo.has_deliveries, self._start_sending),
+        ):
+            found |= is_wanted and await _try(step)
+        return found
 
     async def finish(self) -> None:
         """Wait for everything that was started."""
@@ -57,6 +61,12 @@ class Courier:
         for task in self._sending:
             task.cancel()
         await self.finish()
+
+    async def _start_challenges(self) -> bool:
+        due = await take_due_challenges(self._context)
+        for org_id, endpoint_id in due:
+            self._start(self._challenge(org_id, endpoint_id), (org_id, endpoint_id))
+        return bool(due)
 
     async def _start_sending(self) -> bool:
         room = _AT_ONCE - len(self._sending)
@@ -86,6 +96,15 @@ class Courier:
                 await record_outcome(session, claim, outcome, chance=chance, now=context.clock())
         except Exception as error:  # the lease ends, and it is sent again
             _log.warning("webhook_not_recorded", error=type(error).__name__)
+
+
+async def _try(step: Callable[[], Awaitable[bool]]) -> bool:
+    """Take a step; one that fails is tried again in the next round, and keeps none of the others waiting."""
+    try:
+        return await step()
+    except Exception as error:
+        _log.warning("events_not_advanced", error=type(error).__name__)
+        return False
 
 
 async def run_courier(context: Context) -> None:

@@ -9,19 +9,22 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
+import structlog
 from sqlalchemy import tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.credentials.bitstring_status_list import PUBLISHED_PURPOSES, address_bitstring
-from service.keys import Signer
+from service.keys import KeystoreError, Signer
 from service.storage.core import insert_rows
 from service.storage.outbox import build_standing_event
-from service.storage.personal_data import open_standing_claims
+from service.storage.personal_data import StandingContent, open_standing_claims
 from service.storage.tables import Event, Organization, StandingCredential, StandingRecheck
 from service.web.context import Context
 
 _AT_ONCE = 500
+_log = structlog.get_logger(__name__)
 
 
 async def recheck_standings(context: Context) -> bool:
@@ -71,11 +74,27 @@ async def _tell(
     changed, connection = set(json.loads(task.indices)), await session.connection()
     for org_id in sorted({row.org_id for row in rows}):
         theirs = [row for row in rows if row.org_id == org_id]
-        opened = await open_standing_claims(connection, signer, org_id, theirs)
+        opened = await _open(connection, signer, org_id, theirs)
         relying = [row.id for row in theirs if row.id in opened and opened[row.id].status_index in changed]
         events = await _describe(session, org_id, relying, task.occurred_at)
         if events:
             await insert_rows(connection, Event, events)
+
+
+async def _open(
+    connection: AsyncConnection, signer: Signer, org_id: str, rows: Sequence[StandingCredential]
+) -> dict[str, StandingContent]:
+    """Open standings, leaving out what was altered: it must not keep the others from being told."""
+    try:
+        return await open_standing_claims(connection, signer, org_id, rows)
+    except KeystoreError:
+        if len(rows) == 1:
+            _log.error("standing_unreadable", standing_id=rows[0].id)
+            return {}
+    opened: dict[str, StandingContent] = {}
+    for row in rows:
+        opened |= await _open(connection, signer, org_id, [row])
+    return opened
 
 
 async def _describe(

@@ -10,6 +10,7 @@ from service.events.numbering import StreamRow, lock_stream
 from service.storage.core import update_rows
 from service.storage.database import Database
 from service.storage.tables import Event, EventStream, Organization, WebhookDelivery
+from service.storage.tables.organizations import SYSTEM_ORG_ID
 
 _AT_ONCE = 500
 
@@ -20,7 +21,7 @@ async def forget_events(database: Database, now: datetime, *, kept: timedelta) -
     async with database.reading() as session:
         org_ids = (await session.exec(select(Organization.id))).all()
     total = 0
-    for org_id in org_ids:
+    for org_id in (*org_ids, SYSTEM_ORG_ID):
         found = _AT_ONCE
         while found == _AT_ONCE:
             async with database.transaction() as session:

@@ -14,7 +14,7 @@ from service.events.retention import forget_events
 from service.gate.expiry import expire_reservations
 from service.storage.event_types import EVENT_SCOPES
 from service.storage.outbox import build_event, write_event
-from service.storage.tables import DueEvent, Event, HeldReservation
+from service.storage.tables import DueEvent, Event, HeldReservation, StandingCredential
 from service.verifier.status_schedule import refresh_all_status_lists
 from service.web.signing import GATE, rotate_signing_key
 from tests.case_support import open_desks
@@ -154,6 +154,24 @@ async def test_only_who_relies_on_the_credential_is_told(market: Market) -> None
         for slug, own in (("market", hooks_of(market, "verifier")), ("venue", hooks_of(venue, "verifier")))
     }
     assert told == {"market": [], "venue": ["ann"]}
+
+
+async def test_an_altered_standing_keeps_nobody_from_being_told(market: Market) -> None:
+    await market.admit("ann")
+    own = hooks_of(market, "verifier")
+    async with market.deployment.context.database.transaction() as session:
+        for row in (await session.exec(select(StandingCredential))).all():
+            if row.investor_ref == "ann":
+                row.sealed = row.sealed[::-1]
+                session.add(row)
+    credential_id = await put_on_file(market.scene.accreditor, 1)  # bob's
+    await change_status(market.scene.accreditor, credential_id, "revoked")
+    await own.advance()
+    causes = [
+        (each["data"]["investor_ref"], each["data"]["cause"]) for each in await own.events(types="standing.changed")
+    ]
+    assert causes[-1] == ("bob", "status")
+    assert ("ann", "status") not in causes
 
 
 async def test_an_issuer_hears_of_its_credentials(deployment: Deployment) -> None:

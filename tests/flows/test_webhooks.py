@@ -393,6 +393,19 @@ async def test_a_process_sends_only_so_many_to_one_endpoint_at_once(hooks: Hooks
     assert taken == [0, 1, 4]
 
 
+async def test_an_unreadable_secret_holds_up_nobody_else(hooks: Hooks, receiver: Receiver) -> None:
+    let_call(hooks.deployment, receiver)
+    broken = await hooks.make(receiver)
+    await hooks.make(receiver)
+    async with hooks.deployment.context.database.transaction() as session:
+        row = await session.get_one(WebhookEndpoint, (hooks.member.org_id, broken["id"]))
+        row.sealed_secret = row.sealed_secret[::-1]
+        session.add(row)
+    await happen(hooks, "transfer/1")
+    await hooks.advance()
+    assert len(receiver.messages) == 1
+
+
 async def test_an_erased_event_is_not_sent(hooks: Hooks, receiver: Receiver) -> None:
     let_call(hooks.deployment, receiver)
     await hooks.make(receiver)
