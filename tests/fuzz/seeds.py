@@ -3,11 +3,14 @@
 import json
 import zlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from service.credentials.did import did_jwk_from_jwk, did_key_from_jwk
 from service.credentials.encoding import b64url_encode
 from service.credentials.jose import sign_jws
+from service.credentials.ldp_vc import CLAIMS_CONTEXT
+from service.credentials.ldp_vc_issuing import CONTEXTS_1
 from service.credentials.status_list import encode_status_list
 from tests.fuzz.keys import HOLDER, ISSUER, NOW, RECIPIENT, seal
 from tests.fuzz.targets import AUDIENCE, CREDENTIAL, JWT_VC, LIST_URI
@@ -67,6 +70,23 @@ _DID = did_key_from_jwk(ISSUER.jwk)
 _METHOD = {"id": "did:web:a#k", "type": "JsonWebKey", "controller": "did:web:a", "publicKeyJwk": ISSUER.jwk}
 
 
+_LINKED = {
+    "@context": [V2, CLAIMS_CONTEXT],
+    "type": ["VerifiableCredential", "KycCredential"],
+    "issuer": "did:example:a",
+    "validFrom": "2026-01-01T00:00:00Z",
+    "validUntil": "2036-01-01T00:00:00Z",
+    "credentialSubject": {"id": "did:example:b", "country": "US", "tax_years": [2024], "address": {"locality": "Brno"}},
+    "credentialStatus": entry(),
+}
+_LINKED_1 = {name: value for name, value in _LINKED.items() if not name.startswith("valid")} | {
+    "@context": [*CONTEXTS_1],
+    "issuanceDate": "2026-01-01T00:00:00Z",
+    "expirationDate": "2036-01-01T00:00:00Z",
+}
+_LOG = json.loads((Path(__file__).parents[1] / "vectors" / "did_webvh.json").read_text(encoding="utf-8"))["logs"][0]
+
+
 def _json(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
@@ -102,6 +122,7 @@ SEEDS: Mapping[str, list[bytes]] = {
         _lines(b"did:web:a#k", {"id": "did:web:a", "verificationMethod": [_METHOD], "assertionMethod": ["#k"]}),
         _lines(b"#k", {"id": "did:web:a", "assertionMethod": [_METHOD]}),
     ],
+    "did_log": [_lines(*(line.encode() for line in [_LOG["did"], *_LOG["log"], ""]))],
     "disclosures": [
         _lines({"_sd": ["#0"], "_sd_alg": "sha-256"}, ["salt", "a", 1]),
         _lines(
@@ -177,6 +198,12 @@ SEEDS: Mapping[str, list[bytes]] = {
             {"aud": ["https://issuer.example"], "iat": _SECONDS, "nonce": "n", "iss": "x"},
         ),
         _lines({"typ": "openid4vci-proof+jwt", "alg": "ES256", "kid": did, "x5c": ["MIIB"]}, {}),
+    ],
+    "linked_data": [
+        _json(_LINKED),
+        _json(_LINKED_1),
+        _json({"@context": [V2], "type": ["VerifiablePresentation"], "verifiableCredential": []}),
+        _json({"@context": [V2, {"a": None}], "type": "VerifiableCredential", "proof": {"type": "DataIntegrityProof"}}),
     ],
     "links": [
         _json(_OFFER),

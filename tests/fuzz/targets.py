@@ -12,26 +12,29 @@ from typing import Any
 from service.credentials.bitstring_status_list import read_status_entries
 from service.credentials.client_assertion import read_asserted_client, verify_client_assertion
 from service.credentials.credential import Expected
+from service.credentials.data_integrity import add_proof
 from service.credentials.dcql import HeldCredential, check_response, match_query
 from service.credentials.dcql_query import parse_dcql_query
 from service.credentials.did import did_jwk_from_jwk, resolve_did_jwk, resolve_did_key, select_verification_key
 from service.credentials.did_web import did_web_url
+from service.credentials.did_webvh import verify_did_log
 from service.credentials.disclosures import reveal_claims
 from service.credentials.dpop import verify_dpop_proof
 from service.credentials.encoding import b64url_encode, parse_json
 from service.credentials.formats import read_document, verify_document
 from service.credentials.jose import check_times, jwk_thumbprint, load_key, sign_jws, verify_jws
 from service.credentials.key_proof import verify_key_proof
-from service.credentials.ldp_vc import UnverifiedLdpVc
+from service.credentials.ldp_vc import UnverifiedLdpVc, read_ldp, verify_ldp_vc
 from service.credentials.presentation import verify_presentation
 from service.credentials.sd_jwt import parse_sd_jwt, read_holder_jwk, read_issuer, verify_sd_jwt_vc
 from service.credentials.status_list import decode_status_list, verify_status_list_token
 from service.credentials.status_list_credential import read_status_list_credential, verify_status_list_credential
+from service.credentials.w3c_document import V1_CONTEXT
 from service.credentials.wallet_attestation import read_attestation, verify_attestation, verify_attestation_pop
 from service.errors import MalformedError, ServiceError
 from service.issuer.credential_request import read_credential_request
 from service.keys.jwe import decrypt
-from service.linked_data.bundled_contexts import load_contexts
+from service.linked_data.bundled_contexts import inline_own_contexts, load_contexts
 from service.wallet.links import read_link
 from service.wallet.offers import read_offer
 from service.wallet.presentation_request import read_reply_address, read_request
@@ -46,6 +49,8 @@ MAX_LINES = 600  # more than an SD-JWT may have disclosures
 CREDENTIAL = sign_jws({"alg": "ES256", "typ": "dc+sd-jwt"}, base_claims(cnf={"jwk": HOLDER.jwk}), ISSUER.sign) + "~"
 HOLDER_DID = did_jwk_from_jwk(HOLDER.jwk)
 JWT_VC = sign_jws({"alg": "ES256"}, claims_v1(sub=HOLDER_DID), ISSUER.sign)
+DI_SUITE = {"cryptosuite": "ecdsa-rdfc-2019"}
+PROOF = {"verificationMethod": "did:example:a#b", "proofPurpose": "assertionMethod", "created": "2026-01-01T00:00:00Z"}
 HELD = [HeldCredential("1", "urn:x", {"cnf": {}, "a": {"b": [1, {"c": "d"}]}, "e": [[1], [2, 3]]}, "dc+sd-jwt", "i")]
 
 
@@ -219,6 +224,27 @@ def read_did(data: bytes) -> None:
         did_web_url(did)
 
 
+def read_did_log(data: bytes) -> None:
+    """A did:webvh; behind a line feed its log."""
+    name, _, log = data.partition(b"\n")
+    verify_did_log(_text(name), log, now=NOW)
+
+
+def read_linked_data(data: bytes) -> None:
+    """A credential or presentation; one without a proof gets one, so that what can be signed is read to its end."""
+    document = _object(data)
+    if "proof" not in document:
+        suite = {"type": "JsonWebSignature2020"} if V1_CONTEXT in document.get("@context", "") else DI_SUITE
+        document = add_proof(document, {**PROOF, **suite}, ISSUER.key, ISSUER.sign, load_contexts())
+    for read in read_ldp(document):
+        read.read_issuer()
+        with suppress(ServiceError):
+            read.read_statuses()
+        if isinstance(read, UnverifiedLdpVc):
+            verify_ldp_vc(read, ISSUER.key, load_contexts(), now=NOW)
+    inline_own_contexts(document)
+
+
 def read_jwe(data: bytes) -> None:
     """A compact JWE; behind a line feed a header and the plaintext to encrypt under it."""
     header, separator, plaintext = data.partition(b"\n")
@@ -236,6 +262,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "credential_request": read_credential_requests,
     "dcql": read_dcql,
     "did": read_did,
+    "did_log": read_did_log,
     "disclosures": read_disclosures,
     "dpop": read_dpop,
     "jwe": read_jwe,
@@ -244,6 +271,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "jwt_vc": read_jwt_vc,
     "key_binding": read_key_binding,
     "key_proof": read_key_proof,
+    "linked_data": read_linked_data,
     "links": read_links,
     "request_object": read_request_object,
     "sd_jwt": read_sd_jwt,
