@@ -14,7 +14,7 @@ from service.errors import ServiceError
 from service.fetch import Fetcher, FetchError
 from service.settings import child_environment
 
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 90.0
 
 
 class DemoError(ServiceError):

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from service.demo.processes import free_port, running_service
 from tests.browser.chromium import ARGUMENTS, find_chromium
 from tests.browser.watch import Watch
 from tests.interop.support import Deployment, new_fetcher
+
+PATIENCE_MS = 20_000  # of a busy machine; what holds is seen at once
+expect.set_options(timeout=PATIENCE_MS)
 
 NewContext = Callable[..., Awaitable[BrowserContext]]
 
@@ -75,7 +78,7 @@ async def new_context(browser: Browser, base_url: str, expected_errors: list[str
 
     async def make(**options: Any) -> BrowserContext:
         context = await browser.new_context(**{"base_url": base_url, "reduced_motion": "reduce", **options})
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_MS)
         watch.over(context)
         made.append(context)
         return context

@@ -72,7 +72,7 @@ async def choose_phone(page: Page) -> None:
 
 async def hear(page: Page) -> tuple[str, dict[str, Any]]:
     """Wait for the one event."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         heard = await page.evaluate(HEARD)
     assert len(heard) == 1
     return heard[0][0], heard[0][1]
