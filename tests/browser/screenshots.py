@@ -118,9 +118,9 @@ async def shoot_investor(studio: Studio, offers: list[story.Offered]) -> None:
     await page.wait_for_url(f"{studio.origin}/")
     await story.buy(page, studio.origin)
     await shoot(page, "platform-permit")
-    held = await studio.deployment.accreditor.get("/v1/credentials?subject_ref=client-1")
-    status = {"status": "revoked", "reason": "The confirmation was withdrawn."}
-    await studio.deployment.accreditor.post(f"/v1/credentials/{held['data'][0]['id']}/status", status)
+    officer = await studio.sign_in("accreditor", "officer")
+    await officer.revoke("client-1", "The confirmation was withdrawn.")
+    await shoot(officer.page, "issuer-credential")
     await story.buy(page, studio.origin)
     await shoot(page, "platform-deny")
 

@@ -62,6 +62,15 @@ class Desk:
         await self._send(f"{case}/approve")
         return await self._read_offer()
 
+    async def revoke(self, subject_ref: str, reason: str) -> None:
+        """Withdraw the only credential that was granted to a person here."""
+        await self.page.goto(f"/console/credentials?ref={subject_ref}")
+        await self.page.locator("main tbody a").click()
+        await self.page.locator("main a[href$='/status?to=revoked']").click()
+        await self.page.locator("#reason").fill(reason)
+        await self.page.locator("main button.grave").click()
+        await self.page.wait_for_url(re.compile(r"/console/credentials/cred_\w+$"))
+
     async def fill_in(self, kind: str, subject_ref: str, claims: dict[str, Any]) -> None:
         """Fill in the form of what needs no case, and ask to look at it."""
         await self.page.goto(f"/console/grants/{kind}")

@@ -41,7 +41,7 @@ async def sign_in(new_context: NewContext, people: People, organization: str, ro
 
 
 async def test_from_the_officers_desk_to_a_refusal(
-    new_context: NewContext, people: People, origin: str, deployment: Deployment, expected_errors: list[str]
+    new_context: NewContext, people: People, origin: str, expected_errors: list[str]
 ) -> None:
     """A name that holds markup is shown as what it is, everywhere; one that turns text around is refused."""
     expected_errors.append("status of 422 .*/console/grants/kyc")
@@ -75,7 +75,7 @@ async def test_from_the_officers_desk_to_a_refusal(
     await investor.get_by_role("button", name="Complete the purchase").click()
     await expect(investor.get_by_text("Completed. The units are yours")).to_be_visible()
 
-    await revoke(deployment, "client-1")
+    await officer.revoke("client-1", "The confirmation was withdrawn.")
     await story.buy(investor, origin)
     await expect(investor.get_by_role("heading", level=1)).to_have_text("This purchase can’t go ahead")
     await expect(investor.get_by_text("One of your credentials was withdrawn by whoever issued it.")).to_be_visible()
@@ -99,13 +99,6 @@ async def test_in_chinese_with_second_thoughts(
     await story.prove(page, origin)
     await story.buy(page, origin)
     await expect(page.get_by_role("heading", level=1)).to_have_text("未发现限制")
-    await revoke(deployment, "client-2")
+    await officer.revoke("client-2", "确认函已撤回。")
     await story.buy(page, origin)
     await expect(page.get_by_text("您的一项凭证已被签发机构撤回。")).to_be_visible()
-
-
-async def revoke(deployment: Deployment, subject_ref: str) -> None:
-    """Withdraw the accreditation of a person."""
-    held = await deployment.accreditor.get(f"/v1/credentials?subject_ref={subject_ref}")
-    status = {"status": "revoked", "reason": "The confirmation was withdrawn."}
-    await deployment.accreditor.post(f"/v1/credentials/{held['data'][0]['id']}/status", status)
