@@ -71,7 +71,7 @@ async def test_a_case_by_keyboard_and_by_two_people(people: People, new_context:
     assert (await download.value).suggested_filename == "tax.pdf"
     assert await find_barriers(page) == []
 
-    narrow = await new_context(viewport={"width": 320, "height": 640})
+    narrow = await new_context(viewport={"width": 320, "height": 640}, locale="zh-CN")
     approver = await open_link(narrow, await people.add("accreditor", "李雷", "approver", language="zh"), "zh")
     await approver.goto(case)
     assert await approver.evaluate("document.documentElement.scrollWidth <= innerWidth")
