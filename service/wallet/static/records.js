@@ -3,7 +3,7 @@
  *
  * {id, issuer, issuerName, configurationId, vct, format, display: {name, description, labels}, receivedAt,
  *  copies: [{kid, compact}], claims: {...}, issuedAt, expiresAt, statusReference: {uri, idx} | null,
- *  status: {state: "valid"|"suspended"|"revoked"|"unknown", checkedAt} | null}
+ *  status: {state: "valid"|"suspended"|"revoked"|"unknown", checkedAt, issuedAt, expiresAt, nextAt} | null}; see `status.js`
  *
  * `claims` are all of the first copy, for reading; what is shown to anybody is always cut from a copy anew.
  */
@@ -40,10 +40,11 @@ export function personalClaims(credential) {
 
 /** @returns {"revoked"|"suspended"|"expired"|"valid"|"unknown"} */
 export function stateOf(credential, now = Date.now() / 1000) {
-  const known = credential.status?.state;
-  if (known === "revoked") return "revoked";
+  const { state = "unknown", expiresAt = null } = credential.status ?? {};
+  if (state === "revoked") return "revoked";
   if (credential.expiresAt !== null && credential.expiresAt <= now) return "expired";
-  return known ?? "unknown";
+  if (credential.statusReference === null) return "valid"; // its issuer publishes none
+  return expiresAt !== null && expiresAt <= now ? "unknown" : state; // past its end, a list says nothing
 }
 
 /** @returns {string} A claim's value as people read it: codes, countries and times in words, the rest as it is. */

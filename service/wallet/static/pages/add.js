@@ -1,4 +1,4 @@
-/** Add: scan a QR code, or paste a link. */
+/** Add: paste a link, or scan a QR code. */
 
 import { announce, el, errorNote, form, link } from "../dom.js";
 import { takeIn } from "../intake.js";
@@ -26,7 +26,6 @@ export async function show(_parameter, app) {
     "div",
     {},
     el("h1", {}, t("add.title")),
-    scanner(async (text) => app.go(await takeIn(text))),
     form(
       open,
       el("label", { for: "link" }, t("add.label")),
@@ -35,5 +34,6 @@ export async function show(_parameter, app) {
       problem,
       el("div", { class: "row" }, el("button", { class: "primary" }, t("add.open")), link(t("app.cancel"), "#/", { class: "button" })),
     ),
+    scanner(async (text) => app.go(await takeIn(text))),
   );
 }

@@ -1,7 +1,9 @@
 /** One credential whole: what it proves, every claim, from whom, until when. */
 
-import { button, el, facts, link, note } from "../dom.js";
+import { announce, button, el, errorNote, facts, link, note } from "../dom.js";
 import { descriptionOf, hostOf, labelOf, nameOf, personalClaims, stateInWords, stateOf, valueInWords } from "../records.js";
+import { needsRenewal, renewalSection } from "../renewal.js";
+import { refreshStatuses } from "../status.js";
 import { all, get, remove } from "../store.js";
 import { clean, formatDay, formatInstant, t } from "../text.js";
 
@@ -20,8 +22,9 @@ export async function show(id, app) {
     el("p", {}, descriptionOf(credential)),
     hasKey ? null : note(t("credential.key_gone"), "bad"),
     state === "valid" || state === "unknown" ? null : note(t(`credential.${state}`), "bad"),
+    needsRenewal(credential, await all("credentials")) ? renewalSection(credential) : null,
     el("section", {}, el("h2", {}, t("credential.proves")), facts(personalClaims(credential).map(([name, value]) => [labelOf(credential, name), valueInWords(credential, name, value)]))),
-    el("section", {}, el("h2", {}, t("credential.about")), about(credential, state)),
+    el("section", {}, el("h2", {}, t("credential.about")), about(credential, state), statusCheck(credential, app)),
     removal(credential, app),
   );
 }
@@ -36,6 +39,22 @@ function about(credential, state) {
     [t("credential.received"), formatInstant(credential.receivedAt)],
     [t("credential.copies"), String(credential.copies.length)],
   ]);
+}
+
+function statusCheck(credential, app) {
+  if (credential.statusReference === null) return null;
+  const problem = el("div", {});
+  const check = async () => {
+    problem.replaceChildren();
+    const failure = await refreshStatuses({ now: true, id: credential.id });
+    if (failure === null) {
+      await app.refresh();
+      announce(t("credential.was_checked"));
+    } else {
+      problem.replaceChildren(el("p", {}, t("credential.not_checked")), errorNote(failure));
+    }
+  };
+  return el("div", {}, el("div", { class: "row" }, button(t("credential.check"), check)), problem);
 }
 
 function removal(credential, app) {

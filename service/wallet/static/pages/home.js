@@ -3,8 +3,10 @@
 import { button, el, facts, link } from "../dom.js";
 import { descriptionOf, hostOf, nameOf, stateInWords, stateOf } from "../records.js";
 import { collect } from "../receive.js";
+import { needsRenewal, renewalLine } from "../renewal.js";
+import { refreshStatuses } from "../status.js";
 import { acceptLosses, all, findLosses } from "../store.js";
-import { clean, formatDay, t } from "../text.js";
+import { clean, formatDay, formatInstant, t } from "../text.js";
 
 export const title = "home.title";
 export const live = true;
@@ -12,13 +14,14 @@ export const live = true;
 export async function show() {
   const [credentials, losses, unfinished] = await Promise.all([all("credentials"), findLosses(), listUnfinished()]);
   credentials.sort((a, b) => b.receivedAt - a.receivedAt);
+  void refreshStatuses().catch(() => undefined); // what it finds draws the page anew
   return el(
     "div",
     {},
     el("h1", {}, t("home.title")),
     lossNote(losses),
     unfinished,
-    credentials.length === 0 ? welcome() : el("ul", { class: "cards" }, credentials.map(card)),
+    credentials.length === 0 ? welcome() : el("ul", { class: "cards" }, credentials.map((each) => card(each, credentials))),
     el("p", {}, link(t("home.add"), "#/add", { class: "button" })),
   );
 }
@@ -53,7 +56,7 @@ function welcome() {
   return el("section", { class: "welcome" }, el("p", {}, t("home.empty")), el("p", {}, t("home.how")));
 }
 
-function card(credential) {
+function card(credential, credentials) {
   const state = stateOf(credential);
   const until = credential.expiresAt === null ? t("card.no_end") : formatDay(credential.expiresAt);
   return el(
@@ -64,9 +67,14 @@ function card(credential) {
     facts([
       [t("card.from"), `${clean(credential.issuerName, 80)} (${hostOf(credential.issuer)})`],
       [t("card.until"), until],
-      [t("card.status"), el("span", { class: `badge ${state}` }, stateInWords(state))],
+      [t("card.status"), [el("span", { class: `badge ${state}` }, stateInWords(state)), checked(credential)]],
     ]),
+    needsRenewal(credential, credentials) ? renewalLine(credential) : null,
   );
+}
+
+function checked({ status }) {
+  return status ? el("span", { class: "hint" }, t("card.checked", { when: formatInstant(status.checkedAt) })) : null;
 }
 
 function lossNote(losses) {
