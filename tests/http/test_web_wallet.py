@@ -80,6 +80,20 @@ def test_every_word_that_a_page_uses_is_there() -> None:
     assert used - english.keys() == set()
 
 
+CHOSEN_BY_VALUE = ("statement.", "value.")  # the names come from the rule book and from others' credentials
+
+
+def test_no_word_is_there_that_no_page_uses() -> None:
+    own = [path for path in FOLDER.rglob("*.js") if path.parent.name != "vendor"]
+    source = "\n".join(path.read_text(encoding="utf-8") for path in own)
+    named = set(re.findall(r'"([a-z_]+(?:\.[a-z_]+)*)"', source))
+    pieces = re.findall(r"`([a-z_]+\.[a-z_]*)\$\{[^`]*?\}([a-z_]*)`", source)
+    for key in _load_words("en"):
+        built = any(key.startswith(head) and key.endswith(tail) for head, tail in pieces if head != "error.")
+        used = key in named or built or key.startswith(CHOSEN_BY_VALUE) or key.removeprefix("error.") in named
+        assert used, key
+
+
 def test_no_page_writes_markup() -> None:
     for path in FOLDER.rglob("*.js"):
         text = path.read_text(encoding="utf-8")
