@@ -10,31 +10,56 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, tuple_, union
+from sqlalchemy import ColumnElement, Select, and_, exists, tuple_, union
 from sqlalchemy import select as select_columns
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import InvalidInputError
 from service.gate.reason_rows import READERS
 from service.gate.reservations import EXPIRED, HELD
-from service.storage.core import table_of
+from service.storage.core import read_rows, table_of
 from service.storage.tables import Grant, ReservationEnding, Security, Transfer, TransferReason
 from service.web.instants import format_instant
 
 OUTCOMES = ("permit", "deny", "review")
-_SHOWN = (
-    "org_id",
-    "id",
-    "security_id",
-    "action",
-    "quantity",
-    "seller_ref",
-    "buyer_ref",
-    "outcome",
-    "decided_at",
-    "expires_at",
-)
+
+
+@dataclass(frozen=True, slots=True)
+class _TransferRow:
+    """What a list reads of a decision, whose payloads and bundle stay where they are; see ``tables.Transfer``."""
+
+    org_id: str
+    id: str
+    security_id: str
+    action: str
+    quantity: int
+    seller_ref: str | None
+    buyer_ref: str | None
+    outcome: str
+    decided_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _ReasonRow:
+    """See ``tables.TransferReason``."""
+
+    org_id: str
+    transfer_id: str
+    readers: str
+    code: str
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class _EndingRow:
+    """See ``tables.ReservationEnding``."""
+
+    org_id: str
+    transfer_id: str
+    state: str
 
 
 class CursorInvalidError(InvalidInputError):
@@ -110,18 +135,11 @@ async def list_decisions(
     newest = select_columns(found).order_by(found.c.decided_at.desc(), found.c.id.desc()).limit(limit + 1)
     connection = await session.connection()
     names = [(row.org_id, row.id) for row in (await connection.execute(newest)).all()]
-    rows = (await connection.execute(_select_listed(names[:limit]))).all()
-    listed = await _describe(session, org_id, rows, READERS[sees_all], now)
+    rows = await read_rows(connection, _TransferRow, Transfer, ("org_id", "id"), names[:limit])
+    rows.sort(key=lambda row: (row.decided_at, row.id), reverse=True)
+    listed = await _describe(connection, org_id, rows, READERS[sees_all], now)
     following = f"{format_instant(rows[-1].decided_at)}~{rows[-1].id}" if len(names) > limit else None
     return DecisionPage(listed, following)
-
-
-def _select_listed(names: Sequence[tuple[str, str]]) -> Select[Any]:
-    """Read what is shown, and leave the payloads and bundles where they are."""
-    table = table_of(Transfer)
-    columns = select_columns(*(table.c[name] for name in _SHOWN))
-    query = columns.where(tuple_(table.c.org_id, table.c.id).in_(names))
-    return query.order_by(table.c.decided_at.desc(), table.c.id.desc())
 
 
 async def _plan(
@@ -210,11 +228,11 @@ def _read_cursor(text: str) -> tuple[datetime, str]:
 
 
 async def _describe(
-    session: AsyncSession, org_id: str, rows: Sequence[Row[Any]], readers: tuple[str, ...], now: datetime
+    connection: AsyncConnection, org_id: str, rows: Sequence[_TransferRow], readers: tuple[str, ...], now: datetime
 ) -> list[ListedDecision]:
     names = [(row.org_id, row.id) for row in rows]
-    codes = await _read_codes(session, names, readers)
-    endings = await _read_endings(session, names)
+    codes = await _read_codes(connection, names, readers)
+    endings = await _read_endings(connection, names)
     return [
         ListedDecision(
             org_id=row.org_id,
@@ -234,23 +252,22 @@ async def _describe(
 
 
 async def _read_codes(
-    session: AsyncSession, names: Sequence[tuple[str, str]], readers: tuple[str, ...]
+    connection: AsyncConnection, names: Sequence[tuple[str, str]], readers: tuple[str, ...]
 ) -> dict[tuple[str, str], list[str]]:
-    key = tuple_(col(TransferReason.org_id), col(TransferReason.transfer_id))
-    query = select(TransferReason).where(key.in_(names), col(TransferReason.readers).in_(readers))
+    rows = await read_rows(connection, _ReasonRow, TransferReason, ("org_id", "transfer_id"), names)
     codes: dict[tuple[str, str], list[str]] = {}
-    for row in (await session.exec(query.order_by(col(TransferReason.place)))).all():
-        codes.setdefault((row.org_id, row.transfer_id), []).append(row.code)
+    for row in sorted(rows, key=lambda each: each.place):
+        if row.readers in readers:
+            codes.setdefault((row.org_id, row.transfer_id), []).append(row.code)
     return codes
 
 
-async def _read_endings(session: AsyncSession, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    key = tuple_(col(ReservationEnding.org_id), col(ReservationEnding.transfer_id))
-    rows = (await session.exec(select(ReservationEnding).where(key.in_(names)))).all()
+async def _read_endings(connection: AsyncConnection, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    rows = await read_rows(connection, _EndingRow, ReservationEnding, ("org_id", "transfer_id"), names)
     return {(row.org_id, row.transfer_id): row.state for row in rows}
 
 
-def _name_state(row: Row[Any], ending: str | None, now: datetime) -> str | None:
+def _name_state(row: _TransferRow, ending: str | None, now: datetime) -> str | None:
     if row.outcome != "permit":
         return None
     return ending or (HELD if now < row.expires_at else EXPIRED)

@@ -118,11 +118,11 @@ async def test_a_search_walks_an_index(market: Market, search: dict[str, str]) -
 
 
 async def explain_search(market: Market, search: dict[str, str]) -> str:
-    """Return how the database finds the names of the page."""
+    """Return how the database finds the page and what is on it."""
     caught: list[tuple[str, Any]] = []
 
     def catch(_connection: Connection, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
-        if "ORDER BY" in statement:
+        if "transfer" in statement:
             caught.append((statement, parameters))
 
     database = market.deployment.context.database
@@ -140,7 +140,6 @@ async def explain_search(market: Market, search: dict[str, str]) -> str:
             now=market.deployment.clock(),
         )
         event.remove(connection.sync_connection, "before_cursor_execute", catch)
-        statement, parameters = caught[0]
         prefix = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN "
-        rows = await connection.exec_driver_sql(prefix + statement, parameters)
-        return "\n".join(str(row[-1]) for row in rows)
+        plans = [await connection.exec_driver_sql(prefix + statement, parameters) for statement, parameters in caught]
+        return "\n".join(str(row[-1]) for rows in plans for row in rows)
