@@ -23,7 +23,7 @@ from service.privacy.duties import find_duty, is_holding, took_part
 from service.privacy.holds import Subject, is_held
 from service.privacy.trail import empty_entries, empty_entries_naming, leave_tombstone
 from service.storage.audit import INVESTOR_ERASED
-from service.storage.outbox import delete_investor_events
+from service.storage.outbox import delete_investor_events, delete_presentation_events
 from service.storage.personal_data import open_investor
 from service.storage.subject_keys import destroy_subject_key, find_subject_key, name_investor, read_subject_keys
 from service.storage.tables import (
@@ -130,6 +130,7 @@ async def erase_investor(
     parted = await _part_register(session, org_id, ref, tombstone)
     deleted = await _delete_rows(session, org_id, ref)
     await delete_investor_events(await session.connection(), org_id, ref)
+    await delete_presentation_events(await session.connection(), org_id, requests)
     if key_id is None and not (transfers or parted or deleted):
         raise NotFoundError
     emptied = [

@@ -34,6 +34,7 @@ from service.storage.audit import PRESENTATIONS_ERASED
 from service.storage.expired import sweep_expired
 from service.storage.held_answers import forget_held_answers
 from service.storage.held_lists import forget_useless_lists
+from service.storage.outbox import delete_presentation_events
 from service.storage.subject_keys import name_person, name_presentation
 from service.storage.tables import IdempotencyRecord, Investor, PresentationRequest, StandingCredential, SubjectKey
 from service.web.context import Context
@@ -212,6 +213,7 @@ async def _erase_page(session: AsyncSession, org_id: str, ids: Sequence[str], no
             col(PresentationRequest.org_id) == org_id, col(PresentationRequest.id).in_(ids)
         )
     )
+    await delete_presentation_events(await session.connection(), org_id, ids)
     emptied = await empty_entries(session, org_id, ids, _ABOUT_REQUEST, tombstone=tombstone)
     more = {"cause": "retention", "bundles": []}
     leave_tombstone(session, org_id, PRESENTATIONS_ERASED, tombstone=tombstone, emptied=emptied, more=more, now=now)

@@ -17,7 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.storage.core import Change, insert_rows, plan_inserts
 from service.storage.event_types import EVENT_SCOPES, STANDING_CHANGED
 from service.storage.ids import new_id
-from service.storage.subject_keys import name_investor
+from service.storage.subject_keys import name_investor, name_presentation
 from service.storage.tables import DueEvent, Event, StandingRecheck, WebhookDelivery
 
 
@@ -118,3 +118,11 @@ async def delete_investor_events(connection: AsyncConnection, org_id: str, ref: 
             col(WebhookDelivery.subject) == subject,
         )
     )
+
+
+async def delete_presentation_events(connection: AsyncConnection, org_id: str, request_ids: Sequence[str]) -> None:
+    """Delete what tells of the verdicts on these requests, and what is on its way of it."""
+    subjects = [name_presentation(each) for each in request_ids]
+    for table in (Event, WebhookDelivery):
+        about = (col(table.kind).startswith("presentation."), col(table.subject).in_(subjects))
+        await connection.execute(delete(table).where(col(table.org_id) == org_id, *about))
