@@ -96,7 +96,8 @@ async def test_a_form_sent_twice_is_one_order_and_strangers_send_none(page: Page
         told = await client.get("/my/status", params={"id": made["id"]})
         assert told.json().keys() == {"id", "state", "checks"}
         assert (await client.post("/my/status", json={"response_code": "made-up"})).status_code == 422
-        client.headers["Cookie"] = ""
+        other = (await client.get("/", headers={"Cookie": ""})).headers["set-cookie"].partition(";")[0]
+        client.headers["Cookie"] = other  # another browser, with a session of its own
         assert (await client.get(order)).status_code == 404
         assert (await client.get("/my/status", params={"id": made["id"]})).status_code == 404
 
