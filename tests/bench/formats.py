@@ -19,7 +19,7 @@ from service.credentials.jose import SignFunction, sign_jws, verify_raw_signatur
 from service.credentials.jwk import VerificationKey, load_key
 from service.credentials.jwt_vc_issuing import JWT_TYP, build_jwt_vc_claims
 from service.credentials.ldp_vc import UnverifiedLdpVc, verify_ldp_vc
-from service.credentials.ldp_vc_issuing import build_ldp_vc, build_proof_options
+from service.credentials.ldp_vc_issuing import PROOF_TYPE_1, build_ldp_vc, build_ldp_vc_1, build_proof_options
 from service.linked_data.bundled_contexts import load_contexts
 from tests.bench.in_process import repeat
 from tests.bench.results import Row
@@ -59,6 +59,7 @@ async def measure_formats(pace: Pace) -> AsyncIterator[Row]:
         ("in-process JWT VC verify", 0.3, p256, _verify_jwt_vc(p256)),
         ("in-process eddsa-jcs-2022 verify", 0.15, ed25519_key, _verify_ldp_vc(ed25519_key, "eddsa-jcs-2022")),
         ("in-process ecdsa-rdfc-2019 verify", 0.01, p256, _verify_ldp_vc(p256, "ecdsa-rdfc-2019")),
+        ("in-process JsonWebSignature2020 verify", 0.01, p256, _verify_ldp_vc(p256, PROOF_TYPE_1)),
     ):
         say(what)
         rounds = await measure_in_turns(repeat(verify), repeat(_verify_raw(issuer)), pace)
@@ -80,7 +81,8 @@ def _verify_jwt_vc(issuer: _Issuer) -> Callable[[], Any]:
 def _verify_ldp_vc(issuer: _Issuer, suite: str) -> Callable[[], Any]:
     contexts = load_contexts()
     options = build_proof_options(suite, issuer.method, datetime.now(UTC))
-    unsigned = build_ldp_vc(type_named("kyc"), _CLAIMS, **issuer.terms)
+    build = build_ldp_vc_1 if suite == PROOF_TYPE_1 else build_ldp_vc
+    unsigned = build(type_named("kyc"), _CLAIMS, **issuer.terms)
     document = add_proof(unsigned, options, issuer.key, issuer.sign, contexts)
 
     def verify() -> None:

@@ -10,5 +10,6 @@ async def test_every_format_is_verified_and_related_to_a_raw_verification() -> N
         "one P-256 verification",
         "one Ed25519 verification",
         "one P-256 verification",
+        "one P-256 verification",
     ]
     assert all(0 < row.ratio < 1 for row in rows)
