@@ -196,7 +196,10 @@ async def test_an_account_may_be_the_issuer(scene: Scene, method: str) -> None:
     assert (await scene.platform.verify(credential=held))["outcome"] == "verified"
     for changes, expected in (
         ({"expirationDate": stamp(scene, days=300)}, {("signature", "proof_invalid")}),
-        ({"issuer": held["issuer"][:-1] + ("1" if held["issuer"].endswith("0") else "0")}, {("signature", "proof_invalid")}),
+        (
+            {"issuer": held["issuer"][:-1] + ("1" if held["issuer"].endswith("0") else "0")},
+            {("signature", "proof_invalid")},
+        ),
         ({"type": [*held["type"], "Undefined"]}, {("format", "linked_data_loss")}),
     ):
         assert failed((await scene.platform.verify(credential=held | changes))["checks"]) == expected
