@@ -85,8 +85,13 @@ async def test_a_form_sent_twice_is_one_order_and_strangers_send_none(page: Page
         assert (first.status_code, first.headers["location"]) == (303, second.headers["location"])
         order = first.headers["location"]
         assert (await client.get(order)).status_code == 200
-        odd = [{**form, "quantity": quantity} for quantity in ("0", "-1", "1.5", "²", "", "9" * 30)]
-        assert [(await client.post("/orders", data=each)).status_code for each in odd] == [422] * 6
+        odd = [{**form, "quantity": quantity} for quantity in ("0", "-1", "1.5", "²", "", "9" * 30, "00", "1000001")]
+        assert [(await client.post("/orders", data=each)).status_code for each in odd] == [422] * 8
+        padded = await client.post("/orders", data={**form, "quantity": "0000000010"})
+        assert padded.headers["location"] == order  # ten, not what its first digits say
+        another = await client.post("/orders", data={**form, "quantity": "11"})  # from a page that was gone back to
+        assert another.status_code == 303
+        assert another.headers["location"] != order
         stranger = {"Origin": "http://localhost:9"}
         assert (await client.post("/orders", data=form, headers=stranger)).status_code == 403
         assert (await client.post("/my/start", json={"way": "web"}, headers=stranger)).status_code == 403

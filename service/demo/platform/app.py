@@ -53,14 +53,15 @@ class Platform:
         return response
 
     async def buy(self, request: Request) -> Response:
-        """``POST /orders``: ask the gate, then show what it said. A form that is sent twice is one order."""
+        """``POST /orders``: ask the gate, then show what it said. A form that is sent twice is one order.
+
+        Whoever goes back and sends it with another quantity wants another order.
+        """
         session, form = await self._read_form(request)
-        quantity, order = form.get("quantity", ""), form.get("order", "")
-        if not (
-            quantity.isascii() and quantity.isdigit() and 0 < int(quantity[:8]) <= MOST_UNITS and 0 < len(order) < 65
-        ):
+        quantity, order = _read_quantity(form.get("quantity", "")), form.get("order", "")
+        if quantity is None or not 0 < len(order) < 65:
             return self._pages.problem(session, "quantity", status=422)
-        decision = await self._backend.buy(session.investor_ref, int(quantity[:8]), order)
+        decision = await self._backend.buy(session.investor_ref, quantity, f"{order}-{quantity}")
         if decision["id"] not in session.orders:
             session.orders.append(decision["id"])
         return RedirectResponse(f"/orders/{decision['id']}", status_code=303)
@@ -109,6 +110,15 @@ class Platform:
         if session is None or transfer_id not in session.orders:
             raise HTTPException(404)
         return session, transfer_id
+
+
+def _read_quantity(text: str) -> int | None:
+    """Return whole units that may be ordered at once; None for anything else."""
+    digits = text.lstrip("0")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= len(str(MOST_UNITS))):
+        return None
+    quantity = int(digits)
+    return quantity if quantity <= MOST_UNITS else None
 
 
 def check_origin(request: Request, origin: str) -> None:
