@@ -167,6 +167,7 @@ async def test_what_ends_soon_says_how_to_renew_it(
     if language == "zh":
         await open_wallet(page, "/wallet/#/settings")
         await page.get_by_role("button", name="简体中文").click()
+        await expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
     await open_wallet(page, "/wallet/")
     await page.locator(".renewal a").click()
     section = page.locator("#renewal")

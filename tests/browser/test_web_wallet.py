@@ -177,6 +177,7 @@ async def test_every_page_is_free_of_barriers_and_narrow(stocked: Person, tmp_pa
     page = stocked.page
     await open_wallet(page, "/wallet/#/settings")
     await page.get_by_role("button", name="简体中文").click()
+    await expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
     await page.set_viewport_size({"width": NARROW["width"], "height": NARROW["height"]})
     credential = await stocked.run("async (load) => (await (await load('store.js')).all('credentials'))[0].id")
     for name in ("", "add", f"credential/{credential}", "history", "settings"):

@@ -35,7 +35,7 @@ def type_metadata_url(deployment: Deployment) -> str:
 
 
 TYPES = ("kyc", "aml-screening", "qualified-investor", "investment-limit")
-CONFIGURATIONS = {name + ending for ending in ("", "-jwt", "-di") for name in TYPES}
+CONFIGURATIONS = {name + ending for ending in ("", "-jwt", "-di", "-ldp") for name in TYPES}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ KNOWN = {
     "subject": "org_id subject_ref sub created_at",
     "credential": (
         "org_id id offer_id credential_configuration_id subject_ref status status_reason status_changed_at created_at"
-        " expires_at"
+        " expires_at sealed_claims"
     ),
     "credential_copy": (
         "org_id credential_id copy_number status_list_id status_index holder_thumbprint issuer_kid signed_at digest"

@@ -116,7 +116,9 @@ def _cast_credential(
     grant: Mold, copy: Mold, people: Sequence[Person], places: Sequence[Place], list_id: str
 ) -> Iterator[tuple[str, Rows]]:
     ids, refs = [new_id("cred") for _ in people], [person.ref for person in people]
-    yield "credential", grant.cast(id=ids, offer_id=[new_id("offer") for _ in people], subject_ref=refs)
+    offers = [new_id("offer") for _ in people]
+    # What a letter would need is sealed for the model alone, and no decision reads it.
+    yield "credential", grant.cast(id=ids, offer_id=offers, subject_ref=refs, sealed_claims=repeat(None))
     rows = copy.cast(
         credential_id=ids,
         status_list_id=repeat(list_id),
