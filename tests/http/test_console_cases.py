@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 import pytest
 from sqlmodel import select
 
+from service.console.issuer.verification import VerificationIncompleteError
+from service.console.pages import explain
 from service.storage.audit import PERSONAL_DATA_ACCESSED
 from service.storage.tables import AuditEntry
 from tests.case_support import Desk
@@ -115,6 +117,30 @@ async def test_what_a_page_approves_a_wallet_gets(office: Office) -> None:
     assert (await desk.call("GET", "credentials")).json()["data"][0][
         "credential_configuration_id"
     ] == "qualified-investor"
+
+
+@pytest.mark.parametrize(
+    ("typed", "missing"),
+    [
+        ({}, ["method"]),
+        ({"field.method": "third_party"}, ["steps_completed_on"]),
+        ({"field.method": "income_review"}, ["tax_years", "current_year_representation"]),
+        ({"field.method": "prior_verified"}, ["verified_on"]),
+    ],
+)
+async def test_nothing_is_approved_on_which_no_sale_could_rest(
+    office: Office, typed: dict[str, str], missing: list[str]
+) -> None:
+    case = await office.open_case()
+    await office.review(case, INCOME)
+    assert "Verification method *" in (await office.approver.get(case)).text
+    answer = await office.approver.post(f"{case}/approve", typed)
+    assert answer.status_code == 422
+    assert explain("en", VerificationIncompleteError("")) in answer.text
+    assert answer.text.count('class="field-problem"') == len(missing)
+    assert "/console/offers/offer_" not in (await office.officer.get(case)).text
+    await office.approver.post(f"{case}/approve", CLAIMS)
+    assert "/console/offers/offer_" in (await office.officer.get(case)).text
 
 
 async def test_the_reviewer_cannot_approve_by_force(office: Office) -> None:

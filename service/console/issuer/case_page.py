@@ -12,6 +12,7 @@ from service.console.issuer.actors import read_actors
 from service.console.issuer.claims_form import describe_claims, label_claim, name_type
 from service.console.issuer.fields import Field, write_typed
 from service.console.issuer.figures import Rule, describe_figures, find_rule, list_rules, name_figure, name_rule
+from service.console.issuer.verification import mark_method
 from service.console.pages import explain, render
 from service.console.viewer import Viewer
 from service.errors import ServiceError
@@ -147,4 +148,5 @@ def _read_sent(sent: Sent | None, form: str, name: str) -> str:
 
 def describe_approval(view: CaseView, viewer: Viewer) -> list[Field]:
     """Return the fields of the claims that the approver adds to those of the review."""
-    return describe_claims(view.credential_configuration_id, viewer.language, without=CASE_DECIDES)
+    fields = describe_claims(view.credential_configuration_id, viewer.language, without=CASE_DECIDES)
+    return mark_method(view, fields)

@@ -15,6 +15,7 @@ from service.console.issuer.cases_api import ADDRESS
 from service.console.issuer.fields import FieldError, read_typed, read_values
 from service.console.issuer.figures import describe_figures, fill_in, find_figures_named, find_rule
 from service.console.issuer.offers_api import render_made
+from service.console.issuer.verification import check_verification
 from service.console.once import Result, do_once
 from service.console.pages import redirect
 from service.console.routing import console_router
@@ -89,7 +90,9 @@ async def approve(case_id: str, request: Request, context: ContextDep, viewer: A
 
     async def work(session: AsyncSession) -> Result:
         issuer = await get_issuer(await session.connection(), base_url=context.base_url, org_id=viewer.org_id)
-        ask = cases.ApprovalRequest(read_values(fields, typed), tx_code=_wants_code(form))
+        claims = read_values(fields, typed)
+        check_verification(view, claims)
+        ask = cases.ApprovalRequest(claims, tx_code=_wants_code(form))
         _, made = await cases.approve_case(
             session, context.signer, issuer, case_id, ask, client_id=viewer.account_id, now=context.clock()
         )
