@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from service.console.forms import FormDep, text_of
+from service.console.forms import FormDep, FormUnreadableError, text_of
 from service.console.pages import explain, redirect
 from service.console.platform.access import (
     Compliance,
@@ -21,7 +21,7 @@ from service.console.platform.paging import LENGTH, After, cut_page, next_addres
 from service.console.platform.shown import show_page
 from service.console.routing import console_router
 from service.console.translation import translate
-from service.console.viewer import Viewer
+from service.console.viewer import RoleMissingError, Viewer
 from service.errors import InvalidInputError, ServiceError
 from service.gate.securities import list_regimes
 from service.rules.law import choose_law
@@ -120,8 +120,13 @@ def withhold(standing: dict[str, Any], *, sees: bool) -> dict[str, Any]:
 
 @router.post(_LIST + "/{ref}/freeze")
 async def freeze(ref: Id, viewer: Keeper, context: ContextDep, form: FormDep) -> Response:
-    """Freeze an investor, or let them trade again."""
-    frozen = text_of(form, "frozen") == "yes"
+    """Freeze an investor, as all may who look after investors, or let them trade again, as compliance may."""
+    wanted = text_of(form, "frozen")
+    if wanted not in ("yes", "no"):
+        raise FormUnreadableError("The form cannot be read.")
+    frozen = wanted == "yes"
+    if not frozen and not sees_all(viewer):
+        raise RoleMissingError("To let a frozen investor trade again needs the role compliance.")
     await _change(context, viewer, ref, {"frozen": frozen}, "investor.freeze" if frozen else "investor.unfreeze")
     return redirect(f"{_LIST}/{ref}")
 
