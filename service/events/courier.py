@@ -40,14 +40,14 @@ class Courier:
     async def advance(self) -> bool:
         """Do what there is to do and start what is to be sent; returns whether there was anything."""
         context, now = self._context, self._context.clock()
-        todo = await context.database.glance(lambda connection: look_around(connection, now))
+        waiting = await context.database.glance(lambda connection: look_around(connection, now))
         database, found = context.database, False
         for is_wanted, step in (
-            (todo.has_rechecks, partial(recheck_standings, context)),
-            (todo.has_due_events, partial(raise_due_events, database, now)),
-            (todo.has_waiting_events, partial(number_for_endpoints, database, now)),
-            (todo.has_challenges, self._start_challenges),
-            (todo.has_deliveries, self._start_sending),
+            (waiting.has_rechecks, partial(recheck_standings, context)),
+            (waiting.has_due_events, partial(raise_due_events, database, now)),
+            (waiting.has_waiting_events, partial(number_for_endpoints, database, now)),
+            (waiting.has_challenges, self._start_challenges),
+            (waiting.has_deliveries, self._start_sending),
         ):
             found |= is_wanted and await _try(step)
         return found
