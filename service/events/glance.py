@@ -18,7 +18,7 @@ _PENDING: ColumnElement[str] = literal_column("'pending'")
 
 
 @dataclass(frozen=True, slots=True)
-class Todo:
+class Waiting:
     """What there is to do."""
 
     has_rechecks: bool
@@ -45,7 +45,7 @@ def _select_todo() -> Select[Any]:
     return select(*asked)
 
 
-async def look_around(connection: AsyncConnection, now: datetime) -> Todo:
+async def look_around(connection: AsyncConnection, now: datetime) -> Waiting:
     """Read what there is to do at this instant."""
     [row] = await fetch_all(connection, _select_todo(), {"now": now})
-    return Todo(*map(bool, row))
+    return Waiting(*map(bool, row))

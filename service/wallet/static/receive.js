@@ -8,7 +8,7 @@
  *   redeemed   there is an access token; `items` tell how far each credential is
  *   done       all credentials are in the wallet or were refused
  *   dead       the code is used up; a new link is needed
- * An item: {configurationId, named, kids, state: todo|waiting|received|done|refused, transactionId, nextAt, body, credentialId,
+ * An item: {configurationId, named, kids, state: planned|waiting|received|done|refused, transactionId, nextAt, body, credentialId,
  * error}, where `body` is what came and could not be verified yet.
  */
 
@@ -118,7 +118,7 @@ async function failRedeeming(record, answer, wasInterrupted) {
 
 // By the identifiers of the token response if it has them, else by the configuration. Source: section 8.2.
 function nameItems(configurations, details) {
-  const blank = { state: "todo", kids: null, transactionId: null, nextAt: 0, body: null, credentialId: null, error: null };
+  const blank = { state: "planned", kids: null, transactionId: null, nextAt: 0, body: null, credentialId: null, error: null };
   if (details === undefined) {
     return configurations.map(({ id }) => ({ ...blank, configurationId: id, named: { credential_configuration_id: id } }));
   }
@@ -135,7 +135,7 @@ function nameItems(configurations, details) {
 async function collectItems(record, issuer, { early }) {
   let current = record;
   for (const [index, item] of (record.items ?? []).entries()) {
-    const isDue = ["todo", "received"].includes(item.state) || (item.state === "waiting" && (early || item.nextAt <= nowSeconds()));
+    const isDue = ["planned", "received"].includes(item.state) || (item.state === "waiting" && (early || item.nextAt <= nowSeconds()));
     if (isDue) current = await collectItem(current, index, issuer);
   }
   return forgetKey(current);
