@@ -66,7 +66,8 @@ async def choose(page: Page, content: bytes) -> None:
 
 async def restore(page: Page, content: bytes, passphrase: str = PASSPHRASE) -> None:
     await choose(page, content)
-    await page.get_by_label("Passphrase of the backup").last.fill(passphrase)
+    # Not the field of the same name above it, with which the present backup's passphrase is changed.
+    await page.locator("#opening").get_by_label("Passphrase of the backup").fill(passphrase)
     await page.get_by_role("button", name="Restore", exact=True).click()
 
 
