@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from service.accounts.accounts import LANGUAGES
+from service.web import languages
 
 FOLDER = Path(__file__).parent / "languages"
 DEFAULT = LANGUAGES[0]
@@ -45,8 +46,5 @@ def choose_language(accepted: str) -> str:
 
     Args:
         accepted: Value of ``Accept-Language``; what cannot be read counts as nothing.
-
-    Source: RFC 9110, section 12.5.4. Preferences are written in order, so their weights are not needed.
     """
-    wanted = (part.partition(";")[0].strip().partition("-")[0].lower() for part in accepted.split(","))
-    return next((language for language in wanted if language in LANGUAGES), DEFAULT)
+    return languages.choose_language(accepted, LANGUAGES)

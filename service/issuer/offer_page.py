@@ -15,9 +15,11 @@ from service.issuer.offer_rows import Offer
 from service.issuer.offers import build_deep_link
 from service.keys import Signer
 from service.schema_files import load_type_metadata
+from service.web.languages import list_switches, load_words, tag_of
 from service.web.qr_code import draw_qr_code
 
 _FOLDER = Path(__file__).parent / "templates"
+LANGUAGE_FILES = Path(__file__).parent / "languages"
 TEMPLATES = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, trim_blocks=True)
 CSS = (_FOLDER / "offer.css").read_text(encoding="utf-8")
 _CSS_HASH = base64.b64encode(hashlib.sha256(CSS.encode()).digest()).decode()
@@ -41,26 +43,41 @@ class _OfferOnPage:
     web_wallet_link: str
     qr_code: Markup
     needs_code: bool
-    expires_at: str
     expires_text: str
 
 
-async def render_offer(signer: Signer, issuer: Issuer, row: Offer) -> str:
+async def render_offer(signer: Signer, issuer: Issuer, row: Offer, language: str) -> str:
     """Render the page of an offer that can be redeemed."""
     deep_link = build_deep_link(signer, issuer, row)
+    words = load_words(LANGUAGE_FILES, language)
     offer = _OfferOnPage(
         issuer=issuer.name,
-        credential=str(load_type_metadata(CONFIGURATIONS[row.credential_configuration_id].kind.name)["name"]),
+        credential=_name_credential(row.credential_configuration_id, language),
         deep_link=deep_link,
         web_wallet_link=f"/wallet/#offer={quote(deep_link, safe='')}",
-        qr_code=await draw_qr_code(deep_link, title="QR code that opens your wallet with this offer"),
+        qr_code=await draw_qr_code(deep_link, title=words["offer.picture"]),
         needs_code=row.tx_code_digest is not None,
-        expires_at=row.expires_at.isoformat(timespec="seconds"),
-        expires_text=row.expires_at.strftime("%d %B %Y, %H:%M UTC"),
+        expires_text=row.expires_at.strftime("%Y-%m-%d %H:%M UTC"),
     )
-    return TEMPLATES.get_template("offer.html").render(title="Your credential is ready", css=Markup(CSS), offer=offer)  # noqa: S704  # our own style sheet
+    return _render(words["offer.title"], offer, language)
 
 
-def render_gone() -> str:
+def render_gone(language: str) -> str:
     """Render the page of a link that leads nowhere; the same whatever the cause."""
-    return TEMPLATES.get_template("offer.html").render(title="This offer can't be used", css=Markup(CSS), offer=None)  # noqa: S704  # our own style sheet
+    return _render(load_words(LANGUAGE_FILES, language)["offer.gone_title"], None, language)
+
+
+def _render(title: str, offer: _OfferOnPage | None, language: str) -> str:
+    return TEMPLATES.get_template("offer.html").render(
+        title=title,
+        css=Markup(CSS),  # noqa: S704  # our own style sheet
+        offer=offer,
+        words=load_words(LANGUAGE_FILES, language),
+        tag=tag_of(language),
+        switches=list_switches(language),
+    )
+
+
+def _name_credential(configuration_id: str, language: str) -> str:
+    metadata = load_type_metadata(CONFIGURATIONS[configuration_id].kind.name)
+    return next(str(shown["name"]) for shown in metadata["display"] if shown["locale"] == language)

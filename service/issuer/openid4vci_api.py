@@ -30,6 +30,7 @@ from service.web.context import Context
 from service.web.dependencies import ContextDep
 from service.web.dpop import NONCE_HEADER, make_dpop_nonce
 from service.web.forms import read_form
+from service.web.languages import language_of
 from service.web.openapi import answers_media, takes_form, takes_json, takes_json_or_jwt
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -123,13 +124,14 @@ async def read_credential_offer(slug: str, link: str, context: ContextDep) -> JS
 
 
 @router.get("/offers/{link}", response_class=HTMLResponse)
-async def show_offer(slug: str, link: str, context: ContextDep) -> HTMLResponse:
+async def show_offer(slug: str, link: str, request: Request, context: ContextDep) -> HTMLResponse:
     """Show a person how to fetch the offer into a wallet."""
+    language, headers = language_of(request), PAGE_HEADERS | {"Vary": "Accept-Language"}
     try:
         issuer, row = await _find_offer(context, slug, link)
     except NotFoundError:
-        return HTMLResponse(render_gone(), status_code=404, headers=PAGE_HEADERS)
-    return HTMLResponse(await render_offer(context.signer, issuer, row), headers=PAGE_HEADERS)
+        return HTMLResponse(render_gone(language), status_code=404, headers=headers)
+    return HTMLResponse(await render_offer(context.signer, issuer, row, language), headers=headers)
 
 
 @router.post(

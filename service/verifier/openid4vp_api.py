@@ -18,6 +18,7 @@ from service.verifier.responses import take_response
 from service.web.context import Context
 from service.web.dependencies import ContextDep
 from service.web.forms import read_form
+from service.web.languages import language_of
 from service.web.openapi import answers_media, takes_form
 from service.web.qr_code import draw_qr_picture
 
@@ -71,7 +72,7 @@ async def post_response(request_id: str, request: Request, context: ContextDep) 
 
 
 @router.get("/presentation-requests/{request_id}", include_in_schema=False)
-async def show_request_page(request_id: str, context: ContextDep) -> Response:
+async def show_request_page(request_id: str, request: Request, context: ContextDep) -> Response:
     """Show who asks, with a link and a QR code for the wallet."""
     async with context.database.reading() as session:
         row = await find_request(await session.connection(), request_id)
@@ -82,11 +83,13 @@ async def show_request_page(request_id: str, context: ContextDep) -> Response:
     link = build_deep_link(context.base_url, row) if is_open else None
     wallet_link = build_wallet_link(context.base_url, row) if is_open else None
     headers = NO_STORE | {
+        "Vary": "Accept-Language",
         "Content-Security-Policy": CONTENT_SECURITY_POLICY,
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
     }
-    return HTMLResponse(await render_request_page(organization.name, link, wallet_link), headers=headers)
+    page = await render_request_page(organization.name, link, wallet_link, language=language_of(request))
+    return HTMLResponse(page, headers=headers)
 
 
 @router.get("/presentation-requests/{request_id}/qr-code", include_in_schema=False)

@@ -17,6 +17,7 @@ from fastapi import APIRouter, Request, Response
 from service.credentials.credential_types import CREDENTIAL_TYPES
 from service.credentials.transaction_data import STATEMENTS
 from service.errors import NotFoundError
+from service.rules.purposes import PURPOSES
 from service.schema_files import load_type_metadata
 from service.wallet.worker import build_worker
 from service.web.dependencies import ContextDep
@@ -56,7 +57,7 @@ def load_files() -> dict[str, StaticFile]:
         for path in sorted(FOLDER.rglob("*"))
         if path.suffix in MEDIA_TYPES
     }
-    words = {"types.json": _list_types(), "statements.json": dict(STATEMENTS)}
+    words = {"types.json": _list_types(), "statements.json": dict(STATEMENTS), "purposes.json": _list_purposes()}
     found |= {name: _describe(".json", json.dumps(value, ensure_ascii=False).encode()) for name, value in words.items()}
     shell = {path: file.content for path, file in found.items() if path != WORKER and not path.endswith(".txt")}
     return found | {WORKER: _describe(".js", build_worker(found[WORKER].content, shell))}
@@ -125,6 +126,11 @@ async def read_wallet_file(name: str, request: Request, context: ContextDep) -> 
 def _describe(suffix: str, content: bytes) -> StaticFile:
     zipped = gzip.compress(content, mtime=0)
     return StaticFile(MEDIA_TYPES[suffix], content, zipped, f'W/"{hashlib.sha256(content).hexdigest()[:32]}"')
+
+
+def _list_purposes() -> dict[str, str]:
+    """Return purposes by the titles that requests state: ``{title: purpose_id}``; of two with one title, the first."""
+    return {purpose.title: purpose_id for purpose_id, purpose in reversed(list(PURPOSES.items()))}
 
 
 def _list_types() -> dict[str, Any]:

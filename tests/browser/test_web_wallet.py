@@ -126,6 +126,11 @@ async def test_saying_no_sends_nothing_but_that(stocked: Person) -> None:
     assert (await stocked.verdict(request))["credentials"] == []
     await stocked.page.reload()
     await expect(stocked.page.get_by_role("heading", name="Nothing was shared")).to_be_visible()
+    await expect(stocked.page.locator("main")).to_contain_text("the platform was told so")
+    await stocked.page.route("**/responses/*", lose_request, times=1)
+    await stocked.open_request(await stocked.ask(purpose="us.506c"))
+    await stocked.page.get_by_role("button", name="Don't share").click()
+    await expect(stocked.page.locator("main")).to_contain_text("The platform could not be told")
 
 
 async def test_a_declaration_is_shown_in_words_and_signed(stocked: Person) -> None:
@@ -220,7 +225,9 @@ async def test_hostile_values_and_names_are_text(person: Person) -> None:
 
     async def rename(route: Route) -> None:
         answer = await route.fetch()
-        await route.fulfill(response=answer, json=await answer.json() | {"display": [{"name": f"A\u202eB {script}"}]})
+        await route.fulfill(
+            response=answer, json=await answer.json() | {"display": [{"name": f"A\u202eB {script}{'x' * 10_000}"}]}
+        )
 
     await person.page.route("**/.well-known/openid-credential-issuer/**", rename)
     ordinary = cases.identity_of_us_person(datetime.now(UTC).date())
@@ -259,13 +266,23 @@ async def test_keys_and_credentials_survive_the_end_of_the_browser(
     await context.close()
 
 
+CLEAR = """() => new Promise((done) => {
+  indexedDB.deleteDatabase('goodstanding-wallet').onsuccess = () => done(null); })"""
+
+
 async def test_a_cleared_browser_is_noticed_and_explained(newcomer: Person) -> None:
     await newcomer.accept(await newcomer.offer("aml-screening"))
-    await newcomer.page.goto("/docs")
-    await newcomer.page.evaluate(
-        "() => new Promise((done) => { indexedDB.deleteDatabase('goodstanding-wallet').onsuccess = done; })"
-    )
-    await open_wallet(newcomer.page, "/wallet/")
+    page, request = newcomer.page, await newcomer.ask(dcql_query=SCREENING)
+    await newcomer.open_request(request)
+    await page.evaluate(CLEAR)
+    await page.get_by_role("button", name="Share", exact=True).click()
+    await expect(page.get_by_role("alert")).to_contain_text("This request is not on this device")
+    await newcomer.open_offer(await newcomer.offer("aml-screening"))
+    await page.evaluate(CLEAR)
+    await page.get_by_role("button", name="Accept").click()
+    await expect(page.get_by_role("alert")).to_contain_text("This offer is not on this device")
+    assert (await newcomer.verdict(request))["state"] == "pending"
+    await open_wallet(page, "/wallet/#/")
     await expect(newcomer.page.get_by_role("heading", name="Something is missing here")).to_be_visible()
     await newcomer.page.get_by_role("button", name="I understand").click()
     await expect(newcomer.page.get_by_role("heading", name="Something is missing here")).to_be_hidden()
@@ -382,7 +399,7 @@ async def test_an_answer_that_may_not_have_arrived_is_sent_again_unchanged(stock
     person = replace(stocked, page=await stocked.page.context.new_page())
     bodies: list[str | None] = []
     person.page.on("request", lambda each: bodies.append(each.post_data) if "/responses/" in each.url else None)
-    for lose, outcome in ((lose_request, "Done"), (lose_answer, "The platform didn't accept it")):
+    for lose, outcome in ((lose_request, "Done"), (lose_answer, "The platform doesn't take it a second time")):
         await person.page.route("**/responses/*", lose, times=1)
         request = await person.ask(dcql_query=SCREENING)
         await person.open_request(request)

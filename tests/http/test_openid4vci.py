@@ -211,6 +211,11 @@ async def test_the_page_shows_the_link_and_nothing_of_the_person(wallet: Wallet,
     assert "<script" not in answer.text
     for secret in ("Canary", "investor-1", made["tx_code"]):
         assert secret not in answer.text
+    in_chinese = await wallet.deployment.http.get(made["web_link"], headers={"Accept-Language": "zh"})
+    assert '<html lang="zh-Hans">' in in_chinese.text
+    assert "身份认证（KYC）" in in_chinese.text
+    gone = await wallet.deployment.http.get("/issuers/kyc/offers/none?language=zh")
+    assert (gone.status_code, "不能使用" in gone.text) == (404, True)
 
 
 async def test_the_name_of_an_issuer_is_escaped_on_the_page(wallet: Wallet) -> None:

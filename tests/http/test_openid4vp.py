@@ -145,8 +145,15 @@ async def test_the_page_shows_a_code_and_nothing_runs_on_it(scene: Scene) -> Non
     assert made["deep_link"].replace("&", "&amp;") in page.text
     assert "<script" not in page.text
     assert " style=" not in page.text
+    in_chinese = await scene.deployment.http.get(made["web_link"], headers={"Accept-Language": "zh-CN,en;q=0.5"})
+    assert '<html lang="zh-Hans">' in in_chinese.text
+    assert "请您出示凭证" in in_chinese.text
+    assert 'href="?language=en"' in in_chinese.text
+    switched = await scene.deployment.http.get(f"{made['web_link']}?language=zh", headers={"Accept-Language": "en"})
+    assert switched.text == in_chinese.text
     await scene.wallet.answer(made)
     assert "openid4vp://" not in (await scene.deployment.http.get(made["web_link"])).text
+    assert "已过期" in (await scene.deployment.http.get(f"{made['web_link']}?language=zh")).text
 
 
 @pytest.mark.parametrize("prefix", ["decentralized_identifier", "redirect_uri"])

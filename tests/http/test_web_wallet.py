@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from service.rules.purposes import PURPOSES
 from service.wallet.web_api import FOLDER, build_policy, load_files
 from tests.deployment import Deployment
 
@@ -71,6 +72,13 @@ def test_both_languages_say_the_same() -> None:
         assert sorted(re.findall(r"\{\w+\}", sentence)) == sorted(re.findall(r"\{\w+\}", chinese[key])), key
 
 
+def test_every_purpose_has_words() -> None:
+    purposes = json.loads(load_files()["purposes.json"].content)
+    assert purposes.keys() == {purpose.title for purpose in PURPOSES.values()}
+    named = {key.removeprefix("purpose.") for key in _load_words("en") if key.startswith("purpose.")}
+    assert named == set(purposes.values())
+
+
 def test_every_word_that_a_page_uses_is_there() -> None:
     english = _load_words("en")
     source = "\n".join(path.read_text(encoding="utf-8") for path in FOLDER.rglob("*.js"))
@@ -80,7 +88,7 @@ def test_every_word_that_a_page_uses_is_there() -> None:
     assert used - english.keys() == set()
 
 
-CHOSEN_BY_VALUE = ("statement.", "value.")  # the names come from the rule book and from others' credentials
+CHOSEN_BY_VALUE = ("purpose.", "statement.", "value.")  # the names come from the rule book and from others' credentials
 
 
 def test_no_word_is_there_that_no_page_uses() -> None:

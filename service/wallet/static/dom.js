@@ -63,12 +63,22 @@ export function errorNote(error) {
   return el("div", { class: "note bad", role: "alert" }, el("p", {}, t(key, error.values ?? {})), detail);
 }
 
+// What nobody foresaw, such as a browser that was told to forget everything while this page was open.
+function report(error, element) {
+  document.getElementById("failure")?.remove();
+  const note = errorNote(error);
+  note.id = "failure";
+  (element.closest("form, .row") ?? element).after(note);
+}
+
 async function once(element, act) {
   if (element.dataset.busy) return;
   element.dataset.busy = "yes";
   element.setAttribute("aria-busy", "true");
   try {
     await act();
+  } catch (error) {
+    report(error, element);
   } finally {
     delete element.dataset.busy;
     element.removeAttribute("aria-busy");

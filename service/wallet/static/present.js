@@ -7,7 +7,9 @@
  *   sending   an answer was made; whether it arrived isn't known
  *   answered  the platform took it
  *   refused   the platform didn't take it
- *   declined  the person said no
+ *   unclear   the platform didn't take it when it was sent again; it may have taken what was sent before
+ *   declined  the person said no, and the platform knows
+ *   untold    the person said no, and the platform could not be told
  * A history entry: {id, at, clientId, name, host, purpose, outcome: the same words, credentials: [{credentialId, name,
  *   vct, issuer, kid, claims: {name: value}}], agreed: [[label, value]]}
  */
@@ -32,7 +34,7 @@ import { sendError } from "./verifier.js";
  */
 export async function answer(id, asked, selection) {
   return exclusively(`request-${id}`, async () => {
-    const record = await get("requests", id);
+    const record = await readRequest(id);
     if (record.state !== "opened") return record;
     const vpToken = await buildToken(asked, selection);
     const form = await buildForm(asked, vpToken);
@@ -47,23 +49,32 @@ export async function answer(id, asked, selection) {
 /** Send the same answer again after it isn't known whether it arrived. */
 export async function answerAgain(id) {
   return exclusively(`request-${id}`, async () => {
-    const record = await get("requests", id);
-    return record.state === "sending" ? deliver(record) : record;
+    const record = await readRequest(id);
+    return record.state === "sending" ? deliver(record, { again: true }) : record;
   });
 }
 
 /** Tell the platform that the person said no. Source: OpenID4VP 1.0, section 8.5. */
 export async function decline(id, asked) {
   return exclusively(`request-${id}`, async () => {
-    const record = await get("requests", id);
+    const record = await readRequest(id);
     if (record.state !== "opened") return record;
     const entry = { ...(await describe(asked)), outcome: "declined", credentials: [], agreed: [] };
-    const declined = { ...record, state: "declined", historyId: entry.id };
-    await write([["history", entry], ["requests", declined]]);
-    const told = { ...declined, redirectUri: readRedirectIfAny(await sendError(asked, "access_denied")) };
-    await write([["requests", told]]);
-    return told;
+    const untold = { ...record, state: "untold", historyId: entry.id };
+    await write([["history", entry], ["requests", untold]]);
+    const body = await sendError(asked, "access_denied");
+    if (body === null) return untold;
+    const declined = { ...untold, state: "declined", redirectUri: readRedirectIfAny(body) };
+    await write([["requests", declined]]);
+    return declined;
   });
+}
+
+/** @returns {Promise<object>} The record; the browser may have thrown it away while its page was open. */
+export async function readRequest(id) {
+  const record = await get("requests", id);
+  if (record === undefined) throw new WalletError("request_forgotten");
+  return record;
 }
 
 async function buildToken(asked, selection) {
@@ -95,14 +106,14 @@ async function checkUnanswered(historyId) {
   if (known !== undefined && known.outcome !== "refused") throw new WalletError("already_answered");
 }
 
-async function deliver(record) {
+async function deliver(record, { again = false } = {}) {
   const sent = await request(record.responseUri, { method: "POST", form: record.form });
   if (sent.status >= 500) throw refused(sent, "server_busy");
   const entry = await get("history", record.historyId);
-  const outcome = sent.status === 200 ? "answered" : "refused";
+  const outcome = sent.status === 200 ? "answered" : again ? "unclear" : "refused";
   const over = { ...record, state: outcome, form: null, redirectUri: outcome === "answered" ? readRedirect(sent.body) : null };
   await write([["requests", over], ["history", { ...entry, outcome }]]);
-  if (outcome === "refused") throw refused(sent, "presentation_refused");
+  if (outcome !== "answered") throw refused(sent, "presentation_refused");
   return over;
 }
 

@@ -73,7 +73,8 @@ export async function collect(id) {
   });
 }
 
-async function readRecord(id) {
+/** @returns {Promise<object>} The record; the browser may have thrown it away while its page was open. */
+export async function readRecord(id) {
   const record = await get("offers", id);
   if (record === undefined) throw new WalletError("offer_forgotten");
   return record;

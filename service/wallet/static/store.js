@@ -38,6 +38,20 @@ export async function put(store, value) {
 
 /** Write all of it or nothing: `[[store, value], ...]`; a value `{remove: key}` takes a record away. */
 export async function write(entries) {
+  if (!entries.some(([name]) => name === "credentials")) await writeAll(entries);
+  else await exclusively("holdings", () => writeHoldings(entries));
+  changes.postMessage("changed");
+  tell();
+}
+
+// A loss that nobody has read of stays one, whatever is written since.
+async function writeHoldings(entries) {
+  const missing = Math.max(0, readMark() - (await all("credentials")).length);
+  await writeAll(entries);
+  await markHoldings(missing);
+}
+
+async function writeAll(entries) {
   const names = [...new Set(entries.map(([name]) => name))];
   await run(names, "readwrite", (transaction) => {
     for (const [name, value] of entries) {
@@ -46,9 +60,6 @@ export async function write(entries) {
       else store.put(value);
     }
   });
-  await markHoldings();
-  changes.postMessage("changed");
-  tell();
 }
 
 export async function remove(store, key) {
@@ -97,9 +108,9 @@ function tell() {
 }
 
 // Outside the database on purpose: it outlives a database that a browser or a person removed alone.
-async function markHoldings() {
+async function markHoldings(missing = 0) {
   try {
-    localStorage.setItem(MARK, String((await all("credentials")).length));
+    localStorage.setItem(MARK, String((await all("credentials")).length + missing));
   } catch {
     // Without it, a loss isn't noticed; the wallet works all the same.
   }

@@ -12,14 +12,13 @@ const COMBINING = /\p{M}/u;
 let current = FALLBACK;
 let words = {};
 let types = {};
+let purposes = {};
 const listeners = [];
 
-/** Load the words of a language and of our credential types. */
+/** Load the words of a language, of our credential types and of our platforms' purposes. */
 export async function loadLanguage(language) {
   current = language in LANGUAGES ? language : FALLBACK;
-  const [loaded, kinds] = await Promise.all([readJson(`languages/${current}.json`), readJson("types.json")]);
-  words = loaded;
-  types = kinds;
+  [words, types, purposes] = await Promise.all([`languages/${current}.json`, "types.json", "purposes.json"].map(readJson));
   document.documentElement.lang = current === "zh" ? "zh-Hans" : current;
   for (const listener of listeners) listener();
 }
@@ -54,6 +53,12 @@ export function hasWords(key) {
 export function describeType(vct) {
   const known = Object.hasOwn(types, vct) ? types[vct] : {};
   return known[current] ?? known[FALLBACK] ?? {};
+}
+
+/** @returns {string} What a platform asks for: in the reader's language if it is a purpose of ours, else as the platform wrote it, marked so. */
+export function describePurpose(text) {
+  if (Object.hasOwn(purposes, text)) return t(`purpose.${purposes[text]}`);
+  return text === "" ? "" : `${clean(text, 300)} ${t("request.own_words")}`;
 }
 
 /** Make one line of printable text of any JSON value; what can't be printed becomes `\u{...}`, long text is cut. */

@@ -42,13 +42,16 @@ export async function fetchRequest(link) {
   }
 }
 
-/** Tell a platform that there will be no presentation; that it can't be told is passed over. Source: section 8.5. */
+/**
+ * Tell a platform that there will be no presentation.
+ * @returns {Promise<string|null>} What it said; null if it can't be told. Source: section 8.5.
+ */
 export async function sendError({ responseUri, state }, error) {
   try {
     const sent = await request(responseUri, { method: "POST", form: state === null ? { error } : { error, state } });
-    return sent.status === 200 ? sent.body : "";
+    return sent.status === 200 ? sent.body : null;
   } catch {
-    return ""; // nothing is shown to it either way
+    return null; // nothing is shown to it either way
   }
 }
 

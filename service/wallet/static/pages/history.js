@@ -3,7 +3,7 @@
 import { el, facts, note } from "../dom.js";
 import { labelOf, personalClaims, valueInWords } from "../records.js";
 import { all } from "../store.js";
-import { clean, describeType, formatInstant, t } from "../text.js";
+import { clean, describePurpose, describeType, formatInstant, t } from "../text.js";
 
 export const title = "history.title";
 export const live = true;
@@ -27,7 +27,7 @@ function card(entry) {
     facts([
       [t("history.when"), formatInstant(entry.at)],
       [t("history.where"), clean(entry.host, 120)],
-      [t("request.why"), clean(entry.purpose, 300)],
+      [t("request.why"), describePurpose(entry.purpose)],
       [t("history.outcome"), t(`outcome.${entry.outcome}`)],
     ]),
     entry.credentials.map(shownCredential),

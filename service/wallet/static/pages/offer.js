@@ -2,9 +2,8 @@
 
 import { announce, button, el, errorNote, facts, form, link, note } from "../dom.js";
 import { WalletError } from "../errors.js";
-import { accept, collect, findTwin, readProposal } from "../receive.js";
+import { accept, collect, findTwin, readProposal, readRecord } from "../receive.js";
 import { hostOf } from "../records.js";
-import { get } from "../store.js";
 import { clean, describeType, formatInstant, t } from "../text.js";
 
 export const title = "offer.title";
@@ -13,8 +12,7 @@ export const title = "offer.title";
 const failures = new Map();
 
 export async function show(id, app) {
-  const record = await get("offers", id);
-  if (record === undefined) throw new WalletError("offer_forgotten");
+  const record = await readRecord(id);
   if (record.state === "done" || record.state === "dead") return result(record);
   if (record.state === "redeemed") return progress(record, app);
   try {
@@ -40,7 +38,7 @@ function propose(proposal, app) {
     try {
       await accept(record.id, code);
     } catch (error) {
-      const now = await get("offers", record.id);
+      const now = await readRecord(record.id);
       if (now.state === "opened" || now.state === "redeeming") return complain(problem, error, input);
       failures.set(record.id, error);
     }

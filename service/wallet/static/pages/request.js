@@ -2,19 +2,18 @@
 
 import { announce, button, el, errorNote, facts, link, note } from "../dom.js";
 import { WalletError } from "../errors.js";
-import { answer, answerAgain, decline } from "../present.js";
+import { answer, answerAgain, decline, readRequest } from "../present.js";
 import { hostOf, labelOf, nameOf, personalClaims, stateInWords, stateOf, valueInWords } from "../records.js";
 import { chooseCopies, findCandidates, previewDisclosure } from "../selection.js";
-import { all, get } from "../store.js";
-import { clean, describeType, formatDay, formatInstant, t } from "../text.js";
+import { all } from "../store.js";
+import { clean, describePurpose, describeType, formatDay, formatInstant, t } from "../text.js";
 import { describeTransaction } from "../transactions.js";
 import { fetchRequest } from "../verifier.js";
 
 export const title = "request.title";
 
 export async function show(id, app) {
-  const record = await get("requests", id);
-  if (record === undefined) throw new WalletError("request_forgotten");
+  const record = await readRequest(id);
   if (record.state === "sending") return unconfirmed(record, app);
   if (record.state !== "opened") return over(record);
   try {
@@ -40,7 +39,7 @@ async function consent({ record, asked, candidates, history, app }) {
     try {
       finish(await answer(record.id, asked, selection));
     } catch (error) {
-      if ((await get("requests", record.id)).state === "opened") return complain(problem, error);
+      if ((await readRequest(record.id)).state === "opened") return complain(problem, error);
     }
     return app.refresh();
   };
@@ -75,7 +74,7 @@ function whoAsks(asked) {
       [t("request.calls_itself"), clean(asked.name, 120)],
       [t("request.verified"), asked.host === null ? "" : clean(asked.host, 120)],
       [t("request.goes_to"), clean(to, 120)],
-      [t("request.why"), clean(asked.purpose, 300) || t("request.no_purpose")],
+      [t("request.why"), describePurpose(asked.purpose) || t("request.no_purpose")],
     ]),
     warnings.map((text) => note(text, "bad")),
     el("details", {}, el("summary", {}, t("request.identifier")), el("p", {}, el("code", {}, clean(asked.clientId)))),
@@ -151,7 +150,7 @@ function unconfirmed(record, app) {
     try {
       finish(await answerAgain(record.id));
     } catch (error) {
-      if ((await get("requests", record.id)).state === "sending") return complain(problem, error);
+      if ((await readRequest(record.id)).state === "sending") return complain(problem, error);
     }
     return app.refresh();
   };
