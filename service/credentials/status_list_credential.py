@@ -5,10 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from service.credentials.bitstring_status_list import (
-    PACKED_BITS,
     decode_bitstring,
-    encode_bitstring,
-    extract_bitstring,
     split_reference,
 )
 from service.credentials.formats import read_document
@@ -64,7 +61,7 @@ def verify_status_list_credential(
 
     1. It is authentic and within its times, and says when it was issued; it need not say when it ends.
     2. It is a status list, has no status itself, and its ``id`` is where it was found.
-    3. It serves the purpose that the credential names.
+    3. It serves the purpose that the credential names, in entries of that size if it says of which.
 
     Pure: whether ``key`` may speak for the credential's issuer, and whether a newer list was seen, is the caller's.
 
@@ -91,18 +88,22 @@ def verify_status_list_credential(
     issued_at = credential.issued_at or credential.not_before
     if issued_at is None:
         raise StatusListCredentialError("The status list does not say when it was issued.")
-    address, purpose = split_reference(expected_reference)
-    if credential.statuses or read.document.get("id") != address:  # (2)
+    name = split_reference(expected_reference)
+    if credential.statuses or read.document.get("id") != name.address:  # (2)
         raise StatusListCredentialError("The status list has a status itself, or is another list.")
     subject, is_multibase = _read_list(read.document)
-    if purpose is None or purpose not in _as_list(subject.get("statusPurpose")):  # (3)
+    if name.purpose is None or name.purpose not in _as_list(subject.get("statusPurpose")):  # (3)
         raise StatusListCredentialError("The status list is of another purpose.")
-    packed = decode_bitstring(subject.get("encodedList"), purpose, multibase=is_multibase)
-    return StatusList(expected_reference, PACKED_BITS, packed, issued_at, credential.expires_at, _read_ttl(subject))
+    size = subject.get("statusSize", name.size)
+    if type(size) is not int or size != name.size:
+        raise StatusListCredentialError("The status list has entries of another size.")
+    packed = decode_bitstring(subject.get("encodedList"), name.purpose, multibase=is_multibase, size=size)
+    expires_at, ttl = credential.expires_at, _read_ttl(subject)
+    return StatusList(expected_reference, name.packed_bits, packed, issued_at, expires_at, ttl)
 
 
 def build_status_list_credential(
-    packed: bytes,
+    encoded_list: str,
     *,
     address: str,
     purpose: str,
@@ -111,12 +112,12 @@ def build_status_list_credential(
     expires_at: datetime,
     ttl: timedelta,
 ) -> dict[str, Any]:
-    """Build the claims of a ``vc+jwt`` that publishes a Token Status List of ours for one purpose.
+    """Build the claims of a ``vc+jwt`` that publishes a status list for one purpose.
 
     Args:
-        packed: Statuses of ``PACKED_BITS`` bits.
+        encoded_list: What ``encode_bitstring`` returns.
         address: Where it is served; what credentials name in ``statusListCredential``.
-        purpose: One of ``PUBLISHED_PURPOSES``.
+        purpose: One of ``PURPOSES``.
         issuer: The issuer's DID, which its credentials of the W3C data model name.
         issued_at: Aware; written in whole seconds.
         expires_at: Aware; written in whole seconds.
@@ -136,7 +137,7 @@ def build_status_list_credential(
             "id": f"{address}#list",
             "type": "BitstringStatusList",
             "statusPurpose": purpose,
-            "encodedList": encode_bitstring(extract_bitstring(packed, purpose)),
+            "encodedList": encoded_list,
             "ttl": ttl // timedelta(milliseconds=1),
         },
     }
@@ -150,8 +151,8 @@ def build_linked_status_list(claims: Mapping[str, Any]) -> dict[str, Any]:
 def _read_list(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
     subject = read_subject(document)
     kinds = [_SUBJECTS[each] for each in read_types(document) if each in _SUBJECTS]
-    if len(kinds) != 1 or subject.get("type") != kinds[0][0] or subject.get("statusSize", 1) != 1:
-        raise StatusListCredentialError("The credential holds no status list of one bit for each entry.")
+    if len(kinds) != 1 or subject.get("type") != kinds[0][0]:
+        raise StatusListCredentialError("The credential holds no status list.")
     return subject, kinds[0][1]
 
 

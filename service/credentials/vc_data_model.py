@@ -120,7 +120,7 @@ def read_identifier(value: Any, name: str) -> str:
         W3cDocumentError: There is none.
     """
     url = value.get("id") if isinstance(value, dict) else value
-    if not _is_url(url):
+    if not is_url(url):
         raise W3cDocumentError(f"The {name} has no URL.")
     return str(url)
 
@@ -140,19 +140,19 @@ def _check_common(document: Any, expected_type: str) -> str:
     if base == BASE_CONTEXT and not isinstance(document["@context"], list):
         raise W3cDocumentError("The contexts aren't an ordered set.")
     for context in contexts[1:]:
-        if not isinstance(context, dict) and not _is_url(context):
+        if not isinstance(context, dict) and not is_url(context):
             raise W3cDocumentError("A context is neither a URL nor an object.")
     types = _check_types(document)
     if expected_type not in types:
         raise W3cDocumentError(f"The document isn't a {expected_type}.")
-    if "id" in document and not _is_url(document["id"]):
+    if "id" in document and not is_url(document["id"]):
         raise W3cDocumentError("The id isn't one URL.")
     return str(base)
 
 
 def _check_types(entry: Mapping[str, Any]) -> list[Any]:
     types = _listed(entry.get("type"))
-    if not types or not all(isinstance(name, str) and (_TERM.fullmatch(name) or _is_url(name)) for name in types):
+    if not types or not all(isinstance(name, str) and (_TERM.fullmatch(name) or is_url(name)) for name in types):
         raise W3cDocumentError("A type is missing, or is neither a term nor a URL.")
     return types
 
@@ -170,13 +170,13 @@ def _check_subjects(document: Mapping[str, Any]) -> None:
     for subject in subjects:
         if not subject:
             raise W3cDocumentError("A subject of the credential has no claims.")
-        if "id" in subject and not _is_url(subject["id"]):
+        if "id" in subject and not is_url(subject["id"]):
             raise W3cDocumentError("A subject's id isn't one URL.")
 
 
 def _check_typed(entry: Mapping[str, Any], name: str) -> None:
     _check_types(entry)
-    if "id" in entry and not _is_url(entry["id"]):
+    if "id" in entry and not is_url(entry["id"]):
         raise W3cDocumentError(f"The id of the {name} isn't one URL.")
     if name == "credentialSchema" and "id" not in entry:
         raise W3cDocumentError("The credentialSchema has no id.")
@@ -240,5 +240,6 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _is_url(value: Any) -> bool:
+def is_url(value: Any) -> bool:
+    """Tell whether a value is an absolute URL."""
     return isinstance(value, str) and _URL.fullmatch(value) is not None

@@ -12,7 +12,7 @@ from typing import Any
 from cachetools import LRUCache
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.credentials.bitstring_status_list import address_bitstring
+from service.credentials.bitstring_status_list import address_bitstring, encode_bitstring, extract_bitstring
 from service.credentials.data_integrity import add_proof
 from service.credentials.jose import load_key, parse_json, parse_jws, sign_jws
 from service.credentials.jwt_vc import VC_JWT
@@ -85,7 +85,7 @@ async def _renew(
     if kept is not None and kept.issued_at >= issued_at:
         return kept.credential  # another worker was first
     claims = build_status_list_credential(
-        row.packed,
+        encode_bitstring(extract_bitstring(row.packed, purpose)),
         address=address_bitstring(issuer.status_list_uri(list_id), purpose),
         purpose=purpose,
         issuer=issuer.did,

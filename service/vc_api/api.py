@@ -8,7 +8,6 @@ from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 
-from service.credentials.bitstring_status_list import PUBLISHED_PURPOSES
 from service.errors import InvalidInputError, MalformedError, NotFoundError, VerificationError
 from service.linked_data.bundled_contexts import with_example_contexts
 from service.vc_api.documents import issue_credential, resolve_did, verify_credential, verify_presentation
@@ -68,7 +67,7 @@ class StatusBody(BaseModel):
 
     credentialId: str | None = None  # noqa: N815  # the wire's name
     credentialStatus: dict[str, Any]  # noqa: N815  # the wire's name
-    status: bool = True
+    status: bool | int = True
 
 
 def _open_statuses(context: Context) -> FacadeStatuses:
@@ -107,17 +106,21 @@ async def verify_a_presentation(body: VerifiablePresentationBody, context: Conte
 @router.post("/credentials/status")
 async def change_status(body: StatusBody, context: ContextDep) -> dict[str, Any]:
     """Set or clear the status of a credential that the façade issued."""
-    _open_statuses(context).change(body.credentialStatus, is_set=body.status)
+    _open_statuses(context).change(body.credentialStatus, int(body.status))
     return {}
 
 
-@router.get("/status-lists/{fragment}/{purpose}")
-async def read_status_list(fragment: str, purpose: str, request: Request, context: ContextDep) -> dict[str, Any]:
+@router.get("/status-lists/{fragment}/{name}")
+async def read_status_list(fragment: str, name: str, request: Request, context: ContextDep) -> dict[str, Any]:
     """Return a status list of one of the façade's issuers."""
     issuer = request.app.state.vc_api_issuers.get(f"did:key:{fragment}")
-    if issuer is None or purpose not in PUBLISHED_PURPOSES:
+    if issuer is None:
         raise NotFoundError
-    return await with_example_contexts(partial(_open_statuses(context).build, issuer, purpose, now=context.clock()))
+    work = partial(_open_statuses(context).build, issuer, name, now=context.clock())
+    built = await with_example_contexts(work)
+    if built is None:
+        raise NotFoundError
+    return built
 
 
 @router.get("/identifiers")

@@ -53,7 +53,8 @@ def issue_credential(
 
     Args:
         credential: Untrusted.
-        options: ``cryptosuite`` may be named, and with ``statusPurpose`` a status asked for.
+        options: ``cryptosuite`` may be named, and with ``statusPurpose`` a status asked
+            for; of the purpose ``message`` with the entry's ``statusMessage`` and perhaps ``statusReference``.
         issuers: The façade's own, by DID.
         statuses: Of these issuers.
         contexts: The contexts that it may name.
@@ -70,7 +71,7 @@ def issue_credential(
         raise UnknownIssuerError("The credential's issuer is none of the façade's.")
     statuses.check(credential)
     if "statusPurpose" in options:
-        credential = statuses.add_entries(credential, issuer, options["statusPurpose"])
+        credential = statuses.add_entries(credential, issuer, options)
     proof = write_proof_options(issuer, options.get("cryptosuite"), now)
     return add_proof(_with_proof_context(credential), proof, issuer.key, issuer.sign, contexts)
 

@@ -14,7 +14,7 @@ from service.keys import Signer
 from service.keys.files import create_private_file
 
 _ALGORITHMS = ("EdDSA", "ES256", "ES384")
-_DEFAULT_SUITES = {"EdDSA": "eddsa-rdfc-2022", "ES256": "ecdsa-rdfc-2019", "ES384": "ecdsa-rdfc-2019"}
+_DEFAULT_SUITES = {"EdDSA": "eddsa-{}-2022", "ES256": "ecdsa-{}-2019", "ES384": "ecdsa-{}-2019"}
 _FILE = "vc-api-issuers.json"
 
 
@@ -43,10 +43,12 @@ class FacadeIssuer:
         return f"{self.did}#{self.fragment}"
 
 
-def write_proof_options(issuer: FacadeIssuer, cryptosuite: str | None, now: datetime) -> dict[str, Any]:
-    """Write what a proof of an issuer says of itself; without a cryptosuite it is the one of its key."""
+def write_proof_options(
+    issuer: FacadeIssuer, cryptosuite: str | None, now: datetime, *, canonical: str = "rdfc"
+) -> dict[str, Any]:
+    """Write what a proof of an issuer says of itself; without a cryptosuite it is the one of its key and this form."""
     return {
-        "cryptosuite": cryptosuite or _DEFAULT_SUITES[issuer.key.alg],
+        "cryptosuite": cryptosuite or _DEFAULT_SUITES[issuer.key.alg].format(canonical),
         "created": write_instant(now),
         "verificationMethod": issuer.method,
         "proofPurpose": "assertionMethod",

@@ -12,10 +12,14 @@ from typing import Any
 
 from service.credentials.bitstring_status_list import (
     ENTRY_TYPES,
+    MESSAGE,
     PACKED_BITS,
     PUBLISHED_PURPOSES,
     PURPOSES,
     build_status_entries,
+    encode_bitstring,
+    extract_bitstring,
+    find_message,
     read_status_entries,
     split_reference,
 )
@@ -25,19 +29,13 @@ from service.credentials.rdf import Contexts
 from service.credentials.sd_jwt_errors import StatusReferenceError
 from service.credentials.status_list import set_status
 from service.credentials.status_list_credential import build_linked_status_list, build_status_list_credential
-from service.errors import InvalidInputError
 from service.vc_api.issuers import FacadeIssuer, write_proof_options
+from service.vc_api.message_lists import CAPACITY, MessageLists
+from service.vc_api.status_errors import FacadeStatusError
 
-CAPACITY = 131_072
 TTL = timedelta(minutes=1)
 LIFE = timedelta(days=1)
 _FOLDER = "vc-api-statuses"
-
-
-class FacadeStatusError(InvalidInputError):
-    """The façade's issuers keep no such status, or the façade knows that the credential was withdrawn."""
-
-    code = "facade_status_refused"
 
 
 class FacadeStatuses:
@@ -51,20 +49,30 @@ class FacadeStatuses:
     def __init__(self, data_dir: Path, base_url: str) -> None:
         self._folder = data_dir / _FOLDER
         self._prefix = f"{base_url}/vc-api/status-lists/"
+        self._messages = MessageLists(self._folder, self._prefix)
 
-    def add_entries(self, credential: Mapping[str, Any], issuer: FacadeIssuer, purposes: Any) -> dict[str, Any]:
-        """Return a credential with a fresh place in the list of its issuer, for each of some purposes.
+    def add_entries(
+        self, credential: Mapping[str, Any], issuer: FacadeIssuer, options: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return a credential with a fresh place in the list of its issuer, for each purpose that ``options`` name.
 
         Raises:
             FacadeStatusError: Another purpose, or the credential has a status already.
+            StatusReferenceError: The messages of an entry are not one for each of its values.
         """
+        purposes = options["statusPurpose"]
         wanted = [purposes] if isinstance(purposes, str) else purposes
-        if not isinstance(wanted, list) or not wanted or not set(map(str, wanted)) <= set(PUBLISHED_PURPOSES):
-            raise FacadeStatusError("statusPurpose is not one of revocation and suspension, or a list of them.")
+        known = {*PUBLISHED_PURPOSES, MESSAGE}
+        if not isinstance(wanted, list) or not wanted or not set(map(str, wanted)) <= known:
+            raise FacadeStatusError(
+                "statusPurpose is not one of revocation, suspension and message, or a list of them."
+            )
         if "credentialStatus" in credential:
             raise FacadeStatusError("The credential has a status already.")
+        published = [each for each in wanted if each != MESSAGE]
+        messages = [self._messages.add_entry(issuer.fragment, options)] if MESSAGE in wanted else []
         place = StatusReference(self._prefix + issuer.fragment, self._allocate(issuer))
-        return {**credential, "credentialStatus": build_status_entries(place, wanted)}
+        return {**credential, "credentialStatus": [*build_status_entries(place, published), *messages]}
 
     def check(self, credential: Mapping[str, Any]) -> None:
         """Refuse a credential whose entries cannot be read, or of which a list here says that it was withdrawn.
@@ -76,43 +84,84 @@ class FacadeStatuses:
             FacadeStatusError: Withdrawn, or at a place that was never given out.
         """
         for reference in _read_entries(credential):
-            address, purpose = split_reference(reference.uri)
+            address, purpose, _ = split_reference(reference.uri)
             if not address.startswith(self._prefix) or purpose is None:
                 continue
-            if self._read(self._find(address, reference.index)) & PURPOSES[purpose]:
+            if purpose == MESSAGE:
+                self._check_message(credential, reference, address)
+            elif self._read(self._find(address, reference.index)) & PURPOSES[purpose]:
                 raise FacadeStatusError(f"The credential was withdrawn by its issuer: {purpose}.")
 
-    def change(self, entry: Mapping[str, Any], *, is_set: bool) -> None:
-        """Set or clear the bit of one entry.
+    def change(self, entry: Mapping[str, Any], value: int) -> None:
+        """Set one entry: to 1, or clear it with 0; if it carries messages, to any of its values.
 
         Raises:
             StatusReferenceError, FacadeStatusError: Malformed, or not an entry of a list here.
         """
         for reference in read_status_entries({"credentialStatus": dict(entry)}):
-            address, purpose = split_reference(reference.uri)
+            address, purpose, size = split_reference(reference.uri)
+            if not address.startswith(self._prefix):
+                raise FacadeStatusError("The entry is of no list here.")
+            if purpose == MESSAGE:
+                self._messages.change(reference, address, value=value, size=size)
+                continue
             place = self._find(address, reference.index)
             bit = PURPOSES[str(purpose)]
-            value = self._read(place) | bit if is_set else self._read(place) & ~bit
-            place.write_text(str(value), encoding="ascii")
+            changed = self._read(place) | bit if value else self._read(place) & ~bit
+            place.write_text(str(changed), encoding="ascii")
 
-    def build(self, issuer: FacadeIssuer, purpose: str, contexts: Contexts, *, now: datetime) -> dict[str, Any]:
-        """Return the BitstringStatusListCredential of an issuer's list for one purpose."""
-        packed = bytearray(CAPACITY * PACKED_BITS // 8)
-        with suppress(FileNotFoundError):
-            for place in (self._folder / issuer.fragment).iterdir():
-                if self._read(place) & PURPOSES[purpose]:
-                    set_status(packed, PACKED_BITS, int(place.name), PURPOSES[purpose])
+    def build(self, issuer: FacadeIssuer, name: str, contexts: Contexts, *, now: datetime) -> dict[str, Any] | None:
+        """Return the BitstringStatusListCredential of one of an issuer's lists; None if there is no such list.
+
+        Lists of messages name them, which no context defines: their proof is over the JSON.
+
+        Source: Bitstring Status List 1.0, section 2.2.
+        """
+        if name in PUBLISHED_PURPOSES:
+            encoded = encode_bitstring(extract_bitstring(self._pack(issuer, name), name))
+            return self._sign(issuer, name, encoded, contexts, now)
+        found = self._messages.build(issuer.fragment, name)
+        if found is None:
+            return None
+        terms = {"statusSize": found.size, "statusMessages": found.messages}
+        return self._sign(issuer, name, found.encoded_list, contexts, now, terms)
+
+    def _sign(
+        self,
+        issuer: FacadeIssuer,
+        name: str,
+        encoded_list: str,
+        contexts: Contexts,
+        now: datetime,
+        terms: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
         claims = build_status_list_credential(
-            bytes(packed),
-            address=f"{self._prefix}{issuer.fragment}/{purpose}",
-            purpose=purpose,
+            encoded_list,
+            address=f"{self._prefix}{issuer.fragment}/{name}",
+            purpose=name if terms is None else MESSAGE,
             issuer=issuer.did,
             issued_at=now,
             expires_at=now + LIFE,
             ttl=TTL,
         )
-        options = write_proof_options(issuer, None, now)
-        return add_proof(build_linked_status_list(claims), options, issuer.key, issuer.sign, contexts)
+        document = build_linked_status_list(claims)
+        document["credentialSubject"] |= terms or {}
+        options = write_proof_options(issuer, None, now, canonical="rdfc" if terms is None else "jcs")
+        return add_proof(document, options, issuer.key, issuer.sign, contexts)
+
+    def _pack(self, issuer: FacadeIssuer, purpose: str) -> bytes:
+        packed = bytearray(CAPACITY * PACKED_BITS // 8)
+        with suppress(FileNotFoundError):
+            for place in (self._folder / issuer.fragment).iterdir():
+                if self._read(place) & PURPOSES[purpose]:
+                    set_status(packed, PACKED_BITS, int(place.name), PURPOSES[purpose])
+        return bytes(packed)
+
+    def _check_message(self, credential: Mapping[str, Any], reference: StatusReference, address: str) -> None:
+        value = self._messages.read(reference, address)
+        if value:
+            said = find_message(credential, reference, value + PURPOSES[MESSAGE] - 1)
+            raise FacadeStatusError(f"The credential's issuer has a message about it: {said and said[1]}.")
 
     def _allocate(self, issuer: FacadeIssuer) -> int:
         folder = self._folder / issuer.fragment

@@ -19,6 +19,13 @@ class CheckAnswer(AnswerModel):
     detail: str | None
 
 
+class StatusMessageAnswer(AnswerModel):
+    """What an entry of a Bitstring Status List with the purpose `message` says; the text is for developers only."""
+
+    status: str
+    message: str
+
+
 class VerdictAnswer(AnswerModel):
     """What is known of one credential or presentation."""
 
@@ -29,6 +36,7 @@ class VerdictAnswer(AnswerModel):
     holder: str | None
     claims: dict[str, Any]
     status: str | None
+    status_messages: Annotated[list[StatusMessageAnswer], Field(default_factory=list)]
     checks: list[CheckAnswer]
     credentials: Annotated[
         list["VerdictAnswer"],

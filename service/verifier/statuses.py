@@ -1,13 +1,15 @@
 """Keep verified copies of the status lists of issuers outside this deployment."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.credentials.bitstring_status_list import split_reference
+from service.credentials.bitstring_status_list import find_message, split_reference
+from service.credentials.credential import VerifiedCredential
 from service.credentials.jose import parse_jws
 from service.credentials.status_list import (
     MAX_TOKEN_BYTES,
@@ -66,6 +68,33 @@ def record_status(checklist: Checklist, reading: StatusReading) -> str:
 def choose_reading(readings: Sequence[StatusReading]) -> StatusReading:
     """Return the one that decides where several entries count: what is known to be wrong, then what is not known."""
     return readings[0] if len(readings) == 1 else max(readings, key=_rank_reading)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusMessage:
+    """What an entry of the purpose ``message`` says; ``message`` is the issuer's word for it, for developers only."""
+
+    status: str
+    message: str
+
+
+def list_messages(credential: VerifiedCredential, readings: Sequence[StatusReading]) -> list[StatusMessage]:
+    """Return what those entries of a credential say that carry messages, as far as it is known.
+
+    Args:
+        credential: Authentic.
+        readings: One of each of its ``statuses``.
+
+    Source: Bitstring Status List 1.0, section 3.2.
+    """
+    if credential.document is None:
+        return []
+    found = [
+        find_message(credential.document, each, reading.value)
+        for each, reading in zip(credential.statuses, readings, strict=True)
+        if reading.value is not None
+    ]
+    return [StatusMessage(*each) for each in found if each is not None]
 
 
 def _rank_reading(reading: StatusReading) -> tuple[int, bool]:
@@ -147,7 +176,7 @@ async def _tell(session: AsyncSession, finder: KeyFinder, known: Packed | None, 
 
 
 async def _fetch_list(finder: KeyFinder, issuer: str, uri: str) -> StatusList:
-    address, purpose = split_reference(uri)
+    address, purpose, _ = split_reference(uri)
     accept = MEDIA_TYPE if purpose is None else MEDIA_TYPES
     answer = await finder.context.fetcher.get(address, accept=accept, max_bytes=MAX_TOKEN_BYTES)
     if answer.status != 200:

@@ -15,7 +15,7 @@ so that they are as of the moment of the verdict.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -45,7 +45,7 @@ from service.verifier.checks import CREDENTIAL_CHECKS, PRESENTATION_CHECKS, Chec
 from service.verifier.issuer_keys import IssuerNotFetchedError, IssuerUnavailableError
 from service.verifier.issuers import KeyFinder
 from service.verifier.linked_data import LinkedDataVerifier, UnjudgedError, is_of_account
-from service.verifier.statuses import choose_reading, record_status, refresh_status_lists
+from service.verifier.statuses import StatusMessage, choose_reading, list_messages, record_status, refresh_status_lists
 
 # What has passed when a check fails: the order in which the core works, not the order in which we list.
 _TO_VALIDITY = CREDENTIAL_CHECKS[:5]
@@ -76,6 +76,7 @@ class Examined:
             of its entries in lists here one for all purposes.
         status: ``valid``, ``suspended``, ``revoked``, ``expired``, ``unknown`` or ``none`` (its issuer keeps none).
         trusted_issuer_id: The list entry that vouches for the issuer.
+        messages: What the issuer says of it under the purpose ``message``.
     """
 
     checklist: Checklist
@@ -84,6 +85,7 @@ class Examined:
     credential: VerifiedCredential | None = None
     status: str = "unknown"
     trusted_issuer_id: str | None = None
+    messages: list[StatusMessage] = field(default_factory=list)
 
     @property
     def holder(self) -> str | None:
@@ -235,6 +237,7 @@ def judge_by(
             continue
         _judge_trust(each, trusted, now)  # (7)
         readings = [read_status(query, now) for query in _list_queries(each)]
+        each.messages = list_messages(each.credential, readings)
         if readings:
             each.status = record_status(each.checklist, choose_reading(readings))  # (8)
         else:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -102,6 +102,7 @@ def _describe(examined: Examined) -> dict[str, Any]:
         "holder": _name_holder(examined),
         "claims": {} if credential is None else dict(credential.claims),
         "status": examined.status,
+        **({"status_messages": [asdict(each) for each in examined.messages]} if examined.messages else {}),
         "checks": [check.to_json() for check in examined.checklist],
     }
 

@@ -47,7 +47,7 @@ async def check_status(credential: StoredCredential, *, fetcher: Fetcher, now: d
 
 
 async def _read_status(issuer: str, reference: StatusReference, fetcher: Fetcher, now: datetime) -> int:
-    address, purpose = split_reference(reference.uri)
+    address, purpose, _ = split_reference(reference.uri)
     accept = "application/statuslist+jwt" if purpose is None else MEDIA_TYPES
     answer = await fetcher.get(address, accept=accept, max_bytes=MAX_TOKEN_BYTES)
     if answer.status != 200:

@@ -13,12 +13,12 @@ from service.linked_data.bundled_contexts import load_contexts
 from service.verifier.status_schedule import refresh_all_status_lists
 from tests.deployment import running_deployment
 from tests.foreign_issuer import ForeignIssuer, running_foreign_issuer
-from tests.unit.bitstring_support import entry, list_2021, list_v2, sign_list
+from tests.unit.bitstring_support import entry, list_2021, list_of_messages, list_v2, messages_of, sign_list
 from tests.unit.jwt_vc_support import claims_v2, sign
 from tests.unit.sd_jwt_support import HOLDER_KEYS, KeyPair, new_key_pair
 from tests.verifying_support import Platform, failed, seconds
 
-PATHS = {"revocation": "/bitstrings/1", "suspension": "/bitstrings/2"}
+PATHS = {"revocation": "/bitstrings/1", "suspension": "/bitstrings/2", "message": "/bitstrings/3"}
 UNAVAILABLE = {("status", "status_unavailable")}
 
 
@@ -75,6 +75,26 @@ async def test_each_purpose_is_read_and_the_worst_counts(platform: Platform, abr
     for purposes in (("revocation", "suspension"), ("suspension", "revocation")):
         verdict = await verify(platform, abroad, *purposes)
         assert (verdict["status"], failed(verdict["checks"])) == ("revoked", {("status", "credential_revoked")})
+
+
+async def test_a_message_is_told_and_any_but_the_first_is_not_valid(platform: Platform, abroad: ForeignIssuer) -> None:
+    address = abroad.origin + PATHS["message"]
+    told = entry(statusPurpose="message", statusListCredential=address, statusSize=2)
+    told["statusMessage"] = messages_of("pending", "accepted", "rejected", "undefined")
+    revoked = entry(statusListCredential=abroad.origin + PATHS["revocation"])
+    serve(platform, abroad)
+    for value, message, outcome in ((0, "pending", "verified"), (2, "rejected", "rejected")):
+        now = seconds(platform.deployment.clock())
+        terms = {"id": address, "issuer": abroad.identifier, "iat": now, "exp": now + 86_400}
+        abroad.serve(PATHS["message"], sign_list(list_of_messages({5: value}, **terms), abroad.keys, "k1"))
+        verdict = await verify(platform, abroad, credentialStatus=[revoked, told])
+        assert (verdict["outcome"], verdict["status_messages"]) == (
+            outcome,
+            [{"status": f"0x{value}", "message": message}],
+        )
+        platform.deployment.clock.advance(hours=2)
+        serve(platform, abroad)
+    assert (verdict["status"], failed(verdict["checks"])) == ("unknown", {("status", "credential_status_unknown")})
 
 
 async def test_one_list_that_cannot_be_had_leaves_it_open_and_a_revocation_does_not(

@@ -17,6 +17,7 @@ from service.keys import FileKeystore
 from service.linked_data.bundled_contexts import load_example_contexts
 from service.vc_api.issuers import open_issuers
 from tests.deployment import BASE_URL, PASSPHRASE, START, Deployment, running_deployment
+from tests.unit.bitstring_support import messages_of
 from tests.unit.linked_data_support import V2, make_credential, make_signer
 from tests.unit.sd_jwt_support import new_key_pair
 
@@ -217,10 +218,48 @@ async def test_a_status_is_given_out_once_set_and_cleared(facade: httpx2.AsyncCl
     assert set_ones == [entry["statusListIndex"]]
 
 
+async def test_a_status_may_carry_messages(facade: httpx2.AsyncClient) -> None:
+    issuer = (await facade.get("/vc-api/identifiers")).json()[0]
+    words = messages_of("pending", "accepted", "rejected", "undefined")
+    options = {
+        "statusPurpose": ["revocation", "message"],
+        "statusMessage": words,
+        "statusReference": "https://a.example/",
+    }
+    body = {"credential": make_credential(issuer=issuer), "options": options}
+    issued = (await facade.post("/vc-api/credentials/issue", json=body)).json()["verifiableCredential"]
+    entry = issued["credentialStatus"][1]
+    assert (entry["statusSize"], entry["statusMessage"], entry["statusReference"]) == (2, words, "https://a.example/")
+    for value, expected in ((0, 200), (3, 400), (1, 400), (0, 200)):
+        body = {"credentialStatus": entry, "status": value}
+        assert (await facade.post("/vc-api/credentials/status", json=body)).status_code == 200
+        assert (await _verify(facade, issued)).status_code == expected
+        published = (await facade.get(entry["statusListCredential"].removeprefix(BASE_URL))).json()
+        assert (await _verify(facade, published)).status_code == 200
+        assert (published["credentialSubject"]["statusSize"], published["credentialSubject"]["statusMessages"]) == (
+            2,
+            words,
+        )
+        read = read_status_list_credential(json.dumps(published).encode())
+        key = find_holder_key(issuer)
+        assert key is not None
+        terms: dict[str, Any] = {"expected_reference": f"{entry['statusListCredential']}#message:2", "now": START}
+        listed = verify_status_list_credential(read, key, load_example_contexts(), **terms)
+        assert listed.status_at(int(entry["statusListIndex"])) == (value and value + 2)
+    for odd in ({"status": 4}, {"status": -1}, {"credentialStatus": entry | {"statusListIndex": "1"}, "status": 1}):
+        answer = await facade.post("/vc-api/credentials/status", json=body | odd)
+        assert (answer.status_code, answer.json()["code"]) == (400, "facade_status_refused")
+    for name in ("message-", "..", "message-00", "refresh"):
+        path = entry["statusListCredential"].removeprefix(BASE_URL).rpartition("/")[0]
+        assert (await facade.get(f"{path}/{name}")).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("credential", "options", "code"),
     [
-        ({}, {"statusPurpose": "message"}, "facade_status_refused"),
+        ({}, {"statusPurpose": "refresh"}, "facade_status_refused"),
+        ({}, {"statusPurpose": "message", "statusMessage": 5}, "status_reference"),
+        ({}, {"statusPurpose": "message", "statusMessage": [{"status": "0x0", "message": "a"}]}, "status_reference"),
         ({}, {"statusPurpose": {}}, "facade_status_refused"),
         ({"credentialStatus": {"type": "BitstringStatusListEntry", "statusListIndex": True}}, {}, "status_reference"),
         ({"credentialStatus": {"type": "Other", "id": "urn:x:y"}}, {"statusPurpose": "revocation"}, "facade_status"),

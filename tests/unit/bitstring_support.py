@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from service.credentials.bitstring_status_list import encode_bitstring
+from service.credentials.bitstring_status_list import encode_bitstring, write_bitstring
 from tests.unit.jwt_vc_support import V1, V2, changed, sign
 from tests.unit.sd_jwt_support import ISSUER, ISSUER_KEYS, NOW_SECONDS, KeyPair
 
@@ -43,6 +43,16 @@ def list_v2(*indices: int, subject: dict[str, Any] | None = None, **changes: Any
         "credentialSubject": changed(inner, subject or {}),
     }
     return changed(sound, changes)
+
+
+def messages_of(*words: str) -> list[dict[str, str]]:
+    return [{"status": f"0x{value:X}", "message": word} for value, word in enumerate(words)]
+
+
+def list_of_messages(values: dict[int, int], size: int = 2, **changes: Any) -> dict[str, Any]:
+    """The claims of a BitstringStatusListCredential whose entries carry messages."""
+    subject = {"statusPurpose": "message", "encodedList": encode_bitstring(write_bitstring(values, size))}
+    return list_v2(subject=subject | {"statusSize": size}, **changes)
 
 
 def list_2021(*indices: int) -> dict[str, Any]:

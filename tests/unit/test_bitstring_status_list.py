@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 
 from service.credentials.bitstring_status_list import (
     MAX_BITSTRING_BYTES,
+    MAX_SIZED_BYTES,
     decode_bitstring,
     encode_bitstring,
     extract_bitstring,
+    find_message,
     merge_references,
     read_status_entries,
     split_reference,
+    write_bitstring,
 )
 from service.credentials.credential import StatusReference
 from service.credentials.jose import MalformedJoseError, b64url_encode
@@ -30,7 +33,16 @@ from service.credentials.status_list_credential import (
 )
 from service.errors import ServiceError
 from service.linked_data.bundled_contexts import load_contexts
-from tests.unit.bitstring_support import LIST, bits, entry, list_2021, list_v2, sign_list
+from tests.unit.bitstring_support import (
+    LIST,
+    bits,
+    entry,
+    list_2021,
+    list_of_messages,
+    list_v2,
+    messages_of,
+    sign_list,
+)
 from tests.unit.jwt_vc_support import STATUS, envelop, present_v2
 from tests.unit.sd_jwt_support import ISSUER_KEYS, NOW, NOW_SECONDS, new_key_pair
 
@@ -52,11 +64,25 @@ def test_entries_of_each_purpose_are_read() -> None:
     assert (revoked, suspended) == (StatusReference(f"{LIST}#revocation", 5), StatusReference(f"{LIST}#suspension", 5))
     assert read_status_entries({"credentialStatus": entry(type="StatusList2021Entry")}) == (revoked,)
     assert read_status_entries({}) == read_status_entries({"credentialStatus": entry(statusPurpose="refresh")}) == ()
-    assert split_reference(revoked.uri) == (LIST, "revocation")
-    assert split_reference(f"{LIST}#other") == (f"{LIST}#other", None)
+    assert split_reference(revoked.uri) == (LIST, "revocation", 1)
+    for uri in ("#other", "#message:1", "#message:8", "#message:22", "#message:x", "#message:", "#a#message"):
+        assert split_reference(LIST + uri) == (LIST + uri, None, 1)
 
 
 INDICES: list[Any] = [5, "-1", "+5", "05", "5.0", "1e3", " 5", "5\n", "", "0x5", "\u0665", "9" * 19, None, True, "five"]
+
+
+ODD_MESSAGES: list[Any] = [
+    messages_of(*"ab"),
+    messages_of(*"abc"),
+    messages_of(*"abcde"),
+    [*messages_of(*"abc"), *messages_of("a")],
+    [*messages_of(*"abcd"), *messages_of("a")],
+    [*messages_of(*"abc"), {"status": "3", "message": "d"}],
+    [*messages_of(*"abc"), {"status": 3, "message": "d"}],
+    [*messages_of(*"abc"), {"status": "0x3", "message": None}],
+    [*messages_of(*"abc"), {"status": "0x3"}],
+]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +93,12 @@ INDICES: list[Any] = [5, "-1", "+5", "05", "5.0", "1e3", " 5", "5\n", "", "0x5",
         *({"statusPurpose": purpose} for purpose in ("", "Revocation", "other", ["revocation"], None)),
         *({"statusListCredential": uri} for uri in ("", "https://x.example/#l", "x" * 9_999, {"id": LIST}, None)),
         *({"statusSize": size} for size in (0, 2, -1, 1.0, "1", True)),
-        *({"statusMessage": messages} for messages in ([], "ab", [{}], {})),
+        *({"statusMessage": messages} for messages in ([], "ab", [{}], {}, [{}, {}], [1, 2])),
+        *({"statusSize": 2, "statusMessage": messages} for messages in ODD_MESSAGES),
+        {"statusSize": 8, "statusMessage": messages_of(*"a" * 256)},
+        {"type": "StatusList2021Entry", "statusSize": 2, "statusMessage": messages_of(*"abcd")},
+        *({"statusReference": material} for material in ([], 5, "dictionary", ["https://a.example", "b"], {})),
+        {"id": LIST},
         {"statusPurpose": "refresh", "statusListIndex": "-1"},
     ],
 )
@@ -90,6 +121,66 @@ def test_what_the_left_most_bit_first_says_is_read(indices: set[int], purpose: s
     for index in indices | {0, 7, 8, 131_071}:
         assert get_status(packed, 2, index) == (value if index in indices else 0)
     assert decode_bitstring(encode_bitstring(bits(*indices)), purpose, multibase=True) == packed
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.data(), st.integers(2, 7), st.sampled_from(["revocation", "suspension", "message"]))
+def test_entries_of_several_bits_are_read(data: st.DataObject, size: int, purpose: str) -> None:
+    values = data.draw(st.dictionaries(st.integers(0, 131_071), st.integers(0, 2**size - 1), max_size=20))
+    packed = decode_bitstring(encode_bitstring(write_bitstring(values, size)), purpose, multibase=True, size=size)
+    assert len(packed) == 131_072
+    said = {"revocation": lambda _: 1, "suspension": lambda _: 2, "message": lambda value: value + 2}[purpose]
+    for index in values.keys() | {0, 1, 131_071}:
+        value = values.get(index, 0)
+        assert get_status(packed, 8, index) == (said(value) if value else 0)
+
+
+def test_the_highest_bit_of_an_entry_is_its_left_most() -> None:
+    bitstring = write_bitstring({1: 0b10, 4: 0b01}, 2)
+    assert (bitstring[0], bitstring[1]) == (0b0010_0000, 0b0100_0000)
+    assert write_bitstring({0: 0b100, 2: 0b111, 131_071: 1}, 3)[:2] == bytes([0b1000_0011, 0b1000_0000])
+
+
+def test_lists_of_several_bits_have_their_limits_too() -> None:
+    for size, length in ((2, 16_384 * 2 - 1), (7, 16_384 * 7 - 1), (2, MAX_SIZED_BYTES + 1)):
+        with pytest.raises(MalformedJoseError):
+            decode_bitstring(compress(bytes(length)), "message", multibase=True, size=size)
+    tracemalloc.start()
+    try:
+        decode_bitstring(compress(b"\xff" * MAX_SIZED_BYTES), "message", multibase=True, size=2)
+        assert tracemalloc.get_traced_memory()[1] < 16 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_message_is_told_by_its_name() -> None:
+    document = {"credentialStatus": [entry(), entry(**MESSAGES)]}
+    revoked, told = read_status_entries(document)
+    assert told == StatusReference(f"{LIST}#message:2", 5)
+    listed = verify(sign_list(list_of_messages({5: 2, 7: 3})), "message:2")
+    assert [find_message(document, told, listed.status_at(index)) for index in (4, 5, 7)] == [
+        ("0x0", "pending"),
+        ("0x2", "rejected"),
+        ("0x3", "undefined"),
+    ]
+    assert (
+        find_message(document, revoked, 1) is find_message(document, StatusReference("https://a.example", 5), 1) is None
+    )
+    single = {"credentialStatus": entry(statusPurpose="message")}
+    (told,) = read_status_entries(single)
+    listed = verify(sign_list(list_v2(5, subject={"statusPurpose": "message"})), "message")
+    assert [find_message(single, told, listed.status_at(index)) for index in (4, 5)] == [
+        ("0x0", "unset"),
+        ("0x1", "set"),
+    ]
+
+
+MESSAGES = {
+    "statusPurpose": "message",
+    "statusSize": 2,
+    "statusMessage": messages_of("pending", "accepted", "rejected", "undefined"),
+    "statusReference": ["https://issuer.example/dictionary"],
+}
 
 
 def test_the_list_of_the_text_is_read() -> None:
@@ -160,7 +251,7 @@ def test_a_list_may_serve_several_purposes() -> None:
         list_v2(subject={"statusPurpose": None}),
         list_v2(subject={"type": "StatusList2021"}),
         list_v2(subject={"type": None}),
-        list_v2(subject={"statusSize": 2}),
+        *(list_v2(subject={"statusSize": size}) for size in (2, 0, True, "1")),
         list_v2(subject={"encodedList": None}),
         list_v2(subject={"encodedList": list_2021()["vc"]["credentialSubject"]["encodedList"]}),
         *(list_v2(subject={"ttl": ttl}) for ttl in (0, -1, 1.5, "300000", True, 2**53)),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from starlette.responses import Response
 
+from service.credentials.bitstring_status_list import encode_bitstring, extract_bitstring
 from service.credentials.credential import Expected, StatusReference
 from service.credentials.credential_types import type_named
 from service.credentials.formats import read_document, verify_document
@@ -65,7 +66,8 @@ class JwtIssuer(FakeIssuer):
         for purpose in ("revocation", "suspension"):
             address = f"{self.identifier}/status-lists/1/{purpose}"
             terms |= {"address": address, "purpose": purpose, "issuer": self.identifier}
-            claims = build_status_list_credential(bytes(packed), **terms)
+            encoded = encode_bitstring(extract_bitstring(packed, purpose))
+            claims = build_status_list_credential(encoded, **terms)
             self._serve(f"{LIST}/{purpose}", "vc+jwt", claims | changes)
 
     def _serve(self, path: str, typ: str, claims: dict[str, Any]) -> None:
