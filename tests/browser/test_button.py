@@ -255,7 +255,7 @@ async def test_a_browser_that_finds_wallets_carries_request_and_answer(context: 
 async def test_it_speaks_the_language_of_its_page(context: BrowserContext, venue: Venue) -> None:
     page = await venue.open(context, "/zh-Hans")
     await page.get_by_role("button", name="证明您符合资格").click()
-    await expect(page.get_by_role("heading", name="您想用哪种方式出示证明？")).to_be_visible()
+    await expect(page.get_by_role("heading", name="您想用哪种方式出示凭证？")).to_be_visible()
     assert await find_barriers(page) == []
     await page.get_by_role("button", name="使用我的手机").click()
     await expect(page.get_by_role("status")).to_contain_text("正在等待您的钱包")

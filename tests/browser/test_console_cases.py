@@ -78,7 +78,7 @@ async def test_a_case_by_keyboard_and_by_two_people(people: People, new_context:
     assert await find_barriers(approver) == []
     await approver.locator("[name='field.method']").select_option("third_party")
     await approver.locator("[name='field.steps_completed_on']").fill("2026-11-20")
-    await approver.get_by_role("button", name="批准并发出凭证邀约").click()
+    await approver.get_by_role("button", name="批准并发出领取邀请").click()
     await expect(approver.locator("#tx-code")).to_have_text(re.compile("^[0-9]{6}$"))
     await expect(approver.locator("svg.segno")).to_be_visible()
     assert await approver.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -87,7 +87,7 @@ async def test_a_case_by_keyboard_and_by_two_people(people: People, new_context:
     await page.get_by_role("link", name="To the offer for the investor").click()
     await expect(page.get_by_text("Waiting for the investor.")).to_be_visible()
     await page.get_by_role("button", name="Cancel the offer").click()
-    await expect(approver.get_by_text("邀约已取消。")).to_be_visible()  # it looks for itself, every few seconds
+    await expect(approver.get_by_text("领取邀请已取消。")).to_be_visible()  # it looks for itself, every few seconds
 
 
 async def test_a_grant_and_what_is_wrong_with_it(

