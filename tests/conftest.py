@@ -34,6 +34,11 @@ _IN_MEMORY = Path("/dev/shm")
 _ROOM_BYTES = 4 << 30
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Run three processes on two cores: long tests wait for services, browsers and databases as often as they work."""
+    return (os.cpu_count() or 1) * 3 // 2
+
+
 def pytest_configure() -> None:
     """Keep the run's files in memory where there is room: thousands of databases would wait for a disk."""
     if "TMPDIR" in os.environ or not _IN_MEMORY.is_dir() or shutil.disk_usage(_IN_MEMORY).free < _ROOM_BYTES:

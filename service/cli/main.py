@@ -65,6 +65,11 @@ class LazyCommands(TyperGroup):
         """Return one command, or None."""
         return _load(cmd_name) if cmd_name in COMMANDS else None
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the commands from the table: loading each for its one line would take seconds."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_module, _attribute, summary) in COMMANDS.items()])
+
 
 app = typer.Typer(
     cls=LazyCommands, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
