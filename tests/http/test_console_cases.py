@@ -178,6 +178,22 @@ async def test_approving_twice_makes_one_offer(office: Office) -> None:
     assert "has been decided already" in fresh.text
 
 
+async def test_a_form_that_was_sent_is_not_taken_for_one_with_other_entries(office: Office) -> None:
+    await office.officer.get("/console/cases/new")
+    first = {"type": "qualified-investor", "subject_ref": "investor-1"} | office.officer.read_hidden("/console/cases")
+    made = await office.officer.post("/console/cases", first, hidden=False)
+    again = await office.officer.post("/console/cases", first, hidden=False)
+    assert again.headers["location"] == made.headers["location"]
+    other = await office.officer.post("/console/cases", first | {"subject_ref": "investor-2"}, hidden=False)
+    assert other.status_code == 409
+    assert "with other entries" in other.text
+    assert 'value="investor-2"' in other.text
+    marked = await office.officer.post("/console/cases", {"type": "qualified-investor", "subject_ref": "investor-2"})
+    assert marked.status_code == 303
+    bare = await office.officer.post("/console/cases", first | {"once": ""}, hidden=False)
+    assert bare.status_code == 400
+
+
 async def test_figures_that_are_missing_or_wrong_are_kept_and_marked(office: Office) -> None:
     case = await office.open_case()
     figures = {"field.income_y1": "250117", "field.expects_same_current_year": "yes", "field.joint_y1": "1<2"}
