@@ -21,7 +21,7 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
-from service.accounts.sessions import BY_PASSKEY, digest_secret, start_session
+from service.accounts.sessions import BY_PASSKEY, digest_secret, end_sessions, start_session
 from service.errors import ConflictError, InvalidInputError, NotFoundError, UnauthorizedError
 from service.keys import Signer
 from service.storage.audit import append_audit_entry
@@ -185,9 +185,12 @@ async def list_passkeys(session: AsyncSession, org_id: str, account_id: str) -> 
 
 
 async def remove_passkey(
-    session: AsyncSession, org_id: str, account_id: str, passkey_id: str, *, now: datetime
+    session: AsyncSession, org_id: str, account_id: str, passkey_id: str, *, now: datetime, browser_session: str = ""
 ) -> None:
-    """Forget a passkey; sessions that began with it go on.
+    """Forget a passkey, and sign its account out everywhere else: a device that was lost may be signed in still.
+
+    Args:
+        browser_session: Secret of the session that asks, which goes on.
 
     Raises:
         NotFoundError: The account has none of this id.
@@ -196,6 +199,7 @@ async def remove_passkey(
     if row is None or row.account_id != account_id:
         raise NotFoundError
     await session.delete(row)
+    await end_sessions(session, org_id, account_id, now=now, but=browser_session)
     _audit(session, row, "account.passkey_removed", now)
 
 

@@ -113,12 +113,15 @@ async def end_session(session: AsyncSession, secret: str, *, now: datetime) -> N
     )
 
 
-async def end_sessions(session: AsyncSession, org_id: str, account_id: str, *, now: datetime) -> None:
-    """Sign an account out everywhere."""
+async def end_sessions(
+    session: AsyncSession, org_id: str, account_id: str, *, now: datetime, but: str = ""
+) -> None:
+    """Sign an account out everywhere, or everywhere but in the browser whose cookie has the secret ``but``."""
     of_account = (col(BrowserSession.org_id) == org_id, col(BrowserSession.account_id) == account_id)
-    await session.exec(
-        update(BrowserSession).where(*of_account, col(BrowserSession.ended_at).is_(None)).values(ended_at=now)
-    )
+    ended = update(BrowserSession).where(*of_account, col(BrowserSession.ended_at).is_(None))
+    if but:
+        ended = ended.where(col(BrowserSession.secret_sha256) != digest_secret(but))
+    await session.exec(ended.values(ended_at=now))
 
 
 async def _note_use(database: Database, row: BrowserSession, now: datetime) -> None:

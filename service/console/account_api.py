@@ -7,7 +7,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.accounts.accounts import LANGUAGES, change_language, get_account
 from service.accounts.passkeys import list_passkeys, make_registration_options, register_passkey, remove_passkey
-from service.console.cookies import read_browser_secret
+from service.console.cookies import read_browser_secret, read_session_secret
 from service.console.forms import FormDep, text_of
 from service.console.pages import answer_json, explain, redirect, render
 from service.console.routing import console_router
@@ -81,10 +81,13 @@ async def add_passkey(request: Request, context: ContextDep, viewer: Anybody, fo
 
 
 @router.post(ADDRESS + "/passkeys/{passkey_id}/remove")
-async def forget_passkey(passkey_id: str, context: ContextDep, viewer: Anybody) -> Response:
-    """Remove one of the viewer's passkeys."""
+async def forget_passkey(passkey_id: str, request: Request, context: ContextDep, viewer: Anybody) -> Response:
+    """Remove one of the viewer's passkeys, and sign them out in every other browser."""
+    own = read_session_secret(request) or ""
     async with context.database.transaction() as session:
-        await remove_passkey(session, viewer.org_id, viewer.account_id, passkey_id, now=context.clock())
+        await remove_passkey(
+            session, viewer.org_id, viewer.account_id, passkey_id, now=context.clock(), browser_session=own
+        )
     return redirect(ADDRESS)
 
 

@@ -53,6 +53,7 @@ async def test_a_passkey_from_registered_to_removed(sqlite_deployment: Deploymen
     [remove] = re.findall(r'action="(/console/account/passkeys/[^"]+/remove)"', browser.page)
     assert (await browser.post(remove)).status_code == 303
     assert (await browser.post(remove)).status_code == 404
+    assert (await other.get("/console/account")).status_code == 303  # a device that was lost is signed out
 
 
 async def test_a_passkey_that_is_refused_leaves_a_way_on(sqlite_deployment: Deployment, member: Member) -> None:
