@@ -25,6 +25,7 @@ _NUMBERS_FIRST = re.compile(rb"[" + _SPACE + rb"]*[-+.0-9%]")  # as an object st
 _ACTIVE = frozenset(
     {b"JavaScript", b"JS", b"Launch", b"EmbeddedFile", b"EmbeddedFiles", b"EF", b"RichMedia", b"XFA"}
     | {b"SubmitForm", b"ImportData", b"Rendition", b"GoToE", b"OnInstantiate"}
+    | {b"GoToR"}  # opened by itself, a file on another machine gives that one the reader's name and password digest
 )
 _END = b"%%EOF"
 _END_WITHIN = 2048

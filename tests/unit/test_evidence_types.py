@@ -103,6 +103,7 @@ def test_files_that_are_two_things_are_refused(content: bytes) -> None:
         add_object(b"<</S/Launch/F(cmd.exe)>>"),
         add_object(b"<</S/SubmitForm/F(https://example.com)>>"),
         add_object(b"<</S/ImportData>>"),
+        add_object(rb"<</S/GoToR/F(\\\\files.example\\share)/D[0/Fit]>>"),
         add_object(b"<</S/GoToE>>"),
         add_object(b"<</Type/Filespec/EF<</F 9 0 R>>>>"),
         add_object(b"<</Subtype/RichMedia>>"),
