@@ -113,9 +113,7 @@ async def end_session(session: AsyncSession, secret: str, *, now: datetime) -> N
     )
 
 
-async def end_sessions(
-    session: AsyncSession, org_id: str, account_id: str, *, now: datetime, but: str = ""
-) -> None:
+async def end_sessions(session: AsyncSession, org_id: str, account_id: str, *, now: datetime, but: str = "") -> None:
     """Sign an account out everywhere, or everywhere but in the browser whose cookie has the secret ``but``."""
     of_account = (col(BrowserSession.org_id) == org_id, col(BrowserSession.account_id) == account_id)
     ended = update(BrowserSession).where(*of_account, col(BrowserSession.ended_at).is_(None))
