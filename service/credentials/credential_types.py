@@ -37,6 +37,10 @@ RULE_ZONES: Mapping[str, tzinfo] = MappingProxyType(
 
 ANY_SCOPE = "any"  # of a qualified-investor credential: good for every issuer and institution
 ADULT_AGE = 18
+IMPLIED_CLAIMS: Mapping[str, Mapping[str, bool | str]] = MappingProxyType(
+    {"aml-screening": {"pep": False, "edd_done": False}, "qualified-investor": {"scope": ANY_SCOPE}}
+)
+"""By credential type, what a credential says of claims that its issuer did not send."""
 # Policy, not law: the shortest re-check period that the rule matrix knows for a status without an end of its own.
 DEFAULT_LIFETIME_DAYS = 90
 
@@ -203,10 +207,8 @@ def add_implied_claims(name: str, claims: Mapping[str, Any], *, today: date) -> 
         claims: Claims that passed ``lint_claims``; they are never changed.
         today: Civil date in the rule's zone.
     """
-    if name == "aml-screening":
-        return {"pep": False, "edd_done": False, **claims}
-    if name == "qualified-investor":
-        return {"scope": ANY_SCOPE, **claims}
+    if name in IMPLIED_CLAIMS:
+        return {**IMPLIED_CLAIMS[name], **claims}
     if name != "kyc" or "age_over_18" in claims or "beneficial_owners_complete" in claims:
         return dict(claims)
     if "birthdate" in claims:

@@ -173,7 +173,13 @@ async def change_credential_status(
 
     async def handle(session: AsyncSession) -> Answer:
         changed = await statuses.change_status(
-            session, caller.org_id, credential_id, status=body.status, reason=body.reason, now=context.clock()
+            session,
+            caller.org_id,
+            credential_id,
+            status=body.status,
+            reason=body.reason,
+            actor=caller.client_id,
+            now=context.clock(),
         )
         return Answer(200, _describe_credential(changed))
 

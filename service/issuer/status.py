@@ -48,12 +48,13 @@ class CredentialRevokedError(ConflictError):
 
 
 async def change_status(
-    session: AsyncSession, org_id: str, credential_id: str, *, status: str, reason: str, now: datetime
+    session: AsyncSession, org_id: str, credential_id: str, *, status: str, reason: str, actor: str, now: datetime
 ) -> CredentialView:
     """Set the status of every copy of a grant; setting the present status again changes nothing.
 
     Args:
         status: ``valid``, ``suspended`` or ``revoked``.
+        actor: Id of the account or API client that changes it.
         reason: For the back office; not published, and not in the audit entry, as it may name a person.
 
     Raises:
@@ -66,7 +67,7 @@ async def change_status(
     if row.status == REVOKED:
         raise CredentialRevokedError("The credential is revoked, which is final.")
     marked = await _mark_copies(session, row, STATUS_VALUES[status], now)
-    record = {"from": row.status, "to": status}
+    record = {"from": row.status, "to": status, "actor": actor}
     append_audit_entry(
         session, org_id=org_id, kind="credential.status", subject_id=row.id, record=record, recorded_at=now
     )

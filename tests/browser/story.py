@@ -117,7 +117,13 @@ def attest_identity(**changes: Any) -> dict[str, Any]:
 def attest_screening() -> dict[str, Any]:
     """Claims of a screening an hour ago."""
     screened_at = datetime.now(UTC) - timedelta(hours=1)
-    return {"result": "clear", "screened_at": f"{screened_at:%Y-%m-%dT%H:%M}", "lists": cases.LISTS}
+    return {
+        "result": "clear",
+        "screened_at": f"{screened_at:%Y-%m-%dT%H:%M}",
+        "lists": cases.LISTS,
+        "pep": False,
+        "edd_done": False,
+    }
 
 
 async def open_offer(page: Page, offered: Offered) -> None:

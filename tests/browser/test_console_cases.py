@@ -99,6 +99,7 @@ async def test_a_grant_and_what_is_wrong_with_it(
     await page.get_by_label("Person *").fill("client-7")
     await page.locator("[name='field.given_name']").fill("<img src=x onerror=alert(1)>")
     await page.locator("[name='field.family_name']").fill("Hopper")
+    await page.locator("[name='field.birthdate']").fill("1906-12-09")
     await page.locator("[name='field.country']").select_option("US")
     await page.get_by_role("button", name="Look at it before granting").click()
     await expect(page.locator("[aria-invalid=true]").first).to_be_visible()

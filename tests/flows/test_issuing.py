@@ -303,7 +303,7 @@ async def test_revoking_a_grant_revokes_every_copy(deployment: Deployment, membe
     revoked, other = sorted(await rows(deployment, Credential), key=lambda row: row.id)
     async with deployment.context.database.transaction() as session:
         await change_status(
-            session, member.org_id, revoked.id, status="revoked", reason="error", now=deployment.clock()
+            session, member.org_id, revoked.id, status="revoked", reason="error", actor="ocl_1", now=deployment.clock()
         )
     [status_list] = await rows(deployment, StatusList)
     values = {

@@ -338,6 +338,12 @@ async def test_screening_is_granted_from_its_own_form(office: Office) -> None:
         "field.lists": "ofac_sdn@2026-11-20\r\nun_1267@2026-11-01",
         "field.pep": "no",
     }
+    refused = await officer.post("/console/grants/aml-screening", fields)  # silence about edd_done is no answer
+    assert (refused.status_code, "would state this even if" in refused.text) == (422, True)
+    assert (await officer.post("/console/grants/aml-screening/make", fields)).status_code == 422
+    assert 'value=""' not in refused.text.partition("field.edd_done")[2].partition("</fieldset>")[0]
+    fields["field.edd_done"] = "no"
+    await officer.get("/console/grants/aml-screening")
     shown = await officer.post("/console/grants/aml-screening", fields)
     assert "ofac_sdn@2026-11-20, un_1267@2026-11-01" in shown.text
     made = await officer.post("/console/grants/aml-screening/make")

@@ -76,6 +76,7 @@ async def test_credentials_are_found_by_reference_and_status(desk: Desk) -> None
     assert (first in browser.page, second in browser.page) == (True, False)
     await browser.get("/console/credentials?status=revoked")
     assert (first in browser.page, second in browser.page) == (False, True)
+    assert f"from Valid to Revoked program {desk.client_id}" in await show(browser, f"/console/credentials/{second}")
 
 
 async def test_a_status_is_changed_with_a_reason_after_a_question(desk: Desk) -> None:
@@ -93,7 +94,8 @@ async def test_a_status_is_changed_with_a_reason_after_a_question(desk: Desk) ->
         assert (done.status_code, done.headers["location"]) == (303, path)
     text = await show(browser, path)
     assert text.count("Suspended") == 3  # as kept, as published, and in the history
-    assert "from Valid to Suspended" in text
+    assert "from Valid to Suspended Ada Tester" in text
+    assert "acc_" not in text
     assert "asked for more <b>" in text
     assert "<b>" not in browser.page
     await show(browser, f"{path}/status?to=revoked")

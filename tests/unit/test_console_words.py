@@ -11,6 +11,7 @@ from service.accounts.accounts import LANGUAGES, ROLES, AccountInvalidError, Las
 from service.accounts.sign_in_links import AccountDisabledError, LinkUnusableError
 from service.console.forms import ForeignFormError, FormUnreadableError
 from service.console.issuer.cases_api import SubjectRefError
+from service.console.issuer.claims_form import ClaimUnsaidError
 from service.console.issuer.decisions_api import ReasonMissingError, RuleNotChosenError
 from service.console.issuer.evidence_api import MessageMissingError
 from service.console.issuer.fields import FieldError
@@ -113,6 +114,7 @@ def test_long_text_is_cut_and_whole_behind_it() -> None:
     [
         AccountDisabledError,
         AccountInvalidError,
+        ClaimUnsaidError,
         ClientNameInvalidError,
         DayInvalidError,
         EndingTextError,

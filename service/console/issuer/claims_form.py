@@ -6,12 +6,22 @@ from typing import Any
 
 from service.console.issuer.fields import CHOICE, DAY, FLAG, INSTANT, LINES, TEXT, YEARS, Field
 from service.console.translation import find_text
-from service.credentials.credential_types import CREDENTIAL_TYPES
+from service.credentials.credential_types import CREDENTIAL_TYPES, IMPLIED_CLAIMS
+from service.errors import InvalidInputError
 from service.schema_files import load_claims_schema, load_type_metadata
 
 # What the organisation itself or the review of a case says.
 _OWN = frozenset({"attester_class", "attester_register_id", "rules_version"})
+_NEVER_SILENT = frozenset(
+    claim for claims in IMPLIED_CLAIMS.values() for claim, said in claims.items() if said is False
+)
 _FORMATS: Mapping[str, str] = {"date": DAY, "date-time": INSTANT}
+
+
+class ClaimUnsaidError(InvalidInputError):
+    """The form leaves open what the credential would state all the same."""
+
+    code = "claim_unsaid"
 
 
 def describe_claims(name: str, language: str, *, without: Collection[str] = ()) -> list[Field]:
@@ -25,10 +35,36 @@ def describe_claims(name: str, language: str, *, without: Collection[str] = ()) 
     schema, labels = load_claims_schema(name), _label_claims(name, language)
     left_out = _OWN | set(without)
     return [
-        _describe(claim, _resolve(schema, rule), language, labels, required=claim in schema["required"])
+        _describe(
+            claim,
+            _resolve(schema, rule),
+            language,
+            labels,
+            required=claim in schema["required"] or claim in _NEVER_SILENT,
+        )
         for claim, rule in schema["properties"].items()
         if claim not in left_out
     ]
+
+
+def check_silence(name: str, claims: Mapping[str, Any]) -> None:
+    """Refuse a form that leaves open what the credential would then say of itself.
+
+    Raises:
+        ClaimUnsaidError: ``errors`` names the claims that the officer has to choose.
+    """
+    unsaid = [claim for claim in _list_needed(name, claims) if claim not in claims]
+    if unsaid:
+        errors: list[dict[str, Any]] = [{"path": f"/{claim}", "detail": ""} for claim in unsaid]
+        raise ClaimUnsaidError("Something that the credential would state was not chosen.", errors=errors)
+
+
+def _list_needed(name: str, claims: Mapping[str, Any]) -> Collection[str]:
+    if name != "kyc":
+        return _NEVER_SILENT & IMPLIED_CLAIMS.get(name, {}).keys()
+    if "legal_name" in claims:
+        return ["beneficial_owners_complete"]
+    return [] if "age_over_18" in claims else ["birthdate"]
 
 
 def label_claim(name: str, language: str, claim: str) -> str:

@@ -8,6 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.accounts.accounts import OFFICER
 from service.console.forms import FormDep, text_of
 from service.console.issuer.access import Officer, Reader, record_reading
+from service.console.issuer.actors import read_actors
 from service.console.once import do_once
 from service.console.pages import explain, redirect, render
 from service.console.platform.access import record_act
@@ -63,6 +64,7 @@ async def show_credential(credential_id: str, request: Request, context: Context
         view = view_credential(await load_credential(session, viewer.org_id, credential_id))
         published = await read_published_statuses(session, viewer.org_id, credential_id)
         events = await list_grant_events(session, viewer.org_id, credential_id)
+        name_actor = await read_actors(session, viewer)
     return render(
         request,
         viewer,
@@ -70,6 +72,7 @@ async def show_credential(credential_id: str, request: Request, context: Context
         credential=view,
         published=published,
         events=events,
+        name_actor=name_actor,
         may_change=OFFICER in viewer.roles,
         has_letter=view.credential_configuration_id.startswith(QUALIFIED_INVESTOR),
         now=context.clock(),
@@ -108,7 +111,15 @@ async def change(credential_id: str, request: Request, context: ContextDep, view
         raise InvalidInputError("There is no such status.")
 
     async def work(session: AsyncSession) -> dict[str, str]:
-        await change_status(session, viewer.org_id, credential_id, status=to, reason=reason, now=context.clock())
+        await change_status(
+            session,
+            viewer.org_id,
+            credential_id,
+            status=to,
+            reason=reason,
+            actor=viewer.account_id,
+            now=context.clock(),
+        )
         record_act(session, context, viewer, f"credential.{to}", credential_id)
         return {}
 

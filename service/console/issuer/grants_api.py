@@ -1,5 +1,6 @@
 """Granting what needs no case: identity and screening, from a form made from the type's schema, with a preview."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Request, Response
@@ -10,7 +11,7 @@ from service.console.forms import FormDep, text_of
 from service.console.issuer.access import Officer
 from service.console.issuer.cases_api import TYPES as BY_CASE
 from service.console.issuer.cases_api import check_subject_ref
-from service.console.issuer.claims_form import describe_claims, label_claim, list_types, name_type
+from service.console.issuer.claims_form import check_silence, describe_claims, label_claim, list_types, name_type
 from service.console.issuer.fields import Field, read_typed, read_values
 from service.console.issuer.offers_api import render_made
 from service.console.once import Result, do_once
@@ -54,7 +55,7 @@ async def preview(name: str, request: Request, context: ContextDep, viewer: Offi
     try:
         check_subject_ref(text_of(form, "subject_ref"))
         issuer = await _find_issuer(context, viewer)
-        claims = prepare_claims(issuer, name, read_values(fields, typed), now=context.clock())
+        claims = prepare_claims(issuer, name, _read_claims(name, fields, typed), now=context.clock())
     except ServiceError as error:
         return _render_form(request, viewer, name, fields, form, error)
     return render(
@@ -80,7 +81,7 @@ async def grant(name: str, request: Request, context: ContextDep, viewer: Office
         issuer = await get_issuer(connection, base_url=context.base_url, org_id=viewer.org_id)
         ask = OfferRequest(
             credential_configuration_id=name,
-            claims=read_values(fields, typed),
+            claims=_read_claims(name, fields, typed),
             subject_ref=check_subject_ref(text_of(form, "subject_ref")),
             tx_code=text_of(form, "tx_code") == "yes",
         )
@@ -98,6 +99,12 @@ def _describe_fields(name: str, viewer: Viewer) -> list[Field]:
     if name not in list_types() or name in BY_CASE:
         raise NotFoundError
     return describe_claims(name, viewer.language)
+
+
+def _read_claims(name: str, fields: list[Field], typed: Mapping[str, str]) -> dict[str, Any]:
+    claims = read_values(fields, typed)
+    check_silence(name, claims)
+    return claims
 
 
 async def _find_issuer(context: Context, viewer: Viewer) -> Issuer:
