@@ -18,6 +18,7 @@ from service.credentials.did import did_jwk_from_jwk
 from service.credentials.disclosures import reveal_claims
 from service.credentials.jose import load_key, parse_json, parse_jws, sign_jws
 from service.credentials.jwt_vc import parse_jwt, read_jwt_vc
+from service.credentials.jwt_vc_issuing import CredentialTerms
 from service.credentials.jwt_vp import present_jwt_vc
 from service.credentials.ldp_vc_issuing import (
     CRYPTOSUITE,
@@ -140,13 +141,15 @@ class Issuer:
         now = self.deployment.clock()
         build = build_ldp_vc_1 if algorithm == PROOF_TYPE_1 else build_ldp_vc
         document = build(
-            CREDENTIAL_TYPES[name],
-            CLAIMS[name],
-            issuer=did,
-            holder_jwk=holder.jwk,
-            issued_at=now,
-            expires_at=now + timedelta(days=30),
-            status=StatusReference(self.list_uri, self.next_index),
+            CredentialTerms(
+                CREDENTIAL_TYPES[name],
+                CLAIMS[name],
+                issuer=did,
+                holder_jwk=holder.jwk,
+                issued_at=now,
+                expires_at=now + timedelta(days=30),
+                status=StatusReference(self.list_uri, self.next_index),
+            )
         )
         self.next_index += 1
         members = {name: value for name, value in (document | changes).items() if value is not None}

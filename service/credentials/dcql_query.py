@@ -11,8 +11,9 @@ from service.errors import InvalidInputError
 
 SD_JWT_VC_FORMAT = "dc+sd-jwt"
 JWT_VC_FORMAT = "jwt_vc_json"
+VC_JWT_FORMAT = "vc+jwt"
 LDP_VC_FORMAT = "ldp_vc"
-W3C_FORMATS = (JWT_VC_FORMAT, LDP_VC_FORMAT)
+W3C_FORMATS = (JWT_VC_FORMAT, VC_JWT_FORMAT, LDP_VC_FORMAT)
 AUTHORITY_KEY_ID = "aki"
 # Far above any real query; keeps matching cheap whatever a verifier sends.
 MAX_ITEMS = 100

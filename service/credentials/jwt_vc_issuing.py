@@ -1,6 +1,7 @@
 """Credentials of our types as JWT VCs of VCDM 1.1, before they are signed."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,19 +15,11 @@ from service.credentials.w3c_document import CREDENTIAL, V1_CONTEXT
 JWT_TYP = "JWT"
 
 
-def build_jwt_vc_claims(
-    kind: CredentialType,
-    claims: Mapping[str, Any],
-    *,
-    issuer: str,
-    holder_jwk: Mapping[str, Any],
-    issued_at: datetime,
-    expires_at: datetime,
-    status: StatusReference,
-) -> dict[str, Any]:
-    """Write the claims of the JWT; what they say of the credential stands in it once more, for readers of either.
+@dataclass(frozen=True, slots=True)
+class CredentialTerms:
+    """What a credential of the W3C data model says, in whichever of its formats.
 
-    Args:
+    Attributes:
         kind: The type.
         claims: What it states of its subject, all of it shown to whoever sees the credential.
         issuer: The issuer's DID.
@@ -35,26 +28,39 @@ def build_jwt_vc_claims(
         expires_at: Aware.
         status: Its place in a status list of ours; written as the JWT's ``status`` for those who read Token Status
             Lists, and as ``credentialStatus`` for those who read Bitstring Status Lists.
+    """
+
+    kind: CredentialType
+    claims: Mapping[str, Any]
+    issuer: str
+    holder_jwk: Mapping[str, Any]
+    issued_at: datetime
+    expires_at: datetime
+    status: StatusReference
+
+
+def build_jwt_vc_claims(terms: CredentialTerms) -> dict[str, Any]:
+    """Write the claims of the JWT; what they say of the credential stands in it once more, for readers of either.
 
     Source: VCDM 1.1, section 6.3.1; Token Status List draft, section 6.1; Bitstring Status List 1.0, section 2.1.
     """
-    subject_id = name_holder(holder_jwk)
-    seconds = int(issued_at.timestamp())
+    subject_id = name_holder(terms.holder_jwk)
+    seconds = int(terms.issued_at.timestamp())
     return {
-        "iss": issuer,
+        "iss": terms.issuer,
         "sub": subject_id,
         "iat": seconds,
         "nbf": seconds,
-        "exp": int(expires_at.timestamp()),
-        "status": {"status_list": {"idx": status.index, "uri": status.uri}},
+        "exp": int(terms.expires_at.timestamp()),
+        "status": {"status_list": {"idx": terms.status.index, "uri": terms.status.uri}},
         "vc": {
             "@context": [V1_CONTEXT],
-            "type": [CREDENTIAL, kind.w3c_type],
-            "issuer": issuer,
-            "issuanceDate": write_instant(issued_at),
-            "expirationDate": write_instant(expires_at),
-            "credentialSubject": {"id": subject_id, **claims},
-            "credentialStatus": build_status_entries(status),
+            "type": [CREDENTIAL, terms.kind.w3c_type],
+            "issuer": terms.issuer,
+            "issuanceDate": write_instant(terms.issued_at),
+            "expirationDate": write_instant(terms.expires_at),
+            "credentialSubject": {"id": subject_id, **terms.claims},
+            "credentialStatus": build_status_entries(terms.status),
         },
     }
 

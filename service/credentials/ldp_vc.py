@@ -206,12 +206,16 @@ def _read_credential(document: Mapping[str, Any], presentation: UnverifiedLdpVp 
     if isinstance(issuer, dict) and issuer["id"] == subject.get("id"):
         # In RDF there is one node, whose claims could be moved from the one place to the other.
         raise W3cDocumentError("The issuer is described beside the subject, and is the same.")
-    _check_contexts(document)
+    _check_ours(document, subject)
     return UnverifiedLdpVc(document, _read_proofs(document), subject, validity, presentation)
 
 
-def _check_contexts(document: Mapping[str, Any]) -> None:
-    """Check that a credential of a type of ours gives its terms our meanings, and no others."""
+def _check_ours(document: Mapping[str, Any], subject: Mapping[str, Any]) -> None:
+    """Check that a credential of a type of ours gives its terms our meanings, and each claim its one way of writing.
+
+    ``sub`` alone is an IRI in RDF, where a list of one is the same as the one: whoever is known by it must not be
+    able to hide it from a reader of the JSON.
+    """
     try:
         type_of(name_type(document))
     except UnknownCredentialTypeError:
@@ -222,6 +226,8 @@ def _check_contexts(document: Mapping[str, Any]) -> None:
     )
     if contexts != [BASE_CONTEXT, CLAIMS_CONTEXT] and not is_version_1:
         raise ContextUnknownError("A credential of this type has other contexts.")
+    if not isinstance(subject.get("sub", ""), str):
+        raise W3cDocumentError("The subject's sub isn't one text.")
 
 
 def _read_proofs(document: Mapping[str, Any]) -> list[Proof]:

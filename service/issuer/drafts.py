@@ -11,7 +11,7 @@ from service.credentials.credential import StatusReference
 from service.credentials.disclosures import conceal_claims
 from service.credentials.jose import b64url_encode
 from service.credentials.jwt_vc import JWT_VC_JSON
-from service.credentials.jwt_vc_issuing import JWT_TYP, build_jwt_vc_claims
+from service.credentials.jwt_vc_issuing import JWT_TYP, CredentialTerms, build_jwt_vc_claims
 from service.credentials.ldp_vc import LDP_VC
 from service.credentials.ldp_vc_issuing import (
     CRYPTOSUITE,
@@ -56,7 +56,7 @@ class Statement:
         build = _BUILDERS.get((self.configuration.format, self.configuration.signing_algorithm))
         if build is None:
             return self._draft_sd_jwt(number, holder_jwk, status)
-        payload = build(
+        terms = CredentialTerms(
             self.configuration.kind,
             self.claims,
             issuer=self.issuer.did,
@@ -65,7 +65,7 @@ class Statement:
             expires_at=self.expires_at,
             status=status,
         )
-        return Draft(number, payload, None)
+        return Draft(number, build(terms), None)
 
     def build_header(self, key: ActiveKey, now: datetime) -> Header:
         """Build what all copies say of their signature: the protected header, or the options of the proof."""

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from service.credentials.dcql_query import (
     AUTHORITY_KEY_ID,
     SD_JWT_VC_FORMAT,
+    W3C_FORMATS,
     CredentialQuery,
     DcqlQuery,
     DcqlSyntaxError,
@@ -27,7 +28,7 @@ from service.credentials.transaction_data import (
     read_transaction_data,
 )
 from service.errors import InvalidInputError
-from service.verifier.purposes import FORMATS, build_query, find_purpose
+from service.verifier.purposes import build_query, find_purpose
 
 DIRECT_POST, DIRECT_POST_JWT = "direct_post", "direct_post.jwt"
 DC_API, DC_API_JWT = "dc_api", "dc_api.jwt"
@@ -35,6 +36,7 @@ RESPONSE_MODES = (DIRECT_POST, DIRECT_POST_JWT, DC_API, DC_API_JWT)
 ENCRYPTED_MODES = (DIRECT_POST_JWT, DC_API_JWT)
 # A browser reads '\\' as '/', so another host than ours could be meant; the rest is no part of an address at all.
 _ADDRESS = re.compile(r"[^\s\\<>\"`{}|^\x00-\x20\x7f]+")
+QUERIED_FORMATS = (SD_JWT_VC_FORMAT, *W3C_FORMATS)
 
 
 class DcqlQueryUnsupportedError(InvalidInputError):
@@ -112,8 +114,9 @@ def read_query(new: NewRequest) -> DcqlQuery:
 
 
 def _check_supported(item: CredentialQuery) -> None:
-    if item.format not in FORMATS:
-        raise DcqlQueryUnsupportedError(f"Only credentials of the formats {', '.join(FORMATS)} can be asked for.")
+    if item.format not in QUERIED_FORMATS:
+        named = ", ".join(QUERIED_FORMATS)
+        raise DcqlQueryUnsupportedError(f"Only credentials of the formats {named} can be asked for.")
     if not item.require_cryptographic_holder_binding:
         raise DcqlQueryUnsupportedError("Credentials are only accepted with the proof of their holder.")
     if any(authority.type != AUTHORITY_KEY_ID for authority in item.trusted_authorities or ()):

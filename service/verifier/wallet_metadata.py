@@ -17,6 +17,7 @@ SIGNATURE_ALGORITHMS = ["ES256", "ES384", "EdDSA", "Ed25519"]
 FORMATS_SUPPORTED = {
     "dc+sd-jwt": {"sd-jwt_alg_values": SIGNATURE_ALGORITHMS, "kb-jwt_alg_values": SIGNATURE_ALGORITHMS},
     "jwt_vc_json": {"alg_values": SIGNATURE_ALGORITHMS},
+    "vc+jwt": {"alg_values": SIGNATURE_ALGORITHMS},
     "ldp_vc": {"proof_type_values": [PROOF_TYPE, *LEGACY_SUITES], "cryptosuite_values": list(CRYPTOSUITES)},
 }
 

@@ -90,7 +90,7 @@ async def _verify(copy: CredentialCopy, *, fetcher: Fetcher, now: datetime) -> V
         raise RejectedError("The credential came as something else than a credential.")
     if isinstance(read, UnverifiedCredential) and not copy.compact.endswith("~"):
         raise RejectedError("The credential came with a key binding that only its holder may add.")
-    key = await find_issuer_key(issuer, kid, fetcher=fetcher)
+    key = await find_issuer_key(issuer, kid, fetcher=fetcher, now=now)
     with rejecting(_SUBJECT):
         if isinstance(read, UnverifiedCredential):
             return verify_sd_jwt_vc(read, key, now=now, require_exp=False)

@@ -62,7 +62,7 @@ async def _verify_token(issuer: str, uri: str, body: bytes, fetcher: Fetcher, no
     text = body.decode("ascii", "replace")
     with rejecting(_SUBJECT):
         token = parse_jws(text, max_bytes=MAX_TOKEN_BYTES)
-    key = await find_issuer_key(issuer, token.header.get("kid"), fetcher=fetcher)
+    key = await find_issuer_key(issuer, token.header.get("kid"), fetcher=fetcher, now=now)
     with rejecting(_SUBJECT):
         return verify_status_list_token(text, key, expected_uri=uri, now=now)
 
@@ -73,7 +73,7 @@ async def _verify_credential(issuer: str, uri: str, body: bytes, fetcher: Fetche
         named, kid, *_ = read.read_issuer()
     if named != issuer:
         raise RejectedError("The status list is another issuer's.")
-    key = await find_issuer_key(issuer, kid, fetcher=fetcher)
+    key = await find_issuer_key(issuer, kid, fetcher=fetcher, now=now)
     with rejecting(_SUBJECT):
         verify = partial(verify_status_list_credential, read, key, expected_reference=uri, now=now)
         return await with_contexts(verify)

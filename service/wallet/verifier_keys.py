@@ -51,7 +51,9 @@ async def find_verifier_key(
     """
     if client_id.startswith(DID_PREFIX):
         did = client_id.removeprefix(DID_PREFIX)
-        return await find_did_key(did, jws.header.get("kid"), relationship="verificationMethod", fetcher=fetcher)
+        return await find_did_key(
+            did, jws.header.get("kid"), relationship="verificationMethod", fetcher=fetcher, now=now
+        )
     if client_id.startswith(X509_SAN_DNS_PREFIX):
         chain = _read_trusted_chain(jws, trust, now)
         if client_id.removeprefix(X509_SAN_DNS_PREFIX) not in _dns_names(chain):

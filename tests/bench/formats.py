@@ -17,7 +17,8 @@ from service.credentials.encoding import b64url_encode
 from service.credentials.formats import read_document, verify_document
 from service.credentials.jose import SignFunction, sign_jws, verify_raw_signature
 from service.credentials.jwk import VerificationKey, load_key
-from service.credentials.jwt_vc_issuing import JWT_TYP, build_jwt_vc_claims
+from service.credentials.jwt_vc import VC_JWT
+from service.credentials.jwt_vc_issuing import JWT_TYP, CredentialTerms, build_jwt_vc_claims
 from service.credentials.ldp_vc import UnverifiedLdpVc, verify_ldp_vc
 from service.credentials.ldp_vc_issuing import PROOF_TYPE_1, build_ldp_vc, build_ldp_vc_1, build_proof_options
 from service.linked_data.bundled_contexts import load_contexts
@@ -57,7 +58,10 @@ async def measure_formats(pace: Pace) -> AsyncIterator[Row]:
     p256, ed25519_key = _make_p256(), _make_ed25519()
     for what, aim, issuer, verify in (
         ("in-process JWT VC verify", 0.3, p256, _verify_jwt_vc(p256)),
+        ("in-process vc+jwt verify", 0.3, p256, _verify_vc_jwt(p256)),
         ("in-process eddsa-jcs-2022 verify", 0.15, ed25519_key, _verify_ldp_vc(ed25519_key, "eddsa-jcs-2022")),
+        ("in-process ecdsa-jcs-2019 verify", 0.1, p256, _verify_ldp_vc(p256, "ecdsa-jcs-2019")),
+        ("in-process eddsa-rdfc-2022 verify", 0.01, ed25519_key, _verify_ldp_vc(ed25519_key, "eddsa-rdfc-2022")),
         ("in-process ecdsa-rdfc-2019 verify", 0.01, p256, _verify_ldp_vc(p256, "ecdsa-rdfc-2019")),
         ("in-process JsonWebSignature2020 verify", 0.01, p256, _verify_ldp_vc(p256, PROOF_TYPE_1)),
     ):
@@ -68,8 +72,17 @@ async def measure_formats(pace: Pace) -> AsyncIterator[Row]:
 
 def _verify_jwt_vc(issuer: _Issuer) -> Callable[[], Any]:
     header = {"alg": "ES256", "typ": JWT_TYP, "kid": issuer.method}
-    compact = sign_jws(header, build_jwt_vc_claims(type_named("kyc"), _CLAIMS, **issuer.terms), issuer.sign)
+    claims = build_jwt_vc_claims(CredentialTerms(type_named("kyc"), _CLAIMS, **issuer.terms))
+    return _verify_jwt(issuer, sign_jws(header, claims, issuer.sign))
 
+
+def _verify_vc_jwt(issuer: _Issuer) -> Callable[[], Any]:
+    header = {"alg": "ES256", "typ": VC_JWT, "kid": issuer.method}
+    claims = build_ldp_vc(CredentialTerms(type_named("kyc"), _CLAIMS, **issuer.terms))
+    return _verify_jwt(issuer, sign_jws(header, claims, issuer.sign))
+
+
+def _verify_jwt(issuer: _Issuer, compact: str) -> Callable[[], Any]:
     def verify() -> None:
         (read,) = read_document(compact)
         assert not isinstance(read, UnverifiedLdpVc)
@@ -82,7 +95,7 @@ def _verify_ldp_vc(issuer: _Issuer, suite: str) -> Callable[[], Any]:
     contexts = load_contexts()
     options = build_proof_options(suite, issuer.method, datetime.now(UTC))
     build = build_ldp_vc_1 if suite == PROOF_TYPE_1 else build_ldp_vc
-    unsigned = build(type_named("kyc"), _CLAIMS, **issuer.terms)
+    unsigned = build(CredentialTerms(type_named("kyc"), _CLAIMS, **issuer.terms))
     document = add_proof(unsigned, options, issuer.key, issuer.sign, contexts)
 
     def verify() -> None:

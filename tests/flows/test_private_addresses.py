@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -228,11 +228,11 @@ async def _wallet_posted_request_uri(fetcher: Fetcher, host: str) -> None:
 
 
 async def _wallet_did(fetcher: Fetcher, host: str) -> None:
-    await resolve_did(f"did:web:{host}", fetcher=fetcher)
+    await resolve_did(f"did:web:{host}", fetcher=fetcher, now=datetime.now(UTC))
 
 
 async def _wallet_issuer_key(fetcher: Fetcher, host: str) -> None:
-    await find_issuer_key(f"https://{host}/x", "k1", fetcher=fetcher)
+    await find_issuer_key(f"https://{host}/x", "k1", fetcher=fetcher, now=datetime.now(UTC))
 
 
 @pytest.mark.parametrize(

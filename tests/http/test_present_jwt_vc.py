@@ -1,13 +1,15 @@
 """JWT VCs over OpenID4VP: asked for, presented, kept in the standing, and decided on at the gate."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from service.credentials.did import did_jwk_from_jwk, did_key_from_jwk
 from tests.deployment import Deployment
 from tests.gate_support import Market, codes, open_market
 from tests.unit.bitstring_support import entry
-from tests.unit.jwt_vc_support import present_v1
+from tests.unit.jwt_vc_support import present_v1, present_v2, sign
 from tests.unit.sd_jwt_support import new_key_pair
 from tests.verifying_support import CLAIMS, Scene, Wallet, build_scene, failed, seconds
 
@@ -114,6 +116,32 @@ async def test_a_presentation_is_made_for_this_request_by_its_holder(
     assert sent.status_code == (400 if expected else 200)
     found = (await scene.platform.read(made["id"]))["checks"]
     assert failed(found) == expected
+
+
+async def test_a_credential_of_version_2_can_be_asked_for(scene: Scene) -> None:
+    issuer, now = new_key_pair(), scene.deployment.clock()
+    did = did_key_from_jwk(issuer.jwk)
+    await scene.platform.trust(did, "kyc", entry_id="abroad")
+    claims = {
+        "@context": ["https://www.w3.org/ns/credentials/v2"],
+        "type": ["VerifiableCredential", "KycCredential"],
+        "issuer": did,
+        "validFrom": (now - timedelta(days=1)).isoformat(),
+        "validUntil": (now + timedelta(days=30)).isoformat(),
+        "credentialSubject": {"id": did_jwk_from_jwk(scene.wallet.keys.jwk), "country": "US"},
+    }
+    compact = sign(claims, {"typ": "vc+jwt"}, issuer)
+    query = {"credentials": [QUERY["credentials"][0] | {"format": "vc+jwt"}]}
+    for country, nonce, state in (("US", None, "verified"), ("US", "other", "rejected"), ("FR", None, "rejected")):
+        claims["credentialSubject"]["country"] = country
+        compact = sign(claims, {"typ": "vc+jwt"}, issuer)
+        made = await scene.platform.ask(dcql_query=query)
+        request = await scene.wallet.open(made)
+        assert request["client_metadata"]["vp_formats_supported"]["vc+jwt"]["alg_values"]
+        bound = {"aud": request["client_id"], "nonce": nonce or request["nonce"], "iat": seconds(now)}
+        await scene.wallet.send(request, {"identity": [present_v2(compact, keys=scene.wallet.keys, **bound)]})
+        found = await scene.platform.read(made["id"])
+        assert found["state"] == state, found["checks"]
 
 
 async def test_what_comes_back_answers_the_query(scene: Scene) -> None:

@@ -151,6 +151,17 @@ async def test_a_claim_has_one_way_of_writing(scene: Scene, country: Any) -> Non
     assert failed(verdict["checks"]) == {("signature", "proof_invalid")}
 
 
+async def test_nobody_can_hide_whom_a_credential_is_about(scene: Scene) -> None:
+    """Source: JSON-LD 1.1, section 4.3.2: in RDF a set of one identifier is that identifier."""
+    signed = await scene.kyc.issue_ldp_vc("kyc", scene.wallet.keys)
+    verdict = await scene.platform.verify(credential=signed)
+    assert (verdict["outcome"], verdict["claims"]["sub"]) == ("verified", CLAIMS["kyc"]["sub"])
+    subject = signed["credentialSubject"]
+    for odd in ([subject["sub"]], [subject["sub"]] * 2):
+        verdict = await scene.platform.verify(credential=signed | {"credentialSubject": subject | {"sub": odd}})
+        assert (verdict["valid"], failed(verdict["checks"])) == (False, {("format", "w3c_document_invalid")})
+
+
 async def test_claims_cannot_move_to_another_description_of_the_subject(scene: Scene) -> None:
     keys = new_key_pair()
     did = did_key_from_jwk(keys.jwk)

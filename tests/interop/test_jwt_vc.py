@@ -10,7 +10,7 @@ from service.credentials.credential import StatusReference
 from service.credentials.credential_types import type_named
 from service.credentials.did import did_jwk_from_jwk
 from service.credentials.jose import sign_jws
-from service.credentials.jwt_vc_issuing import build_jwt_vc_claims
+from service.credentials.jwt_vc_issuing import CredentialTerms, build_jwt_vc_claims
 from service.credentials.jwt_vp import present_jwt_vc
 from tests.interop.claims import KYC
 from tests.interop.support import Deployment, Node
@@ -68,13 +68,15 @@ async def test_their_expired_credential_does_not(trusting: Deployment, node: Nod
 async def test_our_credential_and_presentation_verify_there(node: Node) -> None:
     now, issuer = datetime.now(UTC).replace(microsecond=0), party(ISSUER)
     claims = build_jwt_vc_claims(
-        type_named("kyc"),
-        KYC,
-        issuer=issuer["did"],
-        holder_jwk=HOLDER.jwk,
-        issued_at=now - timedelta(seconds=5),
-        expires_at=now + timedelta(days=1),
-        status=StatusReference("https://issuer.example/status-lists/1", 0),
+        CredentialTerms(
+            type_named("kyc"),
+            KYC,
+            issuer=issuer["did"],
+            holder_jwk=HOLDER.jwk,
+            issued_at=now - timedelta(seconds=5),
+            expires_at=now + timedelta(days=1),
+            status=StatusReference("https://issuer.example/status-lists/1", 0),
+        )
     )
     header = {"alg": "ES256", "typ": "JWT", "kid": f"{issuer['did']}#0"}
     compact = sign_jws(header, claims, ISSUER.sign)

@@ -13,7 +13,7 @@ from service.credentials.credential import Expected, StatusReference
 from service.credentials.credential_types import type_named
 from service.credentials.formats import read_document, verify_document
 from service.credentials.jose import load_key, sign_jws
-from service.credentials.jwt_vc_issuing import build_jwt_vc_claims
+from service.credentials.jwt_vc_issuing import CredentialTerms, build_jwt_vc_claims
 from service.credentials.status_list import build_status_list_claims, set_status
 from service.credentials.status_list_credential import build_status_list_credential
 from service.fetch import Fetcher
@@ -46,13 +46,15 @@ class JwtIssuer(FakeIssuer):
 
     def issue(self, jwk: Mapping[str, Any]) -> str:
         claims = build_jwt_vc_claims(
-            type_named("kyc"),
-            self.claims,
-            issuer=self.identifier,
-            holder_jwk=self.bind(jwk),
-            issued_at=self.now,
-            expires_at=self.now + timedelta(days=30),
-            status=StatusReference(f"{self.identifier}/status-lists/1", INDEX),
+            CredentialTerms(
+                type_named("kyc"),
+                self.claims,
+                issuer=self.identifier,
+                holder_jwk=self.bind(jwk),
+                issued_at=self.now,
+                expires_at=self.now + timedelta(days=30),
+                status=StatusReference(f"{self.identifier}/status-lists/1", INDEX),
+            )
         )
         return sign_jws({"alg": "ES256", "typ": "JWT", "kid": self.key.kid}, claims | self.changes, self.sign)
 

@@ -13,6 +13,7 @@ from service.credentials.data_integrity import add_proof
 from service.credentials.did import DidKey, build_did_document, did_jwk_from_jwk, did_web_from_url
 from service.credentials.formats import read_document
 from service.credentials.jose import load_key
+from service.credentials.jwt_vc_issuing import CredentialTerms
 from service.credentials.ldp_vc import UnverifiedLdpVc, verify_ldp_vc
 from service.credentials.ldp_vc_issuing import (
     CONTEXTS,
@@ -60,13 +61,15 @@ class LdpIssuer(FakeIssuer):
     def issue(self, jwk: Mapping[str, Any]) -> Any:
         build = build_ldp_vc_1 if self.algorithm == PROOF_TYPE_1 else build_ldp_vc
         document = build(
-            type_named("kyc"),
-            self.claims | {"sub": "person"},
-            issuer=self.did,
-            holder_jwk=self.bind(jwk),
-            issued_at=self.now,
-            expires_at=self.now + timedelta(days=30),
-            status=STATUS,
+            CredentialTerms(
+                type_named("kyc"),
+                self.claims | {"sub": "person"},
+                issuer=self.did,
+                holder_jwk=self.bind(jwk),
+                issued_at=self.now,
+                expires_at=self.now + timedelta(days=30),
+                status=STATUS,
+            )
         )
         options = build_proof_options(self.algorithm, f"{self.did}#{self.key.kid}", self.now)
         key = load_key(public(self.key))
