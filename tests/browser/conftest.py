@@ -1,4 +1,4 @@
-"""One Chromium for a process of the run, one real deployment for each file; every page is watched for errors."""
+"""One Chromium and one real deployment for a process of the run; every page is watched for errors."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -39,7 +39,7 @@ async def browser() -> AsyncIterator[Browser]:
         await running.close()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def deployment(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployment]:
     """Our service with the seeded organisations, in a process of its own."""
     folder = tmp_path_factory.mktemp("browser")

@@ -4,24 +4,28 @@ import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import pytest_asyncio
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc import jwe
 from joserfc.jwk import ECKey
 from playwright.async_api import Browser, Page, Route
 
+from service.credentials.certificates import hash_certificate, write_x5c
 from service.credentials.claims_path import select_claims
 from service.credentials.dcql import HeldCredential, QueryUnsatisfiedError, match_query, parse_dcql_query
 from service.credentials.dcql_query import DcqlSyntaxError
 from service.credentials.did import did_key_from_jwk, did_web_url, resolve_did_key
-from service.credentials.jose import b64url_encode, load_key
+from service.credentials.jose import b64url_encode, load_key, sign_jws
 from service.credentials.presentation import verify_presentation
 from service.credentials.sd_jwt import issue_sd_jwt
 from service.wallet.text import clean_text
 from service.wallet.web_api import build_policy, load_files
+from tests.certificate_support import new_root
 from tests.unit.test_dcql import AML, FULL_QUERY, KYC
 
 ORIGIN = "http://localhost:1"
@@ -180,6 +184,55 @@ async def test_json_says_one_thing(page: Page) -> None:
 async def test_text_of_others_is_cleaned_alike(page: Page) -> None:
     for value in ("A\u202eB\x1b[31m", "e" + "\u0301" * 9, ["a", {"b": True}], None, "x" * 500, "\U0001f600\u200b"):
         assert await run(page, "text.js", "(module, value) => module.clean(value)", value) == clean_text(value)
+
+
+def ask_under(prefix: str, leaf: x509.Certificate, key: ECKey, **changes: Any) -> str:
+    """Return a link with a signed request of a platform that is certified."""
+    name = {"x509_san_dns": "localhost", "x509_hash": hash_certificate(leaf)}[prefix]
+    claims = {
+        "client_id": f"{prefix}:{name}",
+        "aud": "https://self-issued.me/v2",
+        "response_type": "vp_token",
+        "response_mode": "direct_post",
+        "response_uri": "http://localhost:1/answer",
+        "nonce": "n",
+        "dcql_query": FULL_QUERY,
+    } | changes
+    header = {"alg": "ES256", "typ": "oauth-authz-req+jwt", "x5c": write_x5c([leaf])}
+    sent = {"client_id": claims["client_id"], "request": sign_jws(header, claims, signer_of(key))}
+    return f"openid4vp://?{urlencode(sent)}"
+
+
+async def test_certified_platforms_are_who_their_certificate_names_and_no_more(page: Page) -> None:
+    key, other = ECKey.generate_key("P-256"), ECKey.generate_key("P-256")
+    root, public = new_root(NOW), key.get_op_key("verify")
+    leaf = root.certify(public, dns=["other.example", "LOCALHOST"])
+    not_signing = x509.KeyUsage(False, False, True, False, False, False, False, False, False)
+    unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3"), b"\x05\x00")
+    strangers = {
+        "certificate_name": root.certify(public, dns=["other.example", "*.localhost"]),
+        "certificate_self_signed": root.certificate,
+        "certificate_authority": root.delegate(dns=["localhost"]).certificate,
+        "certificate_usage": root.certify(public, dns=["localhost"], extensions=((not_signing, True),)),
+        "certificate_extension": root.certify(public, dns=["localhost"], extensions=((unknown, True),)),
+        "certificate_time": root.certify(public, dns=["localhost"], valid=(timedelta(-9), timedelta(-1))),
+    }
+    script = "(module, link) => module.fetchRequest(link)"
+    for prefix in ("x509_san_dns", "x509_hash"):
+        found = await run(page, "verifier.js", script, ask_under(prefix, leaf, key))
+        assert (found["isSigned"], found["isCertified"], found["host"]) == (True, True, None)
+        assert await run(page, "verifier.js", script, ask_under(prefix, leaf, other)) == {"error": "jws_signature"}
+    away = {"response_uri": "https://thief.example/"}
+    assert await run(page, "verifier.js", script, ask_under("x509_san_dns", leaf, key, **away)) == {
+        "error": "response_uri"
+    }
+    wrong = {"client_id": "x509_hash:AAAA"}
+    assert await run(page, "verifier.js", script, ask_under("x509_hash", leaf, key, **wrong)) == {
+        "error": "certificate_hash"
+    }
+    for code, stranger in strangers.items():
+        link = ask_under("x509_san_dns", stranger, key)
+        assert await run(page, "verifier.js", script, link) == {"error": code}, code
 
 
 HELD = {

@@ -7,6 +7,7 @@ import { checkAddress, refused, request } from "./http.js";
 import { checkTimes, isObject, parseJws, parseObject, randomText, verifyJws } from "./jose.js";
 import { readLink } from "./links.js";
 import { readTransactions } from "./transactions.js";
+import { findCertifiedKey, HASH_PREFIX, SAN_DNS_PREFIX } from "./x509.js";
 
 const TYPE = "oauth-authz-req+jwt";
 const AUDIENCE = "https://self-issued.me/v2";
@@ -15,9 +16,10 @@ const UNSIGNED_PREFIX = "redirect_uri:";
 const URL_SAFE = /^[A-Za-z0-9._~-]{1,2048}$/;
 
 /**
- * @typedef {{clientId: string, isSigned: boolean, name: string, purpose: string, host: string|null, responseUri: string,
+ * @typedef {{clientId: string, isSigned: boolean, isCertified: boolean, name: string, purpose: string, host: string|null, responseUri: string,
  *   state: string|null, isEncrypted: boolean, nonce: string, query: object, metadata: object, transactions: object[]}}
- *   PresentationRequest `host` is what the identifier proves; null if it proves none.
+ *   PresentationRequest `host` is what the identifier proves; null if it proves none. `isCertified` tells that a
+ *   certificate of an unknown authority names who asks.
  */
 
 /**
@@ -83,8 +85,13 @@ async function fetchObject(address, method, walletNonce) {
 }
 
 async function findVerifierKey(clientId, jws) {
+  if (isCertified(clientId)) return findCertifiedKey(clientId, jws.header.x5c);
   if (!clientId.startsWith(DID_PREFIX)) throw new WalletError("party_unknown", { code: clientId.split(":")[0] });
   return findDidKey(clientId.slice(DID_PREFIX.length), jws.header.kid, "verificationMethod");
+}
+
+function isCertified(clientId) {
+  return clientId.startsWith(SAN_DNS_PREFIX) || clientId.startsWith(HASH_PREFIX);
 }
 
 // A request whose parameters stand in the link itself; only the prefix `redirect_uri:` allows that.
@@ -102,7 +109,9 @@ function readReply(claims) {
   const responseUri = claims.response_uri ?? own;
   if (typeof responseUri !== "string") throw new WalletError("request_invalid", { code: "response_uri" });
   if (own !== null && responseUri !== own) throw reject("response_uri");
-  checkAddress(responseUri);
+  const { hostname } = checkAddress(responseUri);
+  const named = claims.client_id.startsWith(SAN_DNS_PREFIX) ? claims.client_id.slice(SAN_DNS_PREFIX.length) : null;
+  if (named !== null && hostname !== named) throw reject("response_uri");
   const state = claims.state ?? null;
   if (state !== null && !(typeof state === "string" && URL_SAFE.test(state))) throw new WalletError("request_invalid", { code: "state" });
   return { responseUri, state };
@@ -116,6 +125,7 @@ async function readParameters(claims, isSigned) {
   return {
     clientId: claims.client_id,
     isSigned,
+    isCertified: isCertified(claims.client_id),
     name: typeof metadata.client_name === "string" ? metadata.client_name : "",
     purpose: typeof claims.purpose === "string" ? claims.purpose : "",
     host: isSigned ? hostOf(claims.client_id) : null,

@@ -64,6 +64,7 @@ function whoAsks(asked) {
   const to = new URL(asked.responseUri).host;
   const warnings = [];
   if (!asked.isSigned) warnings.push(t("request.unsigned"));
+  else if (asked.isCertified) warnings.push(t("request.certified"));
   else if (asked.host === null) warnings.push(t("request.no_address"));
   else if (asked.host !== to) warnings.push(t("request.other_host", { host: clean(to, 120) }));
   return el(
