@@ -3,12 +3,14 @@
 import io
 import random
 import re
+from pathlib import Path
 
 import pytest
 import segno
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from service.web.qr_code import draw_qr_code
+from tests.browser.chromium import ARGUMENTS, find_chromium
 from tests.browser.web_wallet import Person, name_person, open_wallet
 from tests.interop.support import Deployment
 
@@ -98,3 +100,36 @@ async def test_without_a_camera_there_is_another_way(page: Page) -> None:
     await page.get_by_role("button", name="Use the camera").click()
     await expect(page.get_by_role("alert")).to_contain_text("picture of the QR code")
     await expect(page.get_by_role("button", name="Use the camera")).to_be_visible()
+
+
+SIDE = 480
+
+
+def film(text: str) -> bytes:
+    """Return a film that a camera might give (YUV4MPEG2, luminance alone is drawn) of a code on white paper."""
+    code = segno.make(text, error="m", micro=False)
+    rows = [list(row) for row in code.matrix_iter(scale=SIDE // (code.symbol_size()[0] + 4), border=4)]
+    blank = bytes([235]) * SIDE
+    drawn = [bytes(16 if dark else 235 for dark in row).ljust(SIDE, b"\xeb")[:SIDE] for row in rows]
+    luminance = b"".join([*drawn, *[blank] * SIDE][:SIDE])
+    frame = b"FRAME\n" + luminance + bytes([128]) * (SIDE * SIDE // 2)
+    return f"YUV4MPEG2 W{SIDE} H{SIDE} F10:1 Ip A1:1 C420jpeg\n".encode() + frame * 2
+
+
+async def test_a_code_before_the_camera_is_read(
+    browser: Browser, page: Page, deployment: Deployment, tmp_path: Path
+) -> None:
+    offer = await Person(page, deployment, name_person()).offer("kyc")
+    (tmp_path / "film.y4m").write_bytes(film(offer["deep_link"]))
+    camera = ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={tmp_path / 'film.y4m'}"]
+    own = await browser.browser_type.launch(executable_path=find_chromium(), args=[*ARGUMENTS, *camera])
+    context = await own.new_context(base_url=deployment.base_url, permissions=["camera"])
+    filmed = await context.new_page()
+    await open_wallet(filmed, "/wallet/#/add")
+    await filmed.get_by_role("button", name="Use the camera").click()
+    await expect(filmed.get_by_role("button", name="Accept")).to_be_visible()
+    await context.clear_permissions()
+    await open_wallet(filmed, "/wallet/#/add")
+    await filmed.get_by_role("button", name="Use the camera").click()
+    await expect(filmed.get_by_role("alert")).to_contain_text("The wallet may not use the camera")
+    await own.close()

@@ -138,6 +138,29 @@ async def test_lists_that_do_not_hold_change_nothing(person: Person, lists: List
     await expect(badge).to_have_text("suspended")
 
 
+async def test_a_backup_is_reminded_of_once_a_month(person: Person) -> None:
+    page = person.page
+    reminder = page.locator("#backup-reminder")
+    await open_wallet(page, "/wallet/")
+    await expect(reminder).to_be_hidden()
+    await person.accept(await person.offer("aml-screening"))
+    await open_wallet(page, "/wallet/")
+    await expect(reminder).to_contain_text("Keep a backup?")
+    assert await find_barriers(page) == []
+    await reminder.get_by_role("button", name="Not now").click()
+    await expect(reminder).to_be_hidden()
+    found = await person.run("""async (load) => {
+      const [{ findReminder }, { setSetting }] = [await load('holdings.js'), await load('store.js')];
+      const [now, day] = [Date.now() / 1000, 86400];
+      const off = [await findReminder(now + 29 * day), await findReminder(now + 31 * day)];
+      await setSetting('backup-key', { locks: [] });
+      const on = await findReminder(now + 31 * day);
+      await setSetting('backup-saved-at', Math.ceil(now));
+      return [...off, on, await findReminder(now + 31 * day)];
+    }""")
+    assert found == [None, "none", "old", None]
+
+
 async def test_a_list_past_its_end_says_nothing(person: Person, lists: Lists) -> None:
     credential = await hold(person, lists)
     lists.publish(credential, 0)

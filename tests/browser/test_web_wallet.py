@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 import pytest_asyncio
@@ -481,3 +481,47 @@ async def test_a_request_that_was_answered_elsewhere_says_so(stocked: Person, pe
     await person.page.get_by_role("button", name="Share", exact=True).click()
     await expect(person.page.get_by_role("heading", name="The platform didn't accept it")).to_be_visible()
     assert (await person.verdict(request))["state"] == "verified"
+
+
+async def visit(person: Person) -> None:
+    """Open an offer that the person has to agree to on the issuer's page, and go there."""
+    address, wallet = person.deployment.base_url, "/v1/wallet-clients/goodstanding-web-wallet"
+    registered = {"name": "Web wallet", "redirect_uris": [f"{address}/wallet/"], "token_endpoint_auth_method": "none"}
+    await person.deployment.kyc.call("PUT", wallet, registered)
+    await person.open_offer(await person.offer("aml-screening", grant="authorization_code"))
+    await person.page.get_by_role("button", name="Go to the issuer's page").click()
+    await person.page.get_by_role("button", name="Allow").wait_for()
+
+
+async def test_a_person_who_agrees_on_the_issuers_page_brings_back_what_is_redeemed_once(person: Person) -> None:
+    page, answers = person.page, []
+    page.on("request", lambda request: answers.append(request.url) if "?code=" in request.url else None)
+    await visit(person)
+    await page.get_by_role("button", name="Allow").click()
+    await expect(page.locator("main")).to_contain_text("You are back from the issuer's page")
+    assert "?" not in page.url
+    await page.reload()
+    await page.route("**/issuers/*/token", lose_request, times=1)
+    await page.get_by_role("button", name="Go on").click()
+    await expect(page.get_by_role("alert")).to_contain_text("No answer came")
+    await page.get_by_role("button", name="Go on").click()
+    await expect(page.get_by_role("heading", name="Credential received")).to_be_visible()
+    await page.goto(answers[0])
+    await expect(page.get_by_role("alert")).to_contain_text("doesn't belong to anything")
+
+
+async def test_who_leaves_or_declines_there_can_go_again_and_others_answers_are_refused(person: Person) -> None:
+    page = person.page
+    await visit(person)
+    await page.go_back()
+    await expect(page.locator("main")).to_contain_text("You haven't finished at the issuer's page")
+    find = "async (load) => (await (await load('store.js')).all('offers')).find((each) => each.visit).visit.state"
+    mixed_up = {"code": "x", "state": await person.run(find), "iss": "https://thief.example"}
+    await page.goto(f"/wallet/?{urlencode(mixed_up)}")
+    await expect(page.get_by_role("alert")).to_contain_text("isn't genuine")
+    await open_wallet(page, "/wallet/#/")
+    await page.locator("a[href^='#/offer/']").last.click()
+    await page.get_by_role("button", name="Go to the issuer's page").click()
+    await page.get_by_role("button", name="Deny").click()
+    await expect(page.get_by_role("alert")).to_contain_text("sent you back without a credential")
+    await expect(page.get_by_role("button", name="Go to the issuer's page")).to_be_visible()

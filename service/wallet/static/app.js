@@ -7,6 +7,7 @@ import { install } from "./install.js";
 import { takeIn } from "./intake.js";
 import { onChange, setting } from "./store.js";
 import { browserLanguage, loadLanguage, t } from "./text.js";
+import { endVisit } from "./visit.js";
 
 // A page module has `show(parameter, app)`, which returns its element, and the key of its title.
 const PAGES = {
@@ -40,7 +41,8 @@ async function start() {
   keepKeyCopies();
   addEventListener("hashchange", () => showPage());
   onChange(() => redrawQuietly());
-  await showPage();
+  if (location.search) await comeBack();
+  else await showPage();
   await install();
 }
 
@@ -93,11 +95,23 @@ async function build(name, parameter) {
   }
 }
 
+// From an issuer's page, with a code that is good once: it leaves the address bar at once, too.
+async function comeBack() {
+  const answer = new URLSearchParams(location.search);
+  history.replaceState(null, "", location.pathname);
+  if (!answer.has("state")) return showPage();
+  return open(() => endVisit(answer));
+}
+
 // A link may hold a code that is good for one use: it leaves the address bar and the history of the browser at once.
 async function receiveLink(text) {
   history.replaceState(null, "", "#/");
+  await open(() => takeIn(text));
+}
+
+async function open(find) {
   try {
-    await replace(await takeIn(text));
+    await replace(await find());
   } catch (error) {
     const wrapped = error instanceof WalletError ? error : new WalletError("unexpected", { cause: error });
     main.removeAttribute("aria-busy");

@@ -8,6 +8,8 @@ import { all, setSetting, setting, write } from "./store.js";
 const BACKUP_KEY = "backup-key";
 const SAVED_AT = "backup-saved-at";
 const LOST = "backup-lost";
+const REMINDED_AT = "backup-reminded-at";
+const REMIND_EVERY_S = 30 * 86_400;
 
 /** From now on keep a sealed copy of each new key, if there is a backup key by then; another tab may make it. */
 export function keepKeyCopies() {
@@ -28,6 +30,21 @@ export async function backupState() {
   const covered = new Set(keys.filter((key) => isCovered(key, backupKey)).map((key) => key.kid));
   const without = credentials.filter(({ copies }) => !copies.some(({ kid }) => covered.has(kid)));
   return { locks: backupKey?.locks ?? null, savedAt, without };
+}
+
+/**
+ * Whether to remind of a backup: from the first credential on, once in a month, while there is none or an old one.
+ * @returns {Promise<"none"|"old"|null>}
+ */
+export async function findReminder(now = nowSeconds()) {
+  const [{ locks, savedAt }, remindedAt, credentials] = await Promise.all([backupState(), setting(REMINDED_AT, -Infinity), all("credentials")]);
+  if (credentials.length === 0 || now - remindedAt < REMIND_EVERY_S) return null;
+  if (locks === null) return "none";
+  return credentials.some(({ receivedAt }) => receivedAt > (savedAt ?? 0)) ? "old" : null;
+}
+
+export function putReminderOff() {
+  return setSetting(REMINDED_AT, nowSeconds());
 }
 
 /** Make a backup key; what is received from now on can be restored. A backup key that there was is given up. */
@@ -77,7 +94,10 @@ export async function saveBackup() {
  */
 export async function restoreBackup(file, lock) {
   const { content, backupKey, openKey } = await openBackup(file, lock);
-  if ((await setting(BACKUP_KEY)) === null) await setSetting(BACKUP_KEY, backupKey);
+  if ((await setting(BACKUP_KEY)) === null) {
+    await setSetting(BACKUP_KEY, backupKey);
+    await setSetting(SAVED_AT, Math.max(0, ...content.credentials.map(({ receivedAt }) => receivedAt))); // the file is at least as new
+  }
   const [keys, credentials] = await Promise.all([all("keys"), all("credentials")]);
   const slots = new Set(keys.map((key) => key.slot));
   const kids = new Set(keys.map((key) => key.kid));

@@ -12,7 +12,7 @@ export const PROOF_ALGORITHM = "ES256";
 const MAX_SERVERS = 5;
 
 /**
- * @typedef {{id: string, vct: string, display: {name: string, description: string, labels: object}}} Configuration
+ * @typedef {{id: string, vct: string, scope: string|null, display: {name: string, description: string, labels: object}}} Configuration
  * @typedef {{identifier: string, name: string, credentialEndpoint: string, nonceEndpoint: string|null,
  *   deferredEndpoint: string|null, notificationEndpoint: string|null, batchSize: number, encryption: object|null,
  *   configurations: Map<string, Configuration>, servers: string[]}} Issuer
@@ -39,8 +39,12 @@ export async function fetchIssuer(identifier) {
   };
 }
 
-/** The server that redeems pre-authorized codes. @returns {Promise<{tokenEndpoint: string, takesDpop: boolean}>} */
-export async function findServer(issuer, named) {
+/**
+ * The server that gives tokens for a grant; `namesItself` tells that its answers say whose they are (RFC 9207).
+ * @returns {Promise<{identifier: string, tokenEndpoint: string, authorizationEndpoint: string|null, pushEndpoint: string|null,
+ *   namesItself: boolean, takesDpop: boolean}>}
+ */
+export async function findServer(issuer, named, grant = PRE_AUTHORIZED_GRANT) {
   if (named !== null && !issuer.servers.includes(named)) throw reject("authorization_server");
   const servers = named === null ? issuer.servers.slice(0, MAX_SERVERS) : [named];
   const found = [];
@@ -50,16 +54,23 @@ export async function findServer(issuer, named) {
     found.push(raw);
   }
   // Servers often leave the list of grants out, so its absence speaks against none.
-  const chosen = found.find((raw) => raw.grant_types_supported?.includes?.(PRE_AUTHORIZED_GRANT)) ?? found[0];
+  const chosen = found.find((raw) => raw.grant_types_supported?.includes?.(grant)) ?? found[0];
   const takesDpop = chosen.dpop_signing_alg_values_supported?.includes?.(PROOF_ALGORITHM) === true;
-  return { tokenEndpoint: textMember(chosen, "token_endpoint"), takesDpop };
+  return {
+    identifier: chosen.issuer,
+    tokenEndpoint: textMember(chosen, "token_endpoint"),
+    authorizationEndpoint: optional(chosen, "authorization_endpoint"),
+    pushEndpoint: optional(chosen, "pushed_authorization_request_endpoint"),
+    namesItself: chosen.authorization_response_iss_parameter_supported === true,
+    takesDpop,
+  };
 }
 
 function readConfigurations(raw) {
   const supported = raw.credential_configurations_supported;
   if (!isObject(supported)) throw reject("credential_configurations_supported");
   const usable = Object.entries(supported).filter(([, item]) => isObject(item) && canReceive(item));
-  return new Map(usable.map(([id, item]) => [id, { id, vct: item.vct, display: readDisplay(id, item) }]));
+  return new Map(usable.map(([id, item]) => [id, { id, vct: item.vct, scope: typeof item.scope === "string" ? item.scope : null, display: readDisplay(id, item) }]));
 }
 
 function canReceive(item) {

@@ -6,12 +6,13 @@ import { isObject, parseObject } from "./jose.js";
 import { readLink } from "./links.js";
 
 export const PRE_AUTHORIZED_GRANT = "urn:ietf:params:oauth:grant-type:pre-authorized_code";
-const AUTHORIZATION_CODE_GRANT = "authorization_code";
+export const AUTHORIZATION_CODE_GRANT = "authorization_code";
 const MAX_DESCRIPTION = 300;
 
 /**
- * @typedef {{issuer: string, configurationIds: string[], code: string, server: string|null,
- *   txCode: null|{numeric: boolean, length: number|null, description: string}}} Offer
+ * @typedef {{issuer: string, configurationIds: string[], code: string|null, issuerState: string|null, server: string|null,
+ *   txCode: null|{numeric: boolean, length: number|null, description: string}}} Offer Without a code, the person agrees
+ *   on the issuer's page.
  */
 
 /** Read an offer from a link with it, a link to it, or its own JSON. @returns {Promise<Offer>} */
@@ -36,16 +37,15 @@ function readOffer(raw) {
   if (!named || new Set(ids).size !== ids.length) throw reject("credential_configuration_ids");
   const grants = isObject(raw.grants) ? raw.grants : {};
   const grant = grants[PRE_AUTHORIZED_GRANT];
-  if (!isObject(grant)) {
-    throw new WalletError(isObject(grants[AUTHORIZATION_CODE_GRANT]) ? "offer_needs_sign_in" : "offer_unsupported");
-  }
-  return {
-    issuer,
-    configurationIds: ids,
-    code: textMember(grant, "pre-authorized_code"),
-    server: "authorization_server" in grant ? textMember(grant, "authorization_server") : null,
-    txCode: readTxCode(grant),
-  };
+  if (isObject(grant)) return { issuer, configurationIds: ids, code: textMember(grant, "pre-authorized_code"), issuerState: null, server: readServer(grant), txCode: readTxCode(grant) };
+  const visit = grants[AUTHORIZATION_CODE_GRANT];
+  if (!isObject(visit)) throw new WalletError("offer_unsupported", { code: "grants" });
+  const issuerState = "issuer_state" in visit ? textMember(visit, "issuer_state") : null;
+  return { issuer, configurationIds: ids, code: null, issuerState, server: readServer(visit), txCode: null };
+}
+
+function readServer(grant) {
+  return "authorization_server" in grant ? textMember(grant, "authorization_server") : null;
 }
 
 // An empty object asks for a code as much as a full one does.

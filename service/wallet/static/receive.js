@@ -3,7 +3,9 @@
  * lost connection, a reload or a second tab goes on where it stands, with the same keys, and never does a step twice.
  *
  * An offer of the store: {id, link, openedAt, state, offer, issuerName, items, token, dpopKid, error}, its state
- *   opened     the link is kept, nothing was fetched
+ *   opened     the link is kept, nothing was agreed to
+ *   visiting   the person is at the issuer's page; see `visit.js`
+ *   agreed     they brought a code back
  *   redeeming  the code was sent; whether it arrived is not known until `redeemed`
  *   redeemed   there is an access token; `items` tell how far each credential is
  *   done       all credentials are in the wallet or were refused
@@ -18,7 +20,7 @@ import { fetchIssuer, findServer } from "./issuer.js";
 import { exchange, post } from "./issuer-session.js";
 import { isObject, nowSeconds, parseObject, sha256, signJws } from "./jose.js";
 import { createKey, sharedKey, signer } from "./keys.js";
-import { fetchOffer, PRE_AUTHORIZED_GRANT } from "./offer.js";
+import { AUTHORIZATION_CODE_GRANT, fetchOffer, PRE_AUTHORIZED_GRANT } from "./offer.js";
 import { verifyReceived } from "./received.js";
 import { all, exclusively, get, put, write } from "./store.js";
 
@@ -39,7 +41,7 @@ export async function readProposal(id) {
   const configurations = offer.configurationIds.map((each) => issuer.configurations.get(each)).filter(Boolean);
   if (configurations.length === 0) throw new WalletError("offer_unsupported", { code: offer.configurationIds.join(", ") });
   const skipped = offer.configurationIds.filter((each) => !issuer.configurations.has(each));
-  const read = record.offer ? record : { ...record, offer, issuerName: issuer.name, codeHash: await sha256(`${offer.issuer} ${offer.code}`) };
+  const read = record.offer ? record : { ...record, offer, issuerName: issuer.name, codeHash: await sha256(`${offer.issuer} ${offer.code ?? offer.issuerState ?? id}`) };
   if (!record.offer) await put("offers", read);
   return { record: read, issuer, configurations, skipped };
 }
@@ -82,12 +84,15 @@ export async function readRecord(id) {
 
 async function redeem(record, issuer, configurations, txCode) {
   const { offer } = record;
-  const server = await findServer(issuer, offer.server);
+  const isVisit = offer.code === null;
+  if (isVisit && !record.agreement) throw new WalletError("visit_over");
+  const server = await findServer(issuer, offer.server, isVisit ? AUTHORIZATION_CODE_GRANT : PRE_AUTHORIZED_GRANT);
+  if (isVisit && server.identifier !== record.agreement.server) throw reject("authorization_server");
   const dpopKid = server.takesDpop ? (record.dpopKid ?? (await createKey()).kid) : null;
   const wasInterrupted = record.state === "redeeming";
   const redeeming = { ...record, state: "redeeming", dpopKid };
   await put("offers", redeeming);
-  const form = { grant_type: PRE_AUTHORIZED_GRANT, "pre-authorized_code": offer.code };
+  const form = isVisit ? record.agreement.form : { grant_type: PRE_AUTHORIZED_GRANT, "pre-authorized_code": offer.code };
   if (offer.txCode !== null) form.tx_code = txCode;
   if (dpopKid !== null) await fetchNonce(issuer).catch(() => undefined); // the answer brings the nonce for the proof, too
   const answer = await post(server.tokenEndpoint, { kid: dpopKid, form });
@@ -102,6 +107,7 @@ async function redeem(record, issuer, configurations, txCode) {
     isBound: kind === "dpop",
     items: nameItems(configurations, body.authorization_details),
     error: null,
+    agreement: null,
   };
   await put("offers", redeemed);
   return redeemed;
@@ -111,6 +117,10 @@ async function redeem(record, issuer, configurations, txCode) {
 async function failRedeeming(record, answer, wasInterrupted) {
   const { error } = readError(answer);
   if (answer.status >= 500 || answer.status === 429) return refused(answer, "server_busy");
+  if (record.offer.code === null) {
+    await put("offers", { ...record, state: "opened", agreement: null }); // the code is over; the offer may not be
+    return refused(answer, "visit_over");
+  }
   const mayTryAgain = error === "invalid_grant" && record.offer.txCode !== null && !wasInterrupted;
   await put("offers", { ...record, state: mayTryAgain ? "opened" : error === "invalid_grant" ? "dead" : "opened" });
   const key = mayTryAgain ? "offer_code_wrong" : wasInterrupted && error === "invalid_grant" ? "offer_lost" : "offer_used";

@@ -1,6 +1,7 @@
 /** Home: the credentials as cards. */
 
 import { button, el, facts, link } from "../dom.js";
+import { findReminder, putReminderOff } from "../holdings.js";
 import { descriptionOf, hostOf, nameOf, stateInWords, stateOf } from "../records.js";
 import { collect } from "../receive.js";
 import { needsRenewal, renewalLine } from "../renewal.js";
@@ -12,7 +13,7 @@ export const title = "home.title";
 export const live = true;
 
 export async function show() {
-  const [credentials, losses, unfinished] = await Promise.all([all("credentials"), findLosses(), listUnfinished()]);
+  const [credentials, losses, unfinished, reminder] = await Promise.all([all("credentials"), findLosses(), listUnfinished(), findReminder()]);
   credentials.sort((a, b) => b.receivedAt - a.receivedAt);
   void refreshStatuses().catch(() => undefined); // what it finds draws the page anew
   return el(
@@ -23,13 +24,14 @@ export async function show() {
     unfinished,
     credentials.length === 0 ? welcome() : el("ul", { class: "cards" }, credentials.map((each) => card(each, credentials))),
     el("p", {}, link(t("home.add"), "#/add", { class: "button" })),
+    reminder === null ? null : backupNote(reminder),
   );
 }
 
 // What a lost connection cut off, or an issuer still decides on: a way on for each, and a look for what is due.
 async function listUnfinished() {
   const [offers, requests, history] = await Promise.all([all("offers"), all("requests"), all("history")]);
-  const begun = offers.filter((each) => each.state === "redeeming" || each.state === "redeemed");
+  const begun = offers.filter((each) => ["visiting", "agreed", "redeeming", "redeemed"].includes(each.state));
   const sent = requests.filter((each) => each.state === "sending");
   if (begun.length + sent.length === 0) return null;
   for (const offer of begun.filter(isDue)) void collect(offer.id).catch(() => undefined);
@@ -75,6 +77,16 @@ function card(credential, credentials) {
 
 function checked({ status }) {
   return status ? el("span", { class: "hint" }, t("card.checked", { when: formatInstant(status.checkedAt) })) : null;
+}
+
+function backupNote(reminder) {
+  return el(
+    "section",
+    { class: "note", id: "backup-reminder" },
+    el("h2", {}, t(`remind.${reminder}_title`)),
+    el("p", {}, t(`remind.${reminder}`)),
+    el("div", { class: "row" }, link(t(`remind.${reminder}_do`), "#/backup", { class: "button" }), button(t("remind.later"), putReminderOff)),
+  );
 }
 
 function lossNote(losses) {

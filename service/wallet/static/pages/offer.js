@@ -5,6 +5,7 @@ import { WalletError } from "../errors.js";
 import { accept, collect, findTwin, readProposal, readRecord } from "../receive.js";
 import { hostOf } from "../records.js";
 import { clean, describeType, formatInstant, t } from "../text.js";
+import { beginVisit } from "../visit.js";
 
 export const title = "offer.title";
 
@@ -14,7 +15,7 @@ const failures = new Map();
 export async function show(id, app) {
   const record = await readRecord(id);
   if (record.state === "done" || record.state === "dead") return result(record);
-  if (record.state === "redeemed") return progress(record, app);
+  if (record.state === "redeemed" || record.agreement) return progress(record, app);
   try {
     const proposal = await readProposal(id);
     const twin = await findTwin(proposal.record);
@@ -28,7 +29,9 @@ export async function show(id, app) {
 function propose(proposal, app) {
   const { record, issuer, configurations, skipped } = proposal;
   const { txCode } = record.offer;
-  const problem = el("div", {});
+  const isVisit = record.offer.code === null;
+  const problem = el("div", {}, failures.has(record.id) ? errorNote(failures.get(record.id)) : null);
+  failures.delete(record.id);
   const input = txCode === null ? null : codeInput(txCode);
   const take = async () => {
     problem.replaceChildren();
@@ -36,10 +39,11 @@ function propose(proposal, app) {
     if (input !== null && code === "") return complain(problem, new WalletError("code_missing"), input);
     announce(t("offer.working"));
     try {
+      if (isVisit) return location.assign(await beginVisit(record.id));
       await accept(record.id, code);
     } catch (error) {
       const now = await readRecord(record.id);
-      if (now.state === "opened" || now.state === "redeeming") return complain(problem, error, input);
+      if (["opened", "visiting", "redeeming"].includes(now.state)) return complain(problem, error, input);
       failures.set(record.id, error);
     }
     return app.refresh();
@@ -49,15 +53,18 @@ function propose(proposal, app) {
     {},
     el("h1", {}, t("offer.from", { issuer: clean(issuer.name, 80) })),
     record.state === "redeeming" ? note(t("offer.interrupted")) : null,
+    record.state === "visiting" ? note(t("offer.left")) : null,
+    record.refusal ? errorNote(new WalletError("visit_declined", { code: record.refusal })) : null,
     facts([[t("offer.issuer"), clean(issuer.name, 120)], [t("offer.address"), hostOf(issuer.identifier)]]),
     el("p", { class: "hint" }, t("offer.check")),
     el("ul", { class: "cards" }, configurations.map(preview)),
     skipped.length === 0 ? null : note(t("offer.skipped", { names: clean(skipped.join(", "), 200) })),
+    isVisit ? el("p", {}, t("offer.visit")) : null,
     form(
       take,
       input === null ? null : codeField(input, txCode),
       problem,
-      el("div", { class: "row" }, el("button", { class: "primary" }, t("offer.accept")), link(t("offer.later"), "#/", { class: "button" })),
+      el("div", { class: "row" }, el("button", { class: "primary" }, t(isVisit ? "offer.go_there" : "offer.accept")), link(t("offer.later"), "#/", { class: "button" })),
     ),
   );
 }
@@ -95,7 +102,7 @@ function codeField(input, txCode) {
 
 // Issued in part, or to be decided on: go on by hand, and look again when the issuer said to.
 function progress(record, app) {
-  const waiting = record.items.filter((item) => item.state === "waiting");
+  const waiting = (record.items ?? []).filter((item) => item.state === "waiting");
   const problem = el("div", {}, failures.has(record.id) ? errorNote(failures.get(record.id)) : null);
   failures.delete(record.id);
   const goOn = async () => {
@@ -103,8 +110,8 @@ function progress(record, app) {
     try {
       await accept(record.id, "");
     } catch (error) {
-      problem.replaceChildren(errorNote(error));
-      return undefined;
+      if ((await readRecord(record.id)).state !== "opened") return problem.replaceChildren(errorNote(error));
+      failures.set(record.id, error);
     }
     return app.refresh();
   };
@@ -112,7 +119,7 @@ function progress(record, app) {
     "div",
     {},
     el("h1", {}, t(waiting.length > 0 ? "offer.waiting_title" : "offer.unfinished_title")),
-    note(waiting.length > 0 ? t("offer.waiting", { issuer: clean(record.issuerName, 80), at: formatInstant(Math.max(...waiting.map((item) => item.nextAt))) }) : t("offer.unfinished")),
+    note(waiting.length > 0 ? t("offer.waiting", { issuer: clean(record.issuerName, 80), at: formatInstant(Math.max(...waiting.map((item) => item.nextAt))) }) : t(record.agreement ? "offer.back" : "offer.unfinished")),
     problem,
     el("div", { class: "row" }, button(t(waiting.length > 0 ? "offer.look_again" : "offer.go_on"), goOn, { class: "primary" }), link(t("app.back_home"), "#/", { class: "button" })),
   );
