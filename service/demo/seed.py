@@ -27,6 +27,8 @@ from service.verifier.trust import TrustTerms, put_trusted_issuer
 from service.web.context import Context
 
 SECURITY_ID = "demo"
+SETTLE_WITHIN_S = 15 * 60
+"""A person reads what came of a purchase before completing it; the default is for programs."""
 OFFERING_IDS = {"us.506c": "reg-d-506c", "us.reg_s": "reg-s"}
 ORGANIZATIONS = {
     "kyc": NewOrganization("Harbour Identity (demo)", "harbour-identity", ["issuer"], "kyc_provider", "demo-kyc-1"),
@@ -61,7 +63,13 @@ async def _ensure_client(
 
 
 def _security_terms() -> SecurityTerms:
-    return SecurityTerms(name="Demo Units", issuer="DEMO-ISSUER", currency="USD", issued_quantity="1000000")
+    return SecurityTerms(
+        name="Demo Units",
+        issuer="DEMO-ISSUER",
+        currency="USD",
+        issued_quantity="1000000",
+        settle_within=SETTLE_WITHIN_S,
+    )
 
 
 def _offering_terms(regime: str, started_on: str) -> OfferingTerms:
