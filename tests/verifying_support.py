@@ -203,13 +203,14 @@ async def add_issuer(deployment: Deployment, slug: str, **more: Any) -> Issuer:
 
 @dataclass
 class Platform:
-    """A platform, as its own software sees it: /v1 with the scope ``verifier``."""
+    """A platform, as its own software sees it: /v1 with these scopes."""
 
     deployment: Deployment
     member: Member
+    scopes: tuple[str, ...] = ("verifier", "compliance")
 
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> httpx2.Response:
-        access = await self.deployment.headers(self.member, "verifier")
+        access = await self.deployment.headers(self.member, *self.scopes)
         return await self.deployment.http.request(method, path, json=body, headers=access | headers)
 
     async def trust(self, issuer: str, *types: str, entry_id: str = "one", **more: Any) -> httpx2.Response:

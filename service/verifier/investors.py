@@ -22,6 +22,7 @@ from service.storage.tables import Investor, Organization
 from service.storage.trust import list_trusted_issuers
 from service.verifier.standing import LockedInvestor, lock_investor
 from service.verifier.standing_answer import Known, describe_investor, list_status_queries
+from service.verifier.withholding import check_lifting, withhold_screenings
 
 CLEAR = "clear"
 CLOCK_SKEW = timedelta(minutes=1)
@@ -29,7 +30,14 @@ CLOCK_SKEW = timedelta(minutes=1)
 
 
 async def put_investor(
-    session: AsyncSession, signer: Signer, org_id: str, ref: str, changes: Mapping[str, Any], now: datetime
+    session: AsyncSession,
+    signer: Signer,
+    org_id: str,
+    ref: str,
+    changes: Mapping[str, Any],
+    now: datetime,
+    *,
+    sees_all: bool,
 ) -> tuple[dict[str, Any], bool]:
     """Create an investor or change what is sent; returns the wire form and whether it is new.
 
@@ -40,15 +48,19 @@ async def put_investor(
         ref: Its name for the investor.
         changes: ``screening`` (JSON or None) and ``frozen``, each only if it was sent.
         now: Time of the change.
+        sees_all: The caller has the scope ``compliance``; others may not lift, and see no screening but what they send.
 
     Raises:
         InvalidInputError: The screening is dated in the future.
+        ComplianceRequiredError: See ``check_lifting``.
     """
     _check_screening(changes.get("screening"), now)
     connection = await session.connection()
     is_new = await session.get(Investor, (org_id, ref)) is None
     investor = await lock_investor(connection, signer, org_id, ref, now)
     content = investor.content
+    if not sees_all:
+        check_lifting(frozen=investor.row.frozen, screening=content.screening, changes=changes)
     if "screening" in changes:
         content = _keep_screening(content, changes["screening"], now)
     frozen = changes.get("frozen", investor.row.frozen)
@@ -65,7 +77,8 @@ async def put_investor(
         record={"frozen": row.frozen, "screened": content.screening is not None, "changed": sorted(changes)},
         recorded_at=now,
     )
-    return describe_investor(row, content.screening), is_new
+    described = describe_investor(row, content.screening)
+    return withhold_screenings(described, sees_all=sees_all or "screening" in changes), is_new
 
 
 def _keep_screening(content: InvestorContent, screening: Mapping[str, Any] | None, now: datetime) -> InvestorContent:

@@ -11,6 +11,7 @@ from service.verifier.investors import put_investor, read_known
 from service.verifier.models import ClientId, InvestorBody
 from service.verifier.past_standing import read_known_as_of
 from service.verifier.standing_answer import describe_standing
+from service.verifier.withholding import COMPLIANCE, withhold_screenings
 from service.web.accesses import record_access
 from service.web.auth import Caller, require_scope
 from service.web.dependencies import ContextDep
@@ -27,10 +28,16 @@ router = v1_router("verifier")
 
 @router.put("/investors/{ref}", responses=answers(InvestorAnswer, 200, 201))
 async def put_entry(ref: ClientId, body: InvestorBody, context: ContextDep, caller: Verifier) -> Response:
-    """Create (201) or change (200) an investor; what is not sent stays as it is."""
+    """Create (201) or change (200) an investor; what is not sent stays as it is.
+
+    Without the scope `compliance`, taking a freeze or a match of the platform's own screening away is a 403
+    `compliance_required`, and a screening that this call didn't send is not shown.
+    """
     changes = body.model_dump(mode="json", exclude_unset=True)
     async with context.database.transaction() as session:
-        saved, is_new = await put_investor(session, context.signer, caller.org_id, ref, changes, context.clock())
+        saved, is_new = await put_investor(
+            session, context.signer, caller.org_id, ref, changes, context.clock(), sees_all=_sees_all(caller)
+        )
     return JSONResponse(saved, status_code=201 if is_new else 200)
 
 
@@ -41,6 +48,8 @@ async def get_standing(
     """Return the facts that presentations proved, their sources, and which purposes they cover.
 
     With `as_of`, what was known and valid at that instant, under the rules of then or of `rules_version`.
+    Without the scope `compliance`, what screenings found is left out: `screening` is null, `claims` of AML screenings
+    are empty, and no fact comes from them.
     """
     now = context.clock()
     at = None if as_of is None else resolve_as_of(as_of, now)
@@ -52,4 +61,8 @@ async def get_standing(
         else:
             known = await read_known_as_of(session, context.signer, **whose, at=at)
     await record_access(context, caller, object_kind="standing", object_id=ref, investor_refs=[ref])
-    return describe_standing(known, at or now, law)
+    return withhold_screenings(describe_standing(known, at or now, law), sees_all=_sees_all(caller))
+
+
+def _sees_all(caller: Caller) -> bool:
+    return COMPLIANCE in caller.scopes

@@ -23,6 +23,7 @@ from service.verifier.requests import (
     describe_request,
 )
 from service.verifier.verdicts import name_subject
+from service.verifier.withholding import COMPLIANCE, withhold_screenings
 from service.web.accesses import record_access
 from service.web.auth import Caller, require_scope
 from service.web.context import Context
@@ -67,7 +68,10 @@ async def create_request(
 
 @router.get("/presentation-requests/{request_id}", responses=answers(RequestAnswer))
 async def get_request(request_id: str, context: ContextDep, caller: Verifier) -> dict[str, Any]:
-    """Return the state of a request, what was presented, and every check."""
+    """Return the state of a request, what was presented, and every check.
+
+    Without the scope `compliance`, `claims` of an AML screening are empty.
+    """
     return await _describe(context, caller, request_id)
 
 
@@ -98,7 +102,8 @@ async def _describe(context: Context, caller: Caller, request_id: str) -> dict[s
             investor_refs=[row.investor_ref],
             purpose=row.purpose,
         )
-    return describe_request(row, presented, context.clock())
+    described = describe_request(row, presented, context.clock())
+    return withhold_screenings(described, sees_all=COMPLIANCE in caller.scopes)
 
 
 async def _read(

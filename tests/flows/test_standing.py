@@ -1,13 +1,16 @@
 """Who an investor is taken for, what covers which purpose, and what withdraws it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from service.web.instants import format_instant
 from tests.deployment import Deployment
 from tests.prepared import prepared
-from tests.verifying_support import Scene, Wallet, build_scene, failed
+from tests.verifying_support import Platform, Scene, Wallet, build_scene, failed
 
+HIT = {"result": "hit", "screened_at": "2026-11-23T14:00:00Z", "lists": []}
 KYC_QUERY = {
     "credentials": [
         {
@@ -171,3 +174,53 @@ async def test_a_request_without_investor_keeps_nothing(scene: Scene) -> None:
     made = await scene.platform.ask(purpose="us.506c")
     assert (await scene.wallet.answer(made)).status_code == 200
     assert (await scene.platform.call("GET", "/v1/investors/inv-1/standing")).status_code == 404
+
+
+async def test_what_a_screening_found_is_for_compliance(scene: Scene) -> None:
+    made = await scene.platform.ask(purpose="us.506c", investor_ref="inv-1")
+    await scene.wallet.answer(made)
+    own = {"result": "potential", "screened_at": "2026-11-23T14:00:00Z", "lists": ["list@canary"]}
+    await scene.platform.call("PUT", "/v1/investors/inv-1", {"screening": own})
+    scene.deployment.clock.advance(seconds=1)
+    at = format_instant(scene.deployment.clock())
+    paths = ["investors/inv-1/standing", f"investors/inv-1/standing?as_of={at}", f"presentation-requests/{made['id']}"]
+    for path in paths:
+        full, less = [(await each.call("GET", f"/v1/{path}")).json() for each in (scene.platform, _others(scene))]
+        assert _screened(full) != {}
+        assert _screened(less) == {}
+        assert less.get("screening") is None
+        assert "aml-screening" not in {fact["credential_type"] for fact in less.get("facts", [])}
+        assert full.get("purposes") == less.get("purposes")
+    changed = await _others(scene).call("PUT", "/v1/investors/inv-1", {})
+    assert changed.json()["screening"] is None
+    assert (await scene.platform.read_standing("inv-1"))["screening"] == own
+
+
+@pytest.mark.parametrize(
+    ("before", "lifting"),
+    [
+        ({"frozen": True}, {"frozen": False}),
+        ({"screening": HIT}, {"screening": HIT | {"result": "clear"}}),
+        ({"screening": HIT}, {"screening": None}),
+    ],
+)
+async def test_only_compliance_lets_an_investor_trade_again(
+    scene: Scene, before: dict[str, Any], lifting: dict[str, Any]
+) -> None:
+    others = _others(scene)
+    assert (await others.call("PUT", "/v1/investors/inv-1", before)).status_code == 201
+    assert (await others.call("PUT", "/v1/investors/inv-1", before)).status_code == 200
+    refused = await others.call("PUT", "/v1/investors/inv-1", lifting)
+    assert (refused.status_code, refused.json()["code"]) == (403, "compliance_required")
+    kept = await scene.platform.read_standing("inv-1")
+    assert {name: kept[name] for name in before} == before
+    lifted = (await scene.platform.call("PUT", "/v1/investors/inv-1", lifting)).json()
+    assert {name: lifted[name] for name in lifting} == lifting
+
+
+def _others(scene: Scene) -> Platform:
+    return replace(scene.platform, scopes=("verifier",))
+
+
+def _screened(answer: dict[str, Any]) -> Any:
+    return next(each["claims"] for each in answer["credentials"] if "aml-screening" in each["vct"])

@@ -29,6 +29,7 @@ from service.rules.purposes import list_purposes
 from service.verifier.investors import find_investors, put_investor, read_known
 from service.verifier.models import ScreeningBody
 from service.verifier.standing_answer import describe_standing
+from service.verifier.withholding import withhold_screenings
 from service.web.accesses import record_access
 from service.web.context import Context
 from service.web.dependencies import ContextDep
@@ -37,7 +38,6 @@ from service.web.problems import status_of
 
 router = console_router()
 _LIST = "/console/investors"
-_SCREENING = "aml-screening"
 SCREENING = (
     Group(
         "screening",
@@ -94,7 +94,7 @@ async def _show(
         )
         regimes = await list_regimes(session, viewer.org_id)
     await record_access(context, as_caller(viewer), object_kind="standing", object_id=ref, investor_refs=[ref])
-    standing = withhold(describe_standing(known, now, law), sees=sees_all(viewer))
+    standing = withhold_screenings(describe_standing(known, now, law), sees_all=sees_all(viewer))
     values = {
         "ref": ref,
         "standing": standing,
@@ -105,17 +105,6 @@ async def _show(
         "problems": {},
     }
     return show_page(request, viewer, "investor.html", status=status, **values | more)
-
-
-def withhold(standing: dict[str, Any], *, sees: bool) -> dict[str, Any]:
-    """Leave out what a screening found, for viewers who may not see reasons that would tell it."""
-    if sees:
-        return standing
-    facts = [each for each in standing["facts"] if each["credential_type"] != _SCREENING]
-    credentials = [
-        each | {"claims": {}} if each["credential_type"] == _SCREENING else each for each in standing["credentials"]
-    ]
-    return standing | {"screening": None, "facts": facts, "credentials": credentials}
 
 
 @router.post(_LIST + "/{ref}/freeze")
@@ -152,5 +141,7 @@ async def screen(request: Request, ref: Id, viewer: Compliance, context: Context
 
 async def _change(context: Context, viewer: Viewer, ref: str, changes: Mapping[str, Any], action: str) -> None:
     async with context.database.transaction() as session:
-        await put_investor(session, context.signer, viewer.org_id, ref, changes, context.clock())
+        await put_investor(
+            session, context.signer, viewer.org_id, ref, changes, context.clock(), sees_all=sees_all(viewer)
+        )
         record_act(session, context, viewer, action, ref)
