@@ -45,7 +45,7 @@ async def test_the_request_object_is_signed_by_the_did_that_asks(scene: Scene) -
     assert claims["exp"] - claims["iat"] == 600
     assert claims["client_metadata"]["client_name"] == "Platform"
     assert "jwks" not in claims["client_metadata"]
-    assert set(claims["client_metadata"]["vp_formats_supported"]) == {"dc+sd-jwt", "jwt_vc_json", "ldp_vc"}
+    assert set(claims["client_metadata"]["vp_formats_supported"]) == {"dc+sd-jwt", "jwt_vc_json", "vc+jwt", "ldp_vc"}
     assert [each["id"] for each in claims["dcql_query"]["credentials"]] == ["kyc", "aml", "qualified_investor"]
 
 
