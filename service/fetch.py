@@ -83,6 +83,18 @@ def _is_loopback_name(host: str) -> bool:
     return host == "localhost" or host.endswith(".localhost")
 
 
+def _may_be_public(host: str) -> bool:
+    """Tell whether a host is a name, or an address that may be called."""
+    try:
+        return is_public_address(socket.inet_ntoa(socket.inet_aton(host)))  # as resolvers read it: 127.1, 0x7f000001
+    except OSError:
+        pass
+    try:
+        return is_public_address(host)
+    except ValueError:
+        return True
+
+
 def _split(url: str) -> tuple[SplitResult, str, int]:
     """Return the parts of a URL that we would fetch, its host and its port."""
     try:
@@ -285,6 +297,8 @@ class Fetcher:
     def check_address(self, url: str) -> None:
         """Check what can be told of an address without asking for it: its form, and https unless it is exempt.
 
+        A name is looked up only when it is called; an address that is written out can be judged at once.
+
         Raises:
             FetchBlockedError: It would never be called.
         """
@@ -292,3 +306,5 @@ class Fetcher:
         exempt = f"{host}:{port}" in self._allow or (self._allow_loopback and _is_loopback_name(host))
         if parts.scheme != "https" and not exempt:
             raise FetchBlockedError("Only https addresses are fetched.")
+        if not exempt and (_is_loopback_name(host) or not _may_be_public(host)):
+            raise FetchBlockedError("The address is not a public one.")

@@ -119,7 +119,7 @@ class Hooks:
 
 async def furnish_webhooks(hooks: Hooks) -> dict[str, str]:
     """Make an event, an endpoint at an address that is never called, and a delivery; returns their ids."""
-    made = await hooks.call("POST", "/v1/webhook-endpoints", {"url": "https://127.0.0.1/hook"})
+    made = await hooks.call("POST", "/v1/webhook-endpoints", {"url": "https://looks-public.invalid/hook"})
     endpoint_id: str = made.json()["id"]
     async with hooks.deployment.context.database.transaction() as session:
         row = await session.get_one(WebhookEndpoint, (hooks.member.org_id, endpoint_id))

@@ -12,7 +12,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.events.deliveries import DEAD, DELIVERED, PENDING
-from service.events.endpoints import ACTIVE, DISABLED, open_secrets
+from service.events.endpoints import ACTIVE, DISABLED, DISABLED_AFTER, open_secrets
 from service.events.records import EventRow, write_payload
 from service.events.schedule import find_next_try
 from service.events.sending import Message, Outcome
@@ -173,8 +173,11 @@ async def _note_health(session: AsyncSession, claim: Claim, outcome: Outcome, no
         await session.exec(update(WebhookEndpoint).where(*mine, failing.is_not(None)).values(failing_since=None))
         return
     await session.exec(update(WebhookEndpoint).where(*mine, failing.is_(None)).values(failing_since=now))
+    active = (*mine, col(WebhookEndpoint.state) == ACTIVE)
+    disabled = {"state": DISABLED, "updated_at": now}
     if outcome.is_gone:
-        gone = {"state": DISABLED, "disabled_because": "gone", "updated_at": now}
-        await session.exec(update(WebhookEndpoint).where(*mine, col(WebhookEndpoint.state) == ACTIVE).values(**gone))
+        await session.exec(update(WebhookEndpoint).where(*active).values(**disabled, disabled_because="gone"))
+    too_long = update(WebhookEndpoint).where(*active, failing <= now - DISABLED_AFTER)
+    await session.exec(too_long.values(**disabled, disabled_because="failing"))
     if outcome.retry_after:
         await session.exec(update(WebhookEndpoint).where(*mine).values(not_before=now + outcome.retry_after))

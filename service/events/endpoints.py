@@ -23,6 +23,7 @@ PENDING, ACTIVE, DISABLED = "pending", "active", "disabled"
 MAX_ENDPOINTS = 20
 SECRET_OVERLAP = timedelta(hours=24)
 FAILING_AFTER = timedelta(hours=1)
+DISABLED_AFTER = timedelta(days=5)
 _SECRET_BYTES = 32
 _SEAL = "webhook.secret"
 
@@ -57,7 +58,8 @@ class EndpointView:
 
     Attributes:
         is_failing: Nothing could be delivered for an hour or longer, although it was tried.
-        disabled_because: ``owner``, or ``gone`` after a 410; None unless disabled.
+        disabled_because: ``owner``, ``gone`` after a 410, or ``failing`` after five days of nothing but failures; None
+            unless disabled.
         old_secret_until: Until when the secret before signs too; None if there is none.
     """
 

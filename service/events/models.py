@@ -54,7 +54,7 @@ class EndpointAnswer(AnswerModel):
     types: list[str]
     version: str
     state: Literal["pending", "active", "disabled"]
-    disabled_because: Literal["owner", "gone"] | None
+    disabled_because: Literal["owner", "gone", "failing"] | None
     failing: bool
     failing_since: str | None
     old_secret_until: str | None

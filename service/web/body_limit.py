@@ -1,6 +1,8 @@
 """Refuse bodies that are too large before anybody reads them whole."""
 
+import asyncio
 import re
+from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -12,6 +14,8 @@ MAX_FILE_BYTES = 10 << 20
 _TAKES_A_FILE = re.compile(r"/(?:v1|console)/cases/[^/]+/evidence")
 _PAGES = "/console/"
 _FORM_BYTES = 64 * 1024  # what a form has beside its file
+_DRAINED_BYTES = 32 << 20
+_DRAINED_S = 10.0
 
 
 class BodyTooLargeError(MalformedError):
@@ -42,14 +46,15 @@ class BodyLimitMiddleware:
         is_announced_too_large = announced.isdigit() and int(announced) > limit
         is_page = scope["path"].startswith(_PAGES)  # which say it in a page of their own, when they begin to read
         seen = 0
-        started = False
+        started = ended = False
 
         async def counted_receive() -> Message:
-            nonlocal seen
+            nonlocal seen, ended
             if is_announced_too_large:
                 raise BodyTooLargeError(detail)
             message = await receive()
             seen += len(message.get("body", b""))
+            ended = not message.get("more_body", False)
             if seen > limit:
                 raise BodyTooLargeError(detail)
             return message
@@ -66,4 +71,26 @@ class BodyLimitMiddleware:
         except BodyTooLargeError as error:
             if started:
                 raise
-            await problem_response(problem_of(error), {"Connection": "close"})(scope, receive, send)
+            answer = problem_response(problem_of(error), {"Connection": "close"})
+            await (answer(scope, receive, send) if ended else _answer_first(answer, scope, receive, send))
+
+
+async def _answer_first(answer: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer, and read some of the rest: a connection that ends at once is reset before the answer is read."""
+
+    async def send_but_the_end(message: Message) -> None:
+        await send(message | {"more_body": True} if message["type"] == "http.response.body" else message)
+
+    await answer(scope, receive, send_but_the_end)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DRAINED_S):
+            await _drain(receive)
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _drain(receive: Receive) -> None:
+    drained, is_more = 0, True
+    while is_more and drained < _DRAINED_BYTES:
+        message = await receive()
+        drained += len(message.get("body", b""))
+        is_more = message.get("more_body", False)

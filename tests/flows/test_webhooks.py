@@ -185,6 +185,27 @@ async def test_who_is_gone_gets_nothing_more(hooks: Hooks, receiver: Receiver) -
     assert len(receiver.messages) == 2, "what was on its way goes on; what happened meanwhile is in /v1/events"
 
 
+async def test_five_days_of_failures_disable_and_what_waits_is_kept(hooks: Hooks, receiver: Receiver) -> None:
+    let_call(hooks.deployment, receiver)
+    path = f"/v1/webhook-endpoints/{(await hooks.make(receiver))['id']}"
+    receiver.answer = 500
+    [event] = await happen(hooks, "transfer/1")
+    await hooks.advance()
+    hooks.deployment.clock.advance(days=4, hours=23)
+    await hooks.advance()
+    assert (await hooks.read(path))["state"] == "active"
+    hooks.deployment.clock.advance(days=1)
+    await hooks.advance()
+    found = await hooks.read(path)
+    assert (found["state"], found["disabled_because"]) == ("disabled", "failing")
+    receiver.answer = 204
+    await hooks.call("PATCH", path, {"disabled": False})
+    for _ in range(2):
+        await hooks.advance()
+        hooks.deployment.clock.advance(days=1)
+    assert receiver.ids[-1] == event
+
+
 async def test_a_redirect_is_a_failure_and_not_followed(hooks: Hooks, receiver: Receiver) -> None:
     let_call(hooks.deployment, receiver)
     await hooks.make(receiver)
@@ -230,12 +251,12 @@ INTERNAL = ["127.0.0.1", "10.0.0.8", "169.254.169.254", "::1", "fd00::1", "::fff
 async def test_an_internal_address_is_never_called(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
     for address in INTERNAL:
         host = f"[{address}]" if ":" in address else address
-        for url in (f"https://{host}/hook", "https://looks-public.test/hook"):
-            _resolve_to(monkeypatch, [address])
-            made = await hooks.call("POST", "/v1/webhook-endpoints", {"url": url})
-            path = f"/v1/webhook-endpoints/{made.json()['id']}"
-            refused = await hooks.call("POST", f"{path}/challenge")
-            assert (refused.status_code, refused.json()["code"]) == (409, "webhook_challenge_failed")
+        _resolve_to(monkeypatch, [address])
+        at_once = await hooks.call("POST", "/v1/webhook-endpoints", {"url": f"https://{host}/hook"})
+        assert (at_once.status_code, at_once.json()["code"]) == (422, "webhook_url_invalid"), host
+        made = await hooks.call("POST", "/v1/webhook-endpoints", {"url": "https://looks-public.test/hook"})
+        refused = await hooks.call("POST", f"/v1/webhook-endpoints/{made.json()['id']}/challenge")
+        assert (refused.status_code, refused.json()["code"]) == (409, "webhook_challenge_failed")
 
 
 async def test_a_name_that_turns_inward_is_not_followed(
@@ -271,6 +292,9 @@ NEVER_CALLED = [
     "https://example.com/#here",
     "https://exämple.com/",
     "hook",
+    "https://127.1/hook",
+    "https://0x7f000001/hook",
+    "https://localhost:8443/hook",
 ]
 
 

@@ -120,6 +120,9 @@ NEEDED = {
     "POST /console/decisions/{transfer_id}/void": WRITERS,
     "POST /console/webhooks": {"admin"},
     "POST /console/webhooks/{endpoint_id}/change": {"admin"},
+    "POST /console/webhooks/{endpoint_id}/rotate": {"admin"},
+    "POST /console/webhooks/{endpoint_id}/test": {"admin"},
+    "POST /console/webhooks/{endpoint_id}/delete": {"admin"},
     "POST /console/webhooks/deliveries/{delivery_id}/redeliver": WRITERS,
     "GET /console/clients": {"admin"},
     "POST /console/clients": {"admin"},
@@ -468,6 +471,8 @@ async def test_a_webhook_is_added_once_fails_and_is_sent_again(market: Market) -
         assert secret not in again.text
         await hooks.advance()
         assert (await show(browser, "/console/webhooks")).count("active") == 1
+        own = re.findall(r'action="(/console/webhooks/whe_\w+)/rotate"', browser.page)[0]
+        assert "whsec_" in (await browser.post(f"{own}/rotate")).text
         receiver.answer = 500
         await market.decide(market.buy("alice", 1))
         await hooks.advance()

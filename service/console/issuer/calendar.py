@@ -12,6 +12,7 @@ from service.console.forms import FormDep, texts_of
 from service.console.issuer.access import Officer, Reader
 from service.console.once import do_once
 from service.console.pages import explain, render
+from service.console.platform.paging import LENGTH, After, cut_page, next_address
 from service.console.routing import console_router
 from service.console.translation import translate
 from service.console.viewer import Viewer
@@ -26,7 +27,7 @@ from service.web.dependencies import ContextDep
 
 ADDRESS = "/console/calendar"
 SPANS = (1, 3, 12)
-LENGTH = 200
+MAX_RENEWED = 200
 OFFERED_FOR = timedelta(days=7)
 _REVOKED = "revoked"
 router = console_router()
@@ -51,26 +52,28 @@ class Month:
 
 @router.get(ADDRESS)
 async def show_calendar(
-    request: Request, context: ContextDep, viewer: Reader, months: Annotated[int, Query()] = SPANS[1]
+    request: Request, context: ContextDep, viewer: Reader, months: Annotated[int, Query()] = SPANS[1], after: After = ""
 ) -> Response:
     """Show what ends within the next months."""
-    return await _show(request, context, viewer, months)
+    return await _show(request, context, viewer, months, after)
 
 
-async def _show(request: Request, context: Context, viewer: Viewer, months: int, **more: Any) -> Response:
+async def _show(
+    request: Request, context: Context, viewer: Viewer, months: int, after: str = "", **more: Any
+) -> Response:
     span = months if months in SPANS else SPANS[1]
     now = context.clock()
     end = datetime.combine(add_months(now.date(), span), now.timetz())
     wanted = CredentialFilter(expires_from=now, expires_before=end)
     async with context.database.reading() as session:
-        found = await list_credentials(session, viewer.org_id, wanted, after=None, limit=LENGTH + 1)
-    shown = [each for each in found[:LENGTH] if each.status != _REVOKED]
+        found = await list_credentials(session, viewer.org_id, wanted, after=after or None, limit=LENGTH + 1)
+    page, last = cut_page(found, lambda each: each.id)
+    shown = [each for each in page if each.status != _REVOKED]
     values: dict[str, Any] = {
         "calendar": group_by_week(shown),
         "months": span,
         "spans": SPANS,
-        "more": len(found) > LENGTH,
-        "length": LENGTH,
+        "following": next_address(request, last),
         "may_renew": "officer" in viewer.roles,
     }
     return render(request, viewer, "issuer/calendar.html", **values | more)
@@ -95,7 +98,7 @@ def group_by_week(found: Sequence[CredentialView]) -> list[Month]:
 @router.post(ADDRESS)
 async def renew(request: Request, context: ContextDep, viewer: Officer, form: FormDep) -> Response:
     """Offer the chosen credentials anew, and show each offer or what stood in its way."""
-    ids = list(dict.fromkeys(texts_of(form, "credential")))[:LENGTH]
+    ids = list(dict.fromkeys(texts_of(form, "credential")))[:MAX_RENEWED]
     if not ids:
         problem = translate(viewer.language, "credentials.none_chosen")
         return await _show(request, context, viewer, SPANS[1], status=422, problem=problem)

@@ -17,6 +17,7 @@ from service.console.routing import console_router
 from service.console.viewer import Viewer
 from service.errors import ServiceError
 from service.events import deliveries, endpoints
+from service.events.deliveries import EndpointInactiveError
 from service.events.endpoints import EndpointChange, NewEndpoint
 from service.organizations.organizations import allowed_scopes
 from service.storage.event_types import list_visible_types
@@ -92,6 +93,52 @@ async def change_endpoint(endpoint_id: Id, viewer: Manager, context: ContextDep,
             now=context.clock(),
         )
         record_act(session, context, viewer, "webhook.disable" if disabled else "webhook.enable", endpoint_id)
+    return redirect(_LIST)
+
+
+@router.post(_LIST + "/{endpoint_id}/rotate")
+async def rotate_secret(
+    endpoint_id: Id, request: Request, viewer: Manager, context: ContextDep, form: FormDep
+) -> Response:
+    """Make a new secret and show it once; sent again, the form makes no other."""
+    secrets: dict[str, str] = {}
+
+    async def work(session: AsyncSession) -> Mapping[str, Any]:
+        _, secrets[endpoint_id] = await endpoints.rotate_secret(
+            session, context.signer, viewer.org_id, endpoint_id, visible=_list_types(viewer), now=context.clock()
+        )
+        record_act(session, context, viewer, "webhook.rotate", endpoint_id)
+        return {}
+
+    await do_once(request, viewer, form, work)
+    return show_page(request, viewer, "webhook_rotated.html", id=endpoint_id, secret=secrets.get(endpoint_id))
+
+
+@router.post(_LIST + "/{endpoint_id}/test")
+async def send_test(endpoint_id: Id, request: Request, viewer: Manager, context: ContextDep, form: FormDep) -> Response:
+    """Send an example, marked as a test."""
+
+    async def work(session: AsyncSession) -> Mapping[str, Any]:
+        await deliveries.send_test(
+            session, viewer.org_id, endpoint_id, None, visible=_list_types(viewer), now=context.clock()
+        )
+        record_act(session, context, viewer, "webhook.test", endpoint_id)
+        return {}
+
+    try:
+        await do_once(request, viewer, form, work)
+    except EndpointInactiveError as error:
+        problem, status = explain(viewer.language, error), status_of(type(error))
+        return await _show(request, viewer, context, status=status, problem=problem)
+    return redirect(f"{_LIST}/deliveries?endpoint={endpoint_id}")
+
+
+@router.post(_LIST + "/{endpoint_id}/delete")
+async def delete_endpoint(endpoint_id: Id, viewer: Manager, context: ContextDep) -> Response:
+    """Delete an endpoint with everything that was on its way there."""
+    async with context.database.transaction() as session:
+        await endpoints.delete_endpoint(session, viewer.org_id, endpoint_id, visible=_list_types(viewer))
+        record_act(session, context, viewer, "webhook.delete", endpoint_id)
     return redirect(_LIST)
 
 
