@@ -79,7 +79,7 @@ async def _answer_first(answer: ASGIApp, scope: Scope, receive: Receive, send: S
     """Answer, and read some of the rest: a connection that ends at once is reset before the answer is read."""
 
     async def send_but_the_end(message: Message) -> None:
-        await send(message | {"more_body": True} if message["type"] == "http.response.body" else message)
+        await send({**message, "more_body": True} if message["type"] == "http.response.body" else message)
 
     await answer(scope, receive, send_but_the_end)
     with suppress(TimeoutError):
