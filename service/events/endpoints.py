@@ -25,6 +25,7 @@ SECRET_OVERLAP = timedelta(hours=24)
 FAILING_AFTER = timedelta(hours=1)
 DISABLED_AFTER = timedelta(days=5)
 _SECRET_BYTES = 32
+_MOST_OLD_SECRETS = 3  # each signs every message, and headers have to stay short
 _SEAL = "webhook.secret"
 
 
@@ -219,14 +220,17 @@ async def change_endpoint(
 async def rotate_secret(
     session: AsyncSession, signer: Signer, org_id: str, endpoint_id: str, *, visible: Collection[str], now: datetime
 ) -> tuple[EndpointView, str]:
-    """Make a new secret; the one before signs too for a day. Returns the endpoint and the secret.
+    """Make a new secret; those before sign too for a day. Returns the endpoint and the secret.
+
+    Several, because a rotation whose answer was lost is asked for again, while the receiver still has the first.
 
     Raises:
         NotFoundError: See ``load_endpoint``.
     """
     row = await load_endpoint(session, org_id, endpoint_id, visible=visible, lock=True)
     key = secrets.token_bytes(_SECRET_BYTES)
-    row.sealed_old_secret, row.old_secret_until = row.sealed_secret, now + SECRET_OVERLAP
+    old = b"".join(open_secrets(signer, row, now)[:_MOST_OLD_SECRETS])
+    row.sealed_old_secret, row.old_secret_until = signer.seal(old, purpose=_SEAL), now + SECRET_OVERLAP
     row.sealed_secret, row.updated_at = signer.seal(key, purpose=_SEAL), now
     session.add(row)
     return view_endpoint(row, now), format_secret(key)
@@ -250,7 +254,8 @@ def open_secrets(signer: Signer, row: WebhookEndpoint, now: datetime) -> list[by
     """Return the keys that sign for an endpoint now, the newest first."""
     keys = [signer.unseal(row.sealed_secret, purpose=_SEAL)]
     if row.sealed_old_secret is not None and row.old_secret_until is not None and now < row.old_secret_until:
-        keys.append(signer.unseal(row.sealed_old_secret, purpose=_SEAL))
+        old = signer.unseal(row.sealed_old_secret, purpose=_SEAL)
+        keys += [old[start : start + _SECRET_BYTES] for start in range(0, len(old), _SECRET_BYTES)]
     return keys
 
 

@@ -115,7 +115,7 @@ async def delete_endpoint(endpoint_id: str, context: ContextDep, caller: Listene
     openapi_extra=takes_idempotency_key(),
 )
 async def rotate_secret(endpoint_id: str, request: Request, context: ContextDep, caller: Listener) -> Response:
-    """Make a new secret, shown this once; for 24 hours the one before signs beside it."""
+    """Make a new secret, shown this once; for 24 hours those before sign beside it."""
 
     async def handle(session: AsyncSession) -> Answer:
         view, secret = await endpoints.rotate_secret(

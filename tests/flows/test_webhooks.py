@@ -78,15 +78,16 @@ async def test_an_independent_library_verifies_what_is_sent(hooks: Hooks, receiv
     assert (delivery["state"], delivery["attempts"], delivery["last_status"]) == ("delivered", 1, 204)
 
 
-async def test_for_a_day_the_secret_of_before_signs_too(hooks: Hooks, receiver: Receiver) -> None:
+async def test_for_a_day_the_secrets_of_before_sign_too(hooks: Hooks, receiver: Receiver) -> None:
     hooks.deployment.clock.now = datetime.now(UTC)
     let_call(hooks.deployment, receiver)
     endpoint = await hooks.make(receiver)
-    answer = await hooks.call("POST", f"/v1/webhook-endpoints/{endpoint['id']}/rotate-secret")
-    rotated = answer.json()
+    lost, rotated = [
+        (await hooks.call("POST", f"/v1/webhook-endpoints/{endpoint['id']}/rotate-secret")).json() for _ in range(2)
+    ]
     await happen(hooks, "transfer/1")
     await hooks.advance()
-    for secret in (endpoint["secret"], rotated["secret"]):
+    for secret in (endpoint["secret"], lost["secret"], rotated["secret"]):
         receiver.verify(secret, receiver.messages[0])
     assert rotated["old_secret_until"] is not None
     async with hooks.deployment.context.database.transaction() as session:
