@@ -4,14 +4,16 @@ The reference implementation is in Python and would take half of the time of a d
 wherever all is ASCII and no number is a fraction or very large, which is checked here; anything else goes the slow way.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import orjson
 import rfc8785
 
-_LARGEST_EXACT = 2**53 - 1
-_AS_THEY_ARE = frozenset((str, bool, type(None)))
+_AS_THEY_ARE = frozenset((str, bool, int, type(None)))
+_CONTAINERS = frozenset((dict, list, tuple))
+_SIMPLE = _AS_THEY_ARE | _CONTAINERS
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 
 
 def canonicalize(value: Any) -> bytes:
@@ -27,7 +29,7 @@ def write_canonical(value: Any) -> str:
     """Return the canonical form as text; arguments and errors as ``canonicalize``."""
     if _are_simple((value,)):
         try:
-            encoded = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+            encoded = orjson.dumps(value, option=_OPTIONS)
         except orjson.JSONEncodeError:
             pass  # the slow way says what is wrong
         else:
@@ -46,18 +48,12 @@ def join_members(members: Mapping[str, str]) -> str:
     return "{" + ",".join([f'"{name}":{members[name]}' for name in sorted(members)]) + "}"
 
 
-def _are_simple(values: Iterable[Any]) -> bool:
-    """Tell whether orjson writes all in here as it is written canonically."""
-    for value in values:
-        kind = type(value)
-        if kind in _AS_THEY_ARE:
-            continue
-        if kind is int:
-            simple = -_LARGEST_EXACT <= value <= _LARGEST_EXACT
-        elif kind is dict:
-            simple = _are_simple(value.values())
-        else:
-            simple = kind in (list, tuple) and _are_simple(value)
-        if not simple:
-            return False
-    return True
+def _are_simple(values: Collection[Any]) -> bool:
+    """Tell whether orjson writes all in here as it is written canonically; of large numbers it tells itself."""
+    kinds = set(map(type, values))
+    if kinds <= _AS_THEY_ARE:
+        return True
+    if not kinds <= _SIMPLE:
+        return False
+    below = [each for each in values if type(each) in _CONTAINERS]
+    return all(_are_simple(each.values() if type(each) is dict else each) for each in below)

@@ -8,8 +8,9 @@ from typing import Any
 from service.errors import InvalidInputError, NotFoundError
 from service.gate.counters import CountedParties, find_counted
 from service.gate.counts import Category, Counts, Slots, claim_slots, count, read_category
+from service.gate.decisions import make_pseudonym
 from service.gate.effects import ADDS_QUANTITY
-from service.gate.fact_sheet import encode_facts
+from service.gate.fact_sheet import settle_facts
 from service.gate.facts import AffiliateSale, TransferCase, build_facts, zone_of
 from service.gate.held_credentials import HeldCredential
 from service.gate.holdings import find_holdings
@@ -21,7 +22,7 @@ from service.gate.register_facts import RegisterState
 from service.gate.rows import Head, Holder, OrganizationRow, PledgeRow, TransferRow
 from service.gate.shares import Share, split_by_offering, take
 from service.gate.transfer_models import PartyRef, TransferRequest
-from service.gate.verdict import SEVERITY, Verdict, describe_tried, evaluate_encoded
+from service.gate.verdict import SEVERITY, Verdict, describe_tried, evaluate_facts
 from service.gate.windows import Window
 from service.keys import Signer
 from service.rules.dates import add_months
@@ -86,6 +87,15 @@ class Inquiry:
     own: Own | None = None
     assumed: Mapping[str, Any] = field(default_factory=dict)
     withheld: frozenset[str] = frozenset()
+    _pseudonyms: dict[str, str] = field(default_factory=dict)
+
+    def name_party(self, ref: str) -> str:
+        """Return an investor's pseudonym; a decision names each party several times."""
+        name = self._pseudonyms.get(ref)
+        if name is None:
+            name = make_pseudonym(self.signer, org_id=self.organization.id, investor_ref=ref)
+            self._pseudonyms[ref] = name
+        return name
 
     @property
     def head(self) -> Head:
@@ -99,10 +109,12 @@ class Part:
 
     Attributes:
         facts: In the form that a bundle keeps.
+        read: The same as the rules read them.
     """
 
     offering: Mapping[str, Any]
     facts: Mapping[str, Any]
+    read: Mapping[str, Any]
     sources: Mapping[str, Any]
     lots: Sequence[LotPart]
 
@@ -317,7 +329,7 @@ def _evaluate(inputs: _Inputs, shares: Sequence[Share]) -> Assessment:
     parts = [_build_part(inputs, offering, quantity, lots) for offering, quantity, lots in shares]
     category, slots = _claim(inputs, parts[0].facts)
     return Assessment(
-        verdict=evaluate_encoded([part.facts for part in parts], inputs.inquiry.law),
+        verdict=evaluate_facts([part.read for part in parts], inputs.inquiry.law),
         parts=parts,
         parties=list(inputs.parties.values()),
         security=inputs.security,
@@ -352,7 +364,8 @@ def _build_part(inputs: _Inputs, offering: Mapping[str, Any], quantity: int, lot
         sheet.put(path, value, {"kind": "assumed"})
     for path in inputs.inquiry.withheld:
         sheet.withhold(path)
-    return Part(offering, encode_facts(sheet.values), sheet.sources, take(lots, quantity))
+    facts, read = settle_facts(sheet)
+    return Part(offering, facts, read, sheet.sources, take(lots, quantity))
 
 
 def _add_other_parts(inputs: _Inputs, quantity: int) -> Sequence[AffiliateSale]:

@@ -12,17 +12,21 @@ import json
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from service.credentials.canonical import canonicalize, join_members, write_canonical
 from service.gate.assessment import Assessment, Inquiry, Part
 from service.gate.decision_format import BUNDLE_FORMAT, FIRST_FORMAT, hash_bytes
-from service.gate.decisions import SignedDecision, format_instant, make_pseudonym
+from service.gate.decisions import SignedDecision, format_instant
 from service.gate.held_credentials import HeldCredential
 from service.gate.party_facts import Party
 from service.storage.subject_keys import DataKey
 
 _ROLES = ("seller", "buyer", "pledgor")
+_SHARED = frozenset({"request", "offering", "security", "register", "standing"})
+"""Kinds of sources that are the same for many decisions, and say nothing of a party."""
+_SHARED_KEPT = 1_000
 
 
 def write_inputs(inquiry: Inquiry, assessment: Assessment) -> str:
@@ -41,7 +45,7 @@ def write_inputs(inquiry: Inquiry, assessment: Assessment) -> str:
         "trust": {"version": inquiry.organization.trust_version},
         "credentials": [_describe_credential(each, names) for each in assessment.credentials],
         "parties": [
-            _seal_party(party, party.key, _name(inquiry, party.ref), names)
+            _seal_party(party, party.key, inquiry.name_party(party.ref), names)
             for party in assessment.parties
             if party.key is not None
         ],
@@ -54,10 +58,6 @@ def write_inputs(inquiry: Inquiry, assessment: Assessment) -> str:
 
 def _new_salt() -> str:
     return secrets.token_urlsafe(16)
-
-
-def _name(inquiry: Inquiry, party_id: str) -> str:
-    return make_pseudonym(inquiry.signer, org_id=inquiry.organization.id, investor_ref=party_id)
 
 
 def _write_parts(inquiry: Inquiry, parts: Iterable[Part], names: Mapping[str, str]) -> str:
@@ -79,8 +79,19 @@ def _write_sources(sources: Mapping[str, Any], names: Mapping[str, str]) -> str:
     known: dict[int, str] = {}
     for source in sources.values():
         if id(source) not in known:
-            known[id(source)] = write_canonical(_describe_source(source, names))
+            known[id(source)] = _write_source(source, names)
     return join_members({path: known[id(source)] for path, source in sources.items()})
+
+
+def _write_source(source: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    if source.get("kind") in _SHARED and "and" not in source:
+        return _write_shared(tuple(source.items()))
+    return write_canonical(_describe_source(source, names))
+
+
+@lru_cache(_SHARED_KEPT)
+def _write_shared(members: tuple[tuple[str, str | int], ...]) -> str:
+    return write_canonical(dict(members))
 
 
 def _hide_id(inquiry: Inquiry, facts: Mapping[str, Any], role: str) -> Any:
@@ -91,7 +102,7 @@ def _hide_id(inquiry: Inquiry, facts: Mapping[str, Any], role: str) -> Any:
     party = facts[role]
     if "id" not in party or party["id"] == facts.get("offering", {}).get("issuer"):
         return party
-    return {**party, "id": _name(inquiry, party["id"])}
+    return {**party, "id": inquiry.name_party(party["id"])}
 
 
 def _describe_source(source: Any, names: Mapping[str, str]) -> Any:

@@ -16,6 +16,21 @@ _PATHS_KEPT = 2_000  # there are some hundred; a preview may ask for others
 _AS_THEY_ARE = frozenset((str, bool, type(None)))
 
 
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The facts below one name, worked out before: sheets begin with them, and nobody changes them.
+
+    Attributes:
+        values: As the rules read them.
+        encoded: As a bundle keeps them.
+        sources: By path.
+    """
+
+    values: Mapping[str, Any]
+    encoded: Mapping[str, Any]
+    sources: Mapping[str, Source]
+
+
 @dataclass(slots=True)
 class FactSheet:
     """What the rules are given, and where each value came from.
@@ -23,10 +38,21 @@ class FactSheet:
     Attributes:
         values: Nested mappings, as ``evaluate_transfer`` takes them.
         sources: Path to source, for every value set.
+        begun: By name, the sections that it began with.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
+    begun: dict[str, Section] = field(default_factory=dict)
+
+    def begin(self, name: str, section: Section) -> None:
+        """Set the facts below a name to those of a section; what is set afterwards replaces some."""
+        # What is nested may be changed here, which must not reach the section.
+        self.values[name] = {
+            each: dict(value) if type(value) is dict else value for each, value in section.values.items()
+        }
+        self.sources.update(section.sources)
+        self.begun[name] = section
 
     def put(self, path: str, value: Any, source: Source) -> None:
         """Set the fact at a dotted path; a later source replaces an earlier one."""
@@ -74,6 +100,46 @@ class FactSheet:
     def put_attributes(self, prefix: str, said: object, names: Iterable[str], source: Source) -> None:
         """Set every attribute of these names that is not None below ``prefix``."""
         self.put_present(prefix, {name: getattr(said, name) for name in names}, source)
+
+
+def settle_facts(sheet: FactSheet) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a sheet's facts as JSON values, and as the rules read these: so a replay starts from what was decided on.
+
+    Raises:
+        InvalidFactsError: As ``decode_facts``.
+    """
+    fresh = {name: _find_fresh(value, sheet.begun.get(name)) for name, value in sheet.values.items()}
+    encoded = encode_facts(fresh)
+    read = decode_facts(encoded)
+    for name, section in sheet.begun.items():
+        kept = sheet.values.get(name, {}).keys() - fresh.get(name, {}).keys()
+        encoded[name] = {each: section.encoded[each] for each in kept} | encoded.get(name, {})
+        read[name] = {each: section.values[each] for each in kept} | read.get(name, {})
+    return encoded, read
+
+
+def _find_fresh(value: Any, section: Section | None) -> Any:
+    """Return what is not just as the section has it."""
+    if section is None:
+        return value
+    known = section.values
+    return {name: each for name, each in value.items() if name not in known or not _is_same(each, known[name])}
+
+
+def _is_same(value: Any, known: Any) -> bool:
+    if type(value) is not dict or type(known) is not dict:
+        return value is known
+    return value.keys() == known.keys() and all(each is known[name] for name, each in value.items())
+
+
+def make_section(name: str, sheet: FactSheet) -> Section:
+    """Make a section of the facts below a name.
+
+    Raises:
+        InvalidFactsError: As ``decode_facts``.
+    """
+    encoded, read = settle_facts(sheet)
+    return Section(read[name], encoded[name], sheet.sources)
 
 
 def encode_facts(values: Mapping[str, Any]) -> dict[str, Any]:

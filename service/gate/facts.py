@@ -8,8 +8,9 @@ from typing import Any
 
 from service.credentials.credential_types import RULE_ZONES
 from service.gate.approvals import count_approvers
-from service.gate.fact_sheet import FactSheet, Source
+from service.gate.fact_sheet import FactSheet, Section, Source, make_section
 from service.gate.lots import Holdings, LotPart, clock_start
+from service.gate.memory import Memory
 from service.gate.party_facts import Party, Question, is_natural, put_party
 from service.gate.register_facts import (
     REGISTER,
@@ -135,8 +136,48 @@ def _put_transfer(sheet: FactSheet, case: TransferCase) -> None:
     sheet.put_attributes("trade", request.trade, _OF_TRADE, asked)
 
 
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What the facts about offering and policy depend on."""
+
+    security: Mapping[str, Any]
+    offering: Mapping[str, Any]
+    outstanding: int | None
+    state: str
+    minimum: int
+    convertible: bool | None
+
+
+_TERMS_KEPT = 256
+_offerings: Memory[tuple[Section, Section]] = Memory(_TERMS_KEPT)
+
+
 def _put_terms(sheet: FactSheet, case: TransferCase) -> None:
     security, offering = case.security, case.offering
+    asks = case.request.action == "conversion"
+    terms = _Terms(
+        security,
+        offering,
+        outstanding=case.register.outstanding if offering["outstanding"] is None else None,
+        state=_combine_states(case),
+        minimum=_find_minimum(case),
+        convertible=case.request.offering_id in offering.get("converts_to", ()) if asks else None,
+    )
+    about = case.asserted_by, security["id"], offering["id"], case.request.action
+    sections = _offerings.recall(about, terms)
+    if sections is None:
+        sections = _build_offering(terms), _build_policy(terms)
+        _offerings.keep(about, terms, sections)
+    sheet.begin("offering", sections[0])
+    sheet.begin("policy", sections[1])
+    of_security: Source = {"kind": "security", "id": security["id"], "version": security["version"]}
+    for name, cap in security["caps"].items():
+        if cap is not None:
+            sheet.put(f"caps.{name}", case.register.raise_cap(name, cap), of_security)
+
+
+def _build_offering(case: _Terms) -> Section:
+    sheet, security, offering = FactSheet(), case.security, case.offering
     of_offering: Source = {"kind": "offering", "id": offering["id"], "version": offering["version"]}
     of_security: Source = {"kind": "security", "id": security["id"], "version": security["version"]}
     terms = {name: _read_term(name, value) for name, value in offering.items() if name not in _APART}
@@ -145,22 +186,25 @@ def _put_terms(sheet: FactSheet, case: TransferCase) -> None:
     if offering["issuer"] is None:
         sheet.put("offering.issuer", security["issuer"], of_security)
     if offering["outstanding"] is None:
-        sheet.put("offering.outstanding", case.register.outstanding, {"kind": "register"})
+        sheet.put("offering.outstanding", case.outstanding, REGISTER)
     sheet.put("offering.unit_decimals", security["unit_decimals"], of_security)
-    sheet.put("offering.state", _combine_states(case), of_security)
+    sheet.put("offering.state", case.state, of_security)
     sheet.put("offering.countries_allowed", _combine_allowed(security, offering), of_security)
     blocked = sorted({*security["countries_blocked"], *offering["countries_blocked"]})
     sheet.put("offering.countries_blocked", blocked, of_security)
-    sheet.put("offering.min_quantity", _find_minimum(case), of_security)
+    sheet.put("offering.min_quantity", case.minimum, of_security)
     sheet.put("offering.lien_allowed", offering.get("lien_allowed", True), of_offering)
-    if case.request.action == "conversion":
-        convertible = case.request.offering_id in offering.get("converts_to", ())
-        sheet.put("offering.convertible", convertible, of_offering)
+    if case.convertible is not None:
+        sheet.put("offering.convertible", case.convertible, of_offering)
+    return make_section("offering", sheet)
+
+
+def _build_policy(case: _Terms) -> Section:
+    sheet, security = FactSheet(), case.security
+    of_security: Source = {"kind": "security", "id": security["id"], "version": security["version"]}
     sheet.put("policy.max_state_age_hours", None, of_security)
     sheet.put_present("policy", security["policy"], of_security)
-    for name, cap in security["caps"].items():
-        if cap is not None:
-            sheet.put(f"caps.{name}", case.register.raise_cap(name, cap), of_security)
+    return make_section("policy", sheet)
 
 
 def _put_compliance_period(sheet: FactSheet, offering: Mapping[str, Any], stated: Source) -> None:

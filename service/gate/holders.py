@@ -6,7 +6,7 @@ Source: gate.md section 3; docs/decisions/0017-batch-pipeline.md.
 """
 
 import base64
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -53,11 +53,18 @@ class HolderNames:
     known_as: Mapping[tuple[str, Holder], str]
     new_links: list[dict[str, Any]] = field(default_factory=list)
     new_persons: list[dict[str, Any]] = field(default_factory=list)
+    _same: Mapping[tuple[str, str], Sequence[Holder]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        same: dict[tuple[str, str], list[Holder]] = {}
+        for (registrar, investor), person in self.known_as.items():
+            same.setdefault((registrar, person), []).append(investor)
+        self._same = same
 
     def list_possible(self, registrar: str, investor: Holder) -> set[Holder]:
         """Return every holder that an investor may turn out to be, whatever is learned of others on the way."""
         person = self.known_as.get((registrar, investor), "")
-        same = {each for (owner, each), name in self.known_as.items() if (owner, name) == (registrar, person)}
+        same = self._same.get((registrar, person), ())
         linked = {self.links.get((registrar, each)) for each in (investor, *same)}
         return {each for each in (investor, *same, *linked, self.persons.get((registrar, person))) if each}
 

@@ -62,7 +62,7 @@ async def preview_transfer(
         inquiry = _ask(material, question, preview, now=_find_instant(preview, now))
         inquiry = await look_back(connection, replace(inquiry, law=law, assumed=assumed))
         assessment = assess(inquiry)
-        subject = describe_subject(context.signer, inquiry, assessment, "preview")
+        subject = describe_subject(inquiry, assessment, "preview")
         verdict = assessment.verdict
         if not sees_all:
             verdict = await _redact_supposed(connection, inquiry, preview, verdict, now)

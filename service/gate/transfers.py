@@ -13,7 +13,6 @@ from service.gate.decisions import (
     SignedDecision,
     Subject,
     build_payload,
-    make_pseudonym,
     sign_decision,
     write_answer,
 )
@@ -29,7 +28,6 @@ from service.gate.reservations import Promise, hold
 from service.gate.rows import Holder, TransferRow
 from service.gate.transfer_models import PartyRef
 from service.gate.turn import Turn
-from service.keys import Signer
 from service.storage.audit import build_audit_entry
 from service.storage.core import read_values
 from service.storage.ids import new_id
@@ -108,15 +106,13 @@ def _find_route(assessment: Assessment) -> str | None:
 
 
 def describe_subject(
-    signer: Signer, inquiry: Inquiry, assessment: Assessment, transfer_id: str, *, inputs_sha256: str | None = None
+    inquiry: Inquiry, assessment: Assessment, transfer_id: str, *, inputs_sha256: str | None = None
 ) -> Subject:
     """Gather what a decision is bound to."""
     organization, register, request = inquiry.organization, inquiry.access.register, inquiry.request
 
     def name_party(party: PartyRef | None) -> str | None:
-        if party is None:
-            return None
-        return make_pseudonym(signer, org_id=organization.id, investor_ref=party.investor_ref)
+        return inquiry.name_party(party.investor_ref) if party else None
 
     return Subject(
         id=transfer_id,
@@ -144,7 +140,7 @@ def _record(turn: Turn, inquiry: Inquiry, assessment: Assessment, key: str) -> T
     """Sign, and leave decision and audit entry to be written."""
     inputs = write_inputs(inquiry, assessment)
     inputs_sha256 = hash_bytes(inputs.encode())
-    subject = describe_subject(turn.signer, inquiry, assessment, new_id("trf"), inputs_sha256=inputs_sha256)
+    subject = describe_subject(inquiry, assessment, new_id("trf"), inputs_sha256=inputs_sha256)
     signing_key = turn.find_key(inquiry.organization.id)
     verdict, request, asked = assessment.verdict, inquiry.request, dump_request(inquiry.request)
     signed = sign_decision(build_payload(subject, verdict), key=signing_key, signer=turn.signer)

@@ -42,7 +42,16 @@ def evaluate_encoded(facts: Sequence[Mapping[str, Any]], law: Law = CURRENT_LAW)
     Raises:
         InvalidFactsError: A fact is unknown or of the wrong kind.
     """
-    return _merge([evaluate_transfer(decode_facts(each), law) for each in facts])
+    return evaluate_facts([decode_facts(each) for each in facts], law)
+
+
+def evaluate_facts(facts: Sequence[Mapping[str, Any]], law: Law = CURRENT_LAW) -> Verdict:
+    """Evaluate facts as they are read from that form.
+
+    Raises:
+        InvalidFactsError: Regime or action is absent or unknown.
+    """
+    return _merge([evaluate_transfer(each, law) for each in facts])
 
 
 def describe_tried(offering_id: str, verdict: Verdict) -> dict[str, Any]:
