@@ -15,6 +15,8 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+import orjson
+
 from service.credentials.canonical import canonicalize, join_members, write_canonical
 from service.gate.assessment import Assessment, Inquiry, Part
 from service.gate.decision_format import BUNDLE_FORMAT, FIRST_FORMAT, hash_bytes
@@ -170,7 +172,7 @@ def write_bundle(inputs: str, signed: SignedDecision, public_jwk: Mapping[str, A
         inputs: From ``write_inputs``.
     """
     decision = {"decision_hash": signed.decision_hash, "jws": signed.jws, "public_jwk": dict(public_jwk)}
-    members = json.dumps(decision, ensure_ascii=False, separators=(",", ":"))
+    members = orjson.dumps(decision).decode()
     return f'{inputs[:-1]},"decision":{{"payload":{signed.payload},{members[1:]}}}'
 
 

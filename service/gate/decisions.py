@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from service.credentials.canonical import canonicalize
 from service.credentials.jose import sign_jws
 from service.gate.decision_format import DECISION_TYP, hash_bytes
@@ -20,7 +22,6 @@ from service.keys import Signer
 
 NOT_ADVICE = "No legal advice. A permit means: no restriction found under these rules with these facts at this time."
 _PROMISE = '"reservation":{'
-_COMPACT: dict[str, Any] = {"ensure_ascii": False, "separators": (",", ":")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def build_answer(signed: SignedDecision, *, reservation_state: str | None, log: 
 
 def write_answer(signed: SignedDecision, *, reservation_state: str | None, log: Mapping[str, Any]) -> str:
     """Write the answer around the text that was signed, which is not read and written again."""
-    added = json.dumps({"decision_hash": signed.decision_hash, "decision": signed.jws, "log": dict(log)}, **_COMPACT)
+    added = orjson.dumps({"decision_hash": signed.decision_hash, "decision": signed.jws, "log": dict(log)}).decode()
     # Within a text the quotes would be escaped, and no other member is called so.
     stated = f'{_PROMISE}"state":{json.dumps(reservation_state)},'
     return f"{signed.payload[:-1].replace(_PROMISE, stated, 1)},{added[1:]}"

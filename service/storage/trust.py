@@ -190,8 +190,10 @@ def judge_issuer(
     on: date,
 ) -> TrustVerdict:
     """Judge one credential by the whole list: any entry that trusts is enough. Arguments as ``is_trusted``."""
-    best = TrustVerdict(False, UNTRUSTED)
+    best, name = TrustVerdict(False, UNTRUSTED), normalize_issuer(issuer)
     for row in rows:
+        if normalize_issuer(row.issuer) != name:
+            continue
         verdict = is_trusted(
             row,
             issuer=issuer,
