@@ -21,6 +21,8 @@ _TEMPLATES = Environment(
     undefined=StrictUndefined,
 )
 
+_MISSING = "INPUT_MISSING"
+
 
 class Pages:
     """Renders for one deployment, whose button and wallet are offered."""
@@ -59,9 +61,19 @@ class Pages:
         """Put a reason into the investor's words; those that we have none for keep the API's, in English."""
         words = load_words(session.language)
         remedy = reason["remedy"]
-        way_on = words[f"remedy.{remedy['kind']}"].format(at=remedy.get("at", ""))
+        kind, basis = remedy["kind"], reason["basis"]
+        field = str(reason["evidence"].get("field", "")).rpartition(".")[2]
+        if reason["code"] == _MISSING and kind == "present":
+            kind = basis = "missing"  # showing the same credential again would not help
+        way_on = words[f"remedy.{kind}"].format(at=remedy.get("at", ""), field=field)
         known = words.get(f"reason.{reason['code']}")
-        return {**reason, "words": known or reason["message"], "is_known": known is not None, "way_on": way_on}
+        return {
+            **reason,
+            "words": known or reason["message"],
+            "is_known": known is not None,
+            "way_on": way_on,
+            "basis": basis,
+        }
 
     def _render(self, template: str, session: Session, status: int, **values: Any) -> Response:
         words = load_words(session.language)

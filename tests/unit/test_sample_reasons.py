@@ -1,0 +1,23 @@
+"""What the sample platform tells an investor to do about a reason."""
+
+import pytest
+
+from service.demo.platform.pages import Pages
+from service.demo.platform.sessions import Session
+
+
+@pytest.mark.parametrize(("language", "asks"), [("en", "only its issuer can add it"), ("zh", "只有签发机构能够补充")])
+def test_what_no_credential_says_is_asked_of_its_issuer(language: str, asks: str) -> None:
+    reason = {
+        "code": "INPUT_MISSING",
+        "basis": "firm_policy",
+        "citation": "17 CFR 230.506(c)",
+        "message": "A fact that a rule needs is missing.",
+        "evidence": {"field": "buyer.us_person"},
+        "remedy": {"kind": "present", "purpose": "us.506c"},
+    }
+    decision = {"id": "trf_1", "outcome": "deny", "decided_at": "2026-11-23T15:00:00Z", "reasons": [reason]}
+    text = bytes(Pages("http://localhost:8000").decision(Session(language), decision).body).decode()
+    assert asks in text
+    assert "us_person" in text
+    assert "stricter than the law" not in text
