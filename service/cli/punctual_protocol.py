@@ -1,4 +1,4 @@
-"""End connections on which a request never comes whole; the server itself would wait for it for ever."""
+"""HTTP/1.1 as the service speaks it: requests have to come whole in time, and short answers go in one piece."""
 
 import asyncio
 from typing import Any
@@ -6,6 +6,38 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _ANSWER = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class WholeAnswer:
+    """The transport of one answer: its head waits for what comes right after it, since each write wakes the client."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held: bytes | None = None
+        self._has_begun = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Write; what comes first goes with the second write, or at the latest when the loop turns."""
+        if not self._has_begun:
+            self._has_begun, self._held = True, data
+            self._loop.call_soon(self._let_go)
+            return
+        held, self._held = self._held, None
+        self._transport.write(data if held is None else held + data)
+
+    def close(self) -> None:
+        """Close after all that was written."""
+        self._let_go()
+        self._transport.close()
+
+    def _let_go(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            self._transport.write(held)
 
 
 class PunctualProtocol(HttpToolsProtocol):
@@ -53,6 +85,8 @@ class PunctualProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Wait for no more than the body."""
         super().on_headers_complete()
+        if self.cycle is not None and self.cycle.transport is self.transport:
+            self.cycle.transport = WholeAnswer(self.transport, self.loop)  # type: ignore[assignment]  # as one
         self._has_head = True
 
     def on_message_complete(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,13 +28,14 @@ from service.issuer.wallet_grants import REFRESH_TOKEN_GRANT, read_refresh_reque
 from service.keys.jwe import ENCRYPTION_METHODS
 from service.web.context import Context
 from service.web.dependencies import ContextDep
+from service.web.direct import direct_router
 from service.web.dpop import NONCE_HEADER, make_dpop_nonce
 from service.web.forms import read_form
 from service.web.languages import language_of
 from service.web.openapi import answers_media, takes_form, takes_json, takes_json_or_jwt
 
 NO_STORE = {"Cache-Control": "no-store"}
-router = APIRouter(prefix="/issuers/{slug}", tags=["openid4vci"])
+router = direct_router(prefix="/issuers/{slug}", tags=["openid4vci"])
 
 
 async def _find_issuer(context: Context, slug: str) -> Issuer:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from service.errors import NotFoundError, ProtocolError
@@ -17,6 +17,7 @@ from service.verifier.requests import build_deep_link, build_wallet_link, find_r
 from service.verifier.responses import take_response
 from service.web.context import Context
 from service.web.dependencies import ContextDep
+from service.web.direct import direct_router
 from service.web.forms import read_form
 from service.web.languages import language_of
 from service.web.openapi import answers_media, takes_form
@@ -24,7 +25,7 @@ from service.web.qr_code import draw_qr_picture
 
 REQUEST_OBJECT = "application/oauth-authz-req+jwt"
 NO_STORE = {"Cache-Control": "no-store"}
-router = APIRouter(tags=["openid4vp"])
+router = direct_router(tags=["openid4vp"])
 
 
 async def _answer_request_object(context: ContextDep, request_id: str, form: Mapping[str, str]) -> Response:

@@ -3,8 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
+
+import orjson
 
 from service.credentials.dcql_query import (
     AUTHORITY_KEY_ID,
@@ -103,7 +106,7 @@ def read_query(new: NewRequest) -> DcqlQuery:
     Source: OpenID4VP 1.0, sections 6.1 and 6.1.1.
     """
     if new.purpose is not None:
-        return parse_dcql_query(build_query(find_purpose(new.purpose), new.formats))
+        return _read_purpose(new.purpose, tuple(new.formats))
     query = parse_dcql_query(new.dcql_query)
     for position, item in enumerate(query.credentials):
         _check_supported(item)
@@ -111,6 +114,25 @@ def read_query(new: NewRequest) -> DcqlQuery:
         if len(set(map(repr, paths))) != len(paths):  # 1 and True are equal as Python sees them
             raise DcqlSyntaxError(f"/credentials/{position}/claims", "points to the same claim twice")
     return query
+
+
+# Some hundred parts are read one by one, and the same few queries come again and again.
+@lru_cache(maxsize=128)
+def _read_purpose(purpose_id: str, formats: tuple[str, ...]) -> DcqlQuery:
+    return parse_dcql_query(build_query(find_purpose(purpose_id), formats))
+
+
+def read_kept_query(raw: Mapping[str, Any]) -> DcqlQuery:
+    """Read the query of a request as it was kept, which ``read_query`` has checked."""
+    try:
+        return _read_kept(orjson.dumps(raw))
+    except orjson.JSONEncodeError:  # a value of more than 64 bits
+        return parse_dcql_query(raw)
+
+
+@lru_cache(maxsize=32)
+def _read_kept(text: bytes) -> DcqlQuery:
+    return parse_dcql_query(orjson.loads(text))
 
 
 def _check_supported(item: CredentialQuery) -> None:

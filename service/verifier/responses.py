@@ -15,7 +15,6 @@ from urllib.parse import urlencode
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.credentials.credential import MAX_AGE, Expected
-from service.credentials.dcql_query import parse_dcql_query
 from service.credentials.jose import parse_json
 from service.credentials.transaction_data import choose_hash_algorithms, read_transaction_data
 from service.errors import MalformedError, NotFoundError, ProtocolError
@@ -25,7 +24,7 @@ from service.verifier.held_answers import hold_answer
 from service.verifier.issuers import KeyFinder
 from service.verifier.known import read_known
 from service.verifier.request_rows import KeptRequest, lock_request
-from service.verifier.request_terms import ENCRYPTED_MODES, uses_dc_api
+from service.verifier.request_terms import ENCRYPTED_MODES, read_kept_query, uses_dc_api
 from service.verifier.requests import find_request
 from service.verifier.verdicts import ExaminedAnswer, Presentation, WalletAnswer, conclude, is_acceptable
 from service.verifier.verification import authenticate_document, judge_credentials, refresh_statuses_of, try_to_read
@@ -112,7 +111,7 @@ async def examine(
     known = await read_known(context, row.org_id, readable, now)
     finder = KeyFinder(context, row.org_id, known.trusted, now, known.keys)
     transactions = [data.credential_ids for data in map(read_transaction_data, row.transaction_data or [])]
-    examined = ExaminedAnswer(parse_dcql_query(row.dcql_query), transactions)
+    examined = ExaminedAnswer(read_kept_query(row.dcql_query), transactions)
     for query_id in examined.groups.keys() & documents.keys():
         expected = _expect(row, query_id, audience, now)
         for document in documents[query_id]:

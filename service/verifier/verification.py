@@ -74,6 +74,7 @@ class Examined:
         issuer: ``iss`` as claimed; None if it cannot be read.
         credential: Set once steps 1 to 6 passed; its ``x5c`` only if that certifies the key by the platform's anchors,
             of its entries in lists here one for all purposes.
+        holder: Thumbprint of its holder's key (RFC 7638), set with it.
         status: ``valid``, ``suspended``, ``revoked``, ``expired``, ``unknown`` or ``none`` (its issuer keeps none).
         trusted_issuer_id: The list entry that vouches for the issuer.
         messages: What the issuer says of it under the purpose ``message``.
@@ -83,15 +84,10 @@ class Examined:
     format: str | None = None
     issuer: str | None = None
     credential: VerifiedCredential | None = None
+    holder: str | None = None
     status: str = "unknown"
     trusted_issuer_id: str | None = None
     messages: list[StatusMessage] = field(default_factory=list)
-
-    @property
-    def holder(self) -> str | None:
-        """Thumbprint of the holder key (RFC 7638)."""
-        jwk = self.credential.holder_jwk if self.credential else None
-        return jwk_thumbprint(jwk) if jwk else None
 
     @property
     def credential_type(self) -> str | None:
@@ -172,6 +168,8 @@ async def _authenticate(
             x5c=credential.x5c if is_certified else None,
             statuses=merge_references(credential.statuses, f"{finder.context.base_url}/issuers/"),
         )
+        jwk = credential.holder_jwk
+        examined.holder = jwk_thumbprint(jwk) if jwk else None
         examined.checklist.mark_passed(*_AUTHENTIC)
     return examined
 

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from service.credentials.credential import Expected
 from service.verifier.answer_models import VerdictAnswer, VerdictsAnswer
@@ -28,9 +29,10 @@ def _read_verification(body: VerificationBody) -> Verification:
 
 
 @router.post("/verify", responses=answers(VerdictAnswer))
-async def verify(body: VerificationBody, request: Request, caller: Verifier) -> dict[str, Any]:
+async def verify(body: VerificationBody, request: Request, caller: Verifier) -> Response:
     """Verify one; an unauthentic credential is an answer, not an error."""
-    return (await verify_all(get_context(request), caller.org_id, [_read_verification(body)]))[0]
+    [verdict] = await verify_all(get_context(request), caller.org_id, [_read_verification(body)])
+    return Response(to_json(verdict), media_type="application/json")
 
 
 @router.post("/verify/batch", responses=answers(VerdictsAnswer))

@@ -13,9 +13,9 @@ def get_context(request: Request) -> Context:
     return context
 
 
-async def _provide_context(request: Request) -> Context:
+async def provide_context(request: Request) -> Context:
     """Return it without a thread, in which FastAPI would call a plain function."""
     return get_context(request)
 
 
-ContextDep = Annotated[Context, Depends(_provide_context)]
+ContextDep = Annotated[Context, Depends(provide_context)]

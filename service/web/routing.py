@@ -4,11 +4,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.routing import APIRoute
 
 from service.credentials.jose import parse_json
 from service.errors import MalformedError
 from service.web.body_limit import MAX_BODY_BYTES
+from service.web.direct import DirectRoute
 
 MAX_DEPTH = 32
 
@@ -36,11 +36,13 @@ class StrictRequest(Request):
         return self._strict_json
 
 
-class StrictRoute(APIRoute):
+class StrictRoute(DirectRoute):
     """A route that sees a ``StrictRequest``."""
 
+    reads_json = True
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Wrap FastAPI's handler."""
+        """Read the body strictly before anything else looks at it."""
         handle = super().get_route_handler()
 
         async def handle_strictly(request: Request) -> Response:

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from service.cli.punctual_protocol import PunctualProtocol
+from service.cli.punctual_protocol import PunctualProtocol, WholeAnswer
 
 HEAD = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 40000\r\n\r\n"
 WINDOW_S = 0.8
@@ -89,3 +89,44 @@ def test_a_body_may_take_several_windows_if_it_comes_on(port: int) -> None:
 def test_an_answer_may_take_longer_than_a_window(port: int) -> None:
     slow = HEAD.replace(b"POST /", b"POST /slow")
     assert exchange(port, slow + b"a" * 40_000).endswith(b"40000")
+
+
+class Written(asyncio.Transport):
+    """Remembers each write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.pieces.append(bytes(data))
+
+    def close(self) -> None:
+        self.pieces.append(b"closed")
+
+
+async def test_head_and_body_of_an_answer_are_one_write() -> None:
+    transport = Written()
+    answer = WholeAnswer(transport, asyncio.get_running_loop())
+    for piece in (b"head", b" body", b" more"):
+        answer.write(piece)
+    assert transport.pieces == [b"head body", b" more"]
+
+
+async def test_head_waits_no_longer_than_a_turn_of_the_loop() -> None:
+    transport = Written()
+    answer = WholeAnswer(transport, asyncio.get_running_loop())
+    answer.write(b"head")
+    assert transport.pieces == []
+    await asyncio.sleep(0)
+    answer.write(b"body")
+    assert transport.pieces == [b"head", b"body"]
+
+
+async def test_answer_without_a_body_leaves_before_its_connection_closes() -> None:
+    transport = Written()
+    answer = WholeAnswer(transport, asyncio.get_running_loop())
+    answer.write(b"head")
+    answer.close()
+    await asyncio.sleep(0)
+    assert transport.pieces == [b"head", b"closed"]
