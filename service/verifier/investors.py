@@ -22,7 +22,7 @@ from service.storage.tables import Investor, Organization
 from service.storage.trust import list_trusted_issuers
 from service.verifier.standing import LockedInvestor, lock_investor
 from service.verifier.standing_answer import Known, describe_investor, list_status_queries
-from service.verifier.withholding import check_lifting, withhold_screenings
+from service.verifier.withholding import withhold_screenings
 
 CLEAR = "clear"
 CLOCK_SKEW = timedelta(minutes=1)
@@ -48,19 +48,16 @@ async def put_investor(
         ref: Its name for the investor.
         changes: ``screening`` (JSON or None) and ``frozen``, each only if it was sent.
         now: Time of the change.
-        sees_all: The caller has the scope ``compliance``; others may not lift, and see no screening but what they send.
+        sees_all: The caller has the scope ``compliance``; others see no screening but what they send.
 
     Raises:
         InvalidInputError: The screening is dated in the future.
-        ComplianceRequiredError: See ``check_lifting``.
     """
     _check_screening(changes.get("screening"), now)
     connection = await session.connection()
     is_new = await session.get(Investor, (org_id, ref)) is None
     investor = await lock_investor(connection, signer, org_id, ref, now)
     content = investor.content
-    if not sees_all:
-        check_lifting(frozen=investor.row.frozen, screening=content.screening, changes=changes)
     if "screening" in changes:
         content = _keep_screening(content, changes["screening"], now)
     frozen = changes.get("frozen", investor.row.frozen)

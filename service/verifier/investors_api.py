@@ -30,8 +30,7 @@ router = v1_router("verifier")
 async def put_entry(ref: ClientId, body: InvestorBody, context: ContextDep, caller: Verifier) -> Response:
     """Create (201) or change (200) an investor; what is not sent stays as it is.
 
-    Without the scope `compliance`, taking a freeze or a match of the platform's own screening away is a 403
-    `compliance_required`, and a screening that this call didn't send is not shown.
+    Without the scope `compliance`, a screening that this call didn't send is not shown.
     """
     changes = body.model_dump(mode="json", exclude_unset=True)
     async with context.database.transaction() as session:

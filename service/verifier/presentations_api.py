@@ -23,7 +23,6 @@ from service.verifier.requests import (
     describe_request,
 )
 from service.verifier.verdicts import name_subject
-from service.verifier.withholding import COMPLIANCE, withhold_screenings
 from service.web.accesses import record_access
 from service.web.auth import Caller, require_scope
 from service.web.context import Context
@@ -102,8 +101,7 @@ async def _describe(context: Context, caller: Caller, request_id: str) -> dict[s
             investor_refs=[row.investor_ref],
             purpose=row.purpose,
         )
-    described = describe_request(row, presented, context.clock())
-    return withhold_screenings(described, sees_all=COMPLIANCE in caller.scopes)
+    return describe_request(row, presented, context.clock())
 
 
 async def _read(

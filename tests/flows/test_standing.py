@@ -10,7 +10,6 @@ from tests.deployment import Deployment
 from tests.prepared import prepared
 from tests.verifying_support import Platform, Scene, Wallet, build_scene, failed
 
-HIT = {"result": "hit", "screened_at": "2026-11-23T14:00:00Z", "lists": []}
 KYC_QUERY = {
     "credentials": [
         {
@@ -177,13 +176,12 @@ async def test_a_request_without_investor_keeps_nothing(scene: Scene) -> None:
 
 
 async def test_what_a_screening_found_is_for_compliance(scene: Scene) -> None:
-    made = await scene.platform.ask(purpose="us.506c", investor_ref="inv-1")
-    await scene.wallet.answer(made)
+    await present(scene, scene.wallet)
     own = {"result": "potential", "screened_at": "2026-11-23T14:00:00Z", "lists": ["list@canary"]}
     await scene.platform.call("PUT", "/v1/investors/inv-1", {"screening": own})
     scene.deployment.clock.advance(seconds=1)
     at = format_instant(scene.deployment.clock())
-    paths = ["investors/inv-1/standing", f"investors/inv-1/standing?as_of={at}", f"presentation-requests/{made['id']}"]
+    paths = ["investors/inv-1/standing", f"investors/inv-1/standing?as_of={at}"]
     for path in paths:
         full, less = [(await each.call("GET", f"/v1/{path}")).json() for each in (scene.platform, _others(scene))]
         assert _screened(full) != {}
@@ -194,28 +192,6 @@ async def test_what_a_screening_found_is_for_compliance(scene: Scene) -> None:
     changed = await _others(scene).call("PUT", "/v1/investors/inv-1", {})
     assert changed.json()["screening"] is None
     assert (await scene.platform.read_standing("inv-1"))["screening"] == own
-
-
-@pytest.mark.parametrize(
-    ("before", "lifting"),
-    [
-        ({"frozen": True}, {"frozen": False}),
-        ({"screening": HIT}, {"screening": HIT | {"result": "clear"}}),
-        ({"screening": HIT}, {"screening": None}),
-    ],
-)
-async def test_only_compliance_lets_an_investor_trade_again(
-    scene: Scene, before: dict[str, Any], lifting: dict[str, Any]
-) -> None:
-    others = _others(scene)
-    assert (await others.call("PUT", "/v1/investors/inv-1", before)).status_code == 201
-    assert (await others.call("PUT", "/v1/investors/inv-1", before)).status_code == 200
-    refused = await others.call("PUT", "/v1/investors/inv-1", lifting)
-    assert (refused.status_code, refused.json()["code"]) == (403, "compliance_required")
-    kept = await scene.platform.read_standing("inv-1")
-    assert {name: kept[name] for name in before} == before
-    lifted = (await scene.platform.call("PUT", "/v1/investors/inv-1", lifting)).json()
-    assert {name: lifted[name] for name in lifting} == lifting
 
 
 def _others(scene: Scene) -> Platform:

@@ -16,6 +16,7 @@ from service.console.issuer.decisions_api import ReasonMissingError, RuleNotChos
 from service.console.issuer.evidence_api import MessageMissingError
 from service.console.issuer.fields import FieldError
 from service.console.navigation import ENTRIES
+from service.console.once import FormSentBeforeError
 from service.console.platform.clients import ClientNameInvalidError
 from service.console.platform.decision_search import DayInvalidError
 from service.console.platform.decisions import EndingTextError
@@ -125,6 +126,7 @@ def test_long_text_is_cut_and_whole_behind_it() -> None:
         RuleNotChosenError,
         SubjectRefError,
         ForeignFormError,
+        FormSentBeforeError,
         FormUnreadableError,
         LastAdminError,
         LinkUnusableError,
