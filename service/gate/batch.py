@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.errors import NotFoundError, ServiceError
 from service.gate.holders import write_holder_names
 from service.gate.inquiries import check_process_clock
-from service.gate.material import Material, Question, read_material
+from service.gate.material import Material, Question, Securities, find_securities, read_material
 from service.gate.register import TransferKey
 from service.gate.register_reading import VersionCache
 from service.gate.register_writing import write_changes
@@ -25,6 +25,7 @@ from service.gate.turn import Turn
 from service.gate.windows import lock_scopes, name_scopes
 from service.storage.core import read_rows
 from service.storage.tables import ReservationEnding, SigningKey, Transfer
+from service.storage.together import read_together
 from service.web.context import Context
 from service.web.signing import GATE
 
@@ -72,20 +73,18 @@ async def run_batch(
     ending = await _read_ending(connection, asks)
     questions = [_ask(each, ending) for each in asks]
     open_questions = [each for each in questions if isinstance(each, Question)]
-    material = await read_material(
+    securities = await find_securities(connection, open_questions, cache, lock=True)
+    material, recorded, ended, keys = await read_together(
         connection,
-        open_questions,
-        base_url=context.base_url,
-        signer=context.signer,
-        cache=cache,
-        clock=context.database_clock,
-        lock=True,
+        lambda one: _read_material(one, context, cache, open_questions, securities),
+        # Under the locks, which a duplicate may have waited for while its first sender held them.
+        lambda one: _read_recorded(one, asks),
+        lambda one: _read_ended(one, open_questions),
+        lambda one: _read_keys(one, {each.org_id for each in open_questions if not each.transfer}),
     )
     check_process_clock(context.clock(), material.now)
-    # Under the locks, which a duplicate may have waited for while its first sender held them.
-    recorded = await _read_recorded(connection, asks)
     await lock_scopes(connection, _name_scopes(material, open_questions))
-    turn = await _build_turn(connection, context, material, open_questions)
+    turn = Turn(connection, material, keys=keys, endings=ended, signer=context.signer)
     results = []
     for number, (ask, question) in enumerate(zip(asks, questions, strict=True), 1):
         results.append(await _answer(turn, ask, question, recorded))
@@ -94,6 +93,24 @@ async def run_batch(
     await write_changes(connection, material.changes)
     await write_holder_names(connection, material.names)
     return results
+
+
+async def _read_material(
+    connection: AsyncConnection,
+    context: Context,
+    cache: VersionCache,
+    questions: Sequence[Question],
+    securities: Securities,
+) -> Material:
+    return await read_material(
+        connection,
+        questions,
+        securities,
+        base_url=context.base_url,
+        signer=context.signer,
+        cache=cache,
+        clock=context.database_clock,
+    )
 
 
 def _ask(ask: Ask, ending: Mapping[TransferKey, TransferRow]) -> Question | ServiceError:
@@ -160,18 +177,11 @@ class _EndingRow:
     state: str
 
 
-async def _build_turn(
-    connection: AsyncConnection, context: Context, material: Material, questions: Sequence[Question]
-) -> Turn:
+async def _read_ended(connection: AsyncConnection, questions: Iterable[Question]) -> dict[TransferKey, str]:
+    """Return how reservations that are asked about ended before."""
     ending = [(each.transfer.org_id, each.transfer.id) for each in questions if each.transfer]
     ended = await read_rows(connection, _EndingRow, ReservationEnding, ("org_id", "transfer_id"), ending)
-    return Turn(
-        connection=connection,
-        material=material,
-        keys=await _read_keys(connection, {each.org_id for each in questions if not each.transfer}),
-        endings={(row.org_id, row.transfer_id): row.state for row in ended},
-        signer=context.signer,
-    )
+    return {(row.org_id, row.transfer_id): row.state for row in ended}
 
 
 async def _read_keys(connection: AsyncConnection, org_ids: Iterable[str]) -> dict[str, KeyRow]:

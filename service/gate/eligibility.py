@@ -22,7 +22,7 @@ from service.gate.decisions import format_instant
 from service.gate.eligibility_end import find_end
 from service.gate.eligibility_models import EligibilityRequest
 from service.gate.inquiries import build_inquiry, look_back
-from service.gate.material import Material, Question, read_material
+from service.gate.material import Material, Question, find_securities, read_material
 from service.gate.past_material import COUNTED, step_back
 from service.gate.pipeline import pipeline_of
 from service.gate.redaction import ASK_FOR_REVIEW, redact
@@ -100,14 +100,15 @@ async def _read(
     questions: Sequence[Question],
     at: datetime | None,
 ) -> Material:
+    connection, cache = await session.connection(), pipeline_of(context).cache
     material = await read_material(
-        await session.connection(),
+        connection,
         questions,
+        await find_securities(connection, questions, cache, lock=False),
         base_url=context.base_url,
         signer=context.signer,
-        cache=pipeline_of(context).cache,
+        cache=cache,
         clock=context.database_clock,
-        lock=False,
     )
     for number, security in enumerate(asked.securities):
         _require_offerings(material, questions[number * len(asked.investors)], f"/body/securities/{number}", security)

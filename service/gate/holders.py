@@ -9,16 +9,19 @@ import base64
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.gate.parties import PartyRecords, digest_subject
+from service.gate.parties import digest_subject
 from service.gate.register import Register
 from service.gate.rows import Holder
 from service.keys import Signer
 from service.storage.core import read_rows, start_upsert
+from service.storage.standings import InvestorKey, KnownInvestor
 from service.storage.tables import HolderLink, HolderPerson
+from service.storage.together import read_together
 
 BY_KYC, BY_REGISTRAR = "kyc", "registrar"
 
@@ -97,24 +100,31 @@ class HolderNames:
 
 
 async def read_holder_names(
-    connection: AsyncConnection, signer: Signer, investors: Collection[tuple[str, Holder]], records: PartyRecords
+    connection: AsyncConnection,
+    signer: Signer,
+    investors: Collection[tuple[str, Holder]],
+    known: Mapping[InvestorKey, KnownInvestor],
 ) -> HolderNames:
     """Read who some investors are.
 
     Args:
         investors: By registrar.
-        records: With those of the investors' own organisations.
+        known: What their own organisations know of them.
     """
     known_as = {}
     for registrar, investor in investors:
-        row = records.investors.get((investor.org_id, investor.investor_ref))
+        row = known.get((investor.org_id, investor.investor_ref))
         subject = digest_subject(row) if row else None
         if subject is not None:
             known_as[registrar, investor] = name_person(signer, registrar, subject)
     wanted = {(registrar, person) for (registrar, _), person in known_as.items()}
-    persons = await read_rows(connection, _PersonRow, HolderPerson, ("org_id", "person"), wanted)
+    persons, links = await read_together(
+        connection,
+        lambda one: read_rows(one, _PersonRow, HolderPerson, ("org_id", "person"), wanted),
+        partial(read_links, investors=investors),
+    )
     return HolderNames(
-        links=await read_links(connection, investors),
+        links=links,
         persons={(row.org_id, row.person): _holder_of(row) for row in persons},
         known_as=known_as,
     )

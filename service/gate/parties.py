@@ -1,7 +1,7 @@
 """Read what platforms hold about the parties of requests, for many requests at once."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
@@ -80,30 +80,14 @@ class TrustCache:
         return {org_id: self.lists[org_id][1] for org_id in versions}
 
 
-async def read_party_records(
-    connection: AsyncConnection,
-    signer: Signer,
-    *,
-    base_url: str,
-    keys: Iterable[InvestorKey],
-    trusted: Mapping[str, Sequence[TrustedIssuerRow]],
-) -> PartyRecords:
-    """Read all that ``PartyRecords`` holds of some investors, with one query for each kind.
-
-    Args:
-        trusted: The trust lists of the investors' organisations.
-    """
-    keys = set(keys)
-    investors, standings = await read_known(connection, signer, keys)
-    queries: dict[str, set[StatusQuery]] = {org_id: set() for org_id, _ in keys}
+async def read_statuses_of(
+    connection: AsyncConnection, base_url: str, standings: Mapping[InvestorKey, Sequence[Standing]]
+) -> StatusSource:
+    """Read the status entries that credentials of some investors name."""
+    queries: dict[str, set[StatusQuery]] = {org_id: set() for org_id, _ in standings}
     for (org_id, _), rows in standings.items():
         queries[org_id] |= {query for row in rows if (query := status_query(row))}
-    return PartyRecords(
-        investors=investors,
-        standings=standings,
-        trusted=trusted,
-        statuses=await open_statuses(connection, base_url, queries),
-    )
+    return await open_statuses(connection, base_url, queries)
 
 
 async def read_parties(
@@ -120,7 +104,9 @@ async def read_parties(
     keys = [(org_id, ref) for ref in refs]
     connection = await session.connection()
     trusted = await read_trusted_issuers(connection, [org_id])
-    records = await read_party_records(connection, signer, base_url=base_url, keys=keys, trusted=trusted)
+    investors, standings = await read_known(connection, signer, keys)
+    statuses = await read_statuses_of(connection, base_url, standings)
+    records = PartyRecords(investors, standings, trusted, statuses)
     return {key[1]: records.describe(key, now=now, on=on) for key in keys}
 
 

@@ -13,7 +13,7 @@ from service.gate.decisions import build_payload
 from service.gate.fact_sheet import read_fact
 from service.gate.facts import zone_of
 from service.gate.inquiries import build_inquiry, look_back
-from service.gate.material import Material, Question, read_material
+from service.gate.material import Material, Question, find_securities, read_material
 from service.gate.pipeline import pipeline_of
 from service.gate.redaction import keep_restricted, redact
 from service.gate.requests import check_request, resolve_trade_date
@@ -49,15 +49,15 @@ async def preview_transfer(
     assumed = {path: _read_assumption(path, value) for path, value in preview.facts.items()}
     now, question = context.clock(), Question(org_id, preview)
     async with context.database.reading() as session:
-        connection = await session.connection()
+        connection, cache = await session.connection(), pipeline_of(context).cache
         material = await read_material(
             connection,
             [question],
+            await find_securities(connection, [question], cache, lock=False),
             base_url=context.base_url,
             signer=context.signer,
-            cache=pipeline_of(context).cache,
+            cache=cache,
             clock=context.database_clock,
-            lock=False,
         )
         inquiry = _ask(material, question, preview, now=_find_instant(preview, now))
         inquiry = await look_back(connection, replace(inquiry, law=law, assumed=assumed))

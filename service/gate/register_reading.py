@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import Select, bindparam, select
@@ -22,7 +22,7 @@ from service.gate.rows import (
     OfferingHead,
     ReservationRow,
 )
-from service.storage.core import read_rows, select_fields, table_of
+from service.storage.core import is_among, read_rows, select_fields, table_of
 from service.storage.prepared import fetch_all
 from service.storage.tables import (
     AffiliateSale,
@@ -37,6 +37,7 @@ from service.storage.tables import (
     Security,
     SecurityVersion,
 )
+from service.storage.together import read_together
 
 SecurityKey = tuple[str, str]
 _Version = tuple[str | int, ...]
@@ -76,20 +77,30 @@ async def read_registers(
         changes: Gathers what will have to be written.
         lock: Nobody else may decide about them until this transaction ends; in this order, whoever locks several.
     """
-    heads = await _read_heads(connection, keys, lock=lock)
+    return await open_registers(connection, await read_heads(connection, keys, lock=lock), cache, changes)
+
+
+async def open_registers(
+    connection: AsyncConnection, heads: Mapping[SecurityKey, Head], cache: VersionCache, changes: Changes
+) -> dict[SecurityKey, Register]:
+    """Return the registers of securities whose counters were read; see ``read_registers``."""
     offerings = await read_rows(connection, OfferingHead, Offering, ("org_id", "security_id"), heads)
     cache.note_own(heads)
-    securities = [(*key, head.version) for key, head in heads.items()]
-    terms = await _read_documents(connection, SecurityVersion, securities, cache.securities)
     versions = [_name_version(each) for each in offerings]
-    documents = await _read_documents(connection, OfferingVersion, versions, cache.offerings)
+    terms, documents = await read_together(
+        connection,
+        lambda one: _read_documents(
+            one, SecurityVersion, [_name_terms(each) for each in heads.values()], cache.securities
+        ),
+        lambda one: _read_documents(one, OfferingVersion, versions, cache.offerings),
+    )
     of_security: dict[SecurityKey, list[OfferingHead]] = {key: [] for key in heads}
     for each in sorted(offerings, key=lambda each: (each.position, each.id)):
         of_security[each.org_id, each.security_id].append(each)
     return {
         key: Register(
             head,
-            terms[*key, head.version],
+            terms[_name_terms(head)],
             of_security[key],
             {each.id: documents[_name_version(each)] for each in of_security[key]},
             changes,
@@ -98,27 +109,32 @@ async def read_registers(
     }
 
 
+def _name_terms(head: Head) -> _Version:
+    return head.org_id, head.id, head.version
+
+
 def _name_version(offering: OfferingHead) -> _Version:
     return offering.org_id, offering.security_id, offering.id, offering.version
 
 
 @cache
-def _select_heads(*, lock: bool) -> Select[Any]:
+def _select_heads(dialect: str, *, lock: bool) -> Select[Any]:
     table = table_of(Security)
     query = select_fields(Head, Security).where(
-        table.c.org_id == bindparam("org_id"), table.c.id.in_(bindparam("ids", expanding=True))
+        table.c.org_id == bindparam("org_id"), is_among(table.c.id, "ids", dialect)
     )
     query = query.order_by(table.c.id)
     return query.with_for_update() if lock else query
 
 
-async def _read_heads(
+async def read_heads(
     connection: AsyncConnection, keys: Collection[SecurityKey], *, lock: bool
 ) -> dict[SecurityKey, Head]:
-    found: dict[SecurityKey, Head] = {}
+    """Return the counters and limits of those securities that there are; ``lock`` as in ``read_registers``."""
+    query, found = _select_heads(connection.dialect.name, lock=lock), dict[SecurityKey, Head]()
     for org_id in sorted({key[0] for key in keys}):
         parameters = {"org_id": org_id, "ids": sorted(each for owner, each in keys if owner == org_id)}
-        heads = [Head(*row) for row in await fetch_all(connection, _select_heads(lock=lock), parameters)]
+        heads = [Head(*row) for row in await fetch_all(connection, query, parameters)]
         found |= {(head.org_id, head.id): head for head in heads}
     return found
 
@@ -131,31 +147,62 @@ async def _read_documents(
 ) -> dict[_Version, Mapping[str, Any]]:
     """Return the terms of versions, named by their primary keys. Others empty the cache meanwhile, so look once."""
     found = {each: terms for each in versions if (terms := kept.get(each)) is not None}
-    table, fresh = table_of(model), {}
-    for version in versions:
-        if version not in found:
-            own = zip(table.primary_key.columns, version, strict=True)
-            query = select(table.c.document).where(*(column == value for column, value in own))
-            fresh[version] = (await connection.execute(query)).scalar_one()
+    missing = [each for each in versions if each not in found]
+    query, names = _select_document(model), [column.name for column in table_of(model).primary_key]
+    parameters = [dict(zip(names, each, strict=True)) for each in missing]
+    read = await read_together(connection, *(partial(fetch_all, query=query, parameters=each) for each in parameters))
+    fresh = {version: document for version, [[document]] in zip(missing, read, strict=True)}
     if len(kept) > _TERMS_KEPT:
         kept.clear()
     kept |= fresh
     return found | fresh
 
 
-async def add_lots_of(
-    connection: AsyncConnection,
-    registers: Mapping[SecurityKey, Register],
-    holders: Mapping[SecurityKey, Collection[Holder]],
-) -> None:
-    """Read all lots and the counted row of some holders."""
-    keys = [(*key, *holder) for key, each in holders.items() for holder in each]
+@cache
+def _select_document(model: type[SecurityVersion] | type[OfferingVersion]) -> Select[Any]:
+    table = table_of(model)
+    return select(table.c.document).where(*(column == bindparam(column.name) for column in table.primary_key))
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """All lots, the counted row and affiliate sales of some holders."""
+
+    lots: Sequence[LotRow]
+    counts: Sequence[HolderRow]
+    sales: Sequence[AffiliateSaleRow]
+
+    def put_into(self, registers: Mapping[SecurityKey, Register]) -> None:
+        """Add to registers what they don't have yet; affiliate sales of each holder only once."""
+        for lot in self.lots:
+            registers[lot.org_id, lot.security_id].put_lots([lot])
+        for row in self.counts:
+            register = registers[row.org_id, row.security_id]
+            register.holders.setdefault(Holder(row.holder_org_id, row.investor_ref), row)
+        for sale in self.sales:
+            seller = Holder(sale.holder_org_id, sale.investor_ref)
+            registers[sale.org_id, sale.security_id].affiliate_sales[seller].append(sale)
+
+
+Holders = Mapping[SecurityKey, Collection[Holder]]
+
+
+async def read_holdings(connection: AsyncConnection, holders: Holders, sellers: Holders) -> Holdings:
+    """Read what some holders have, and what some sold as affiliates."""
     columns = ("org_id", "security_id", "holder_org_id", "investor_ref")
-    for lot in await read_rows(connection, LotRow, Lot, columns, keys):
-        registers[lot.org_id, lot.security_id].put_lots([lot])
-    for row in await read_rows(connection, HolderRow, HolderCount, columns, keys):
-        register = registers[row.org_id, row.security_id]
-        register.holders.setdefault(Holder(row.holder_org_id, row.investor_ref), row)
+    keys, selling = ([(*key, *holder) for key, each in whom.items() for holder in each] for whom in (holders, sellers))
+    lots, counts, sales = await read_together(
+        connection,
+        lambda one: read_rows(one, LotRow, Lot, columns, keys),
+        lambda one: read_rows(one, HolderRow, HolderCount, columns, keys),
+        lambda one: read_rows(one, AffiliateSaleRow, AffiliateSale, columns, selling),
+    )
+    return Holdings(lots, counts, sales)
+
+
+async def add_lots_of(connection: AsyncConnection, registers: Mapping[SecurityKey, Register], holders: Holders) -> None:
+    """Read all lots and the counted row of some holders."""
+    (await read_holdings(connection, holders, {})).put_into(registers)
 
 
 async def add_lots(
@@ -166,29 +213,10 @@ async def add_lots(
         registers[lot.org_id, lot.security_id].put_lots([lot])
 
 
-async def add_pledged_lots(
-    connection: AsyncConnection,
-    registers: Mapping[SecurityKey, Register],
-    pledgees: Mapping[SecurityKey, Collection[Holder]],
-) -> None:
+async def read_pledged_lots(connection: AsyncConnection, pledgees: Holders) -> list[LotRow]:
     """Read the lots on which some investors have a lien, each as its organisation knows it."""
     keys = [(*key, *pledgee) for key, each in pledgees.items() for pledgee in each]
-    columns = ("org_id", "security_id", "lien_org_id", "lien_holder_ref")
-    for lot in await read_rows(connection, LotRow, Lot, columns, keys):
-        registers[lot.org_id, lot.security_id].put_lots([lot])
-
-
-async def add_affiliate_sales(
-    connection: AsyncConnection,
-    registers: Mapping[SecurityKey, Register],
-    sellers: Mapping[SecurityKey, Collection[Holder]],
-) -> None:
-    """Read what some holders sold as affiliates."""
-    keys = [(*key, *seller) for key, each in sellers.items() for seller in each]
-    columns = ("org_id", "security_id", "holder_org_id", "investor_ref")
-    for sale in await read_rows(connection, AffiliateSaleRow, AffiliateSale, columns, keys):
-        seller = Holder(sale.holder_org_id, sale.investor_ref)
-        registers[sale.org_id, sale.security_id].affiliate_sales[seller].append(sale)
+    return await read_rows(connection, LotRow, Lot, ("org_id", "security_id", "lien_org_id", "lien_holder_ref"), keys)
 
 
 async def add_reservations(
@@ -214,11 +242,11 @@ async def add_reservations(
 
 
 @cache
-def _select_overdue() -> Select[Any]:
+def _select_overdue(dialect: str) -> Select[Any]:
     table = table_of(HeldReservation).c
     return select(table.org_id, table.transfer_id).where(
         table.registrar_org_id == bindparam("registrar"),
-        table.security_id.in_(bindparam("securities", expanding=True)),
+        is_among(table.security_id, "securities", dialect),
         table.expires_at <= bindparam("now", type_=table.expires_at.type),
     )
 
@@ -226,20 +254,25 @@ def _select_overdue() -> Select[Any]:
 async def _list_overdue(
     connection: AsyncConnection, registers: Iterable[SecurityKey], now: datetime
 ) -> set[tuple[str, str]]:
-    overdue: set[tuple[str, str]] = set()
+    query, overdue = _select_overdue(connection.dialect.name), set[tuple[str, str]]()
     keys = list(registers)
     for registrar in sorted({key[0] for key in keys}):
         securities = sorted(each for owner, each in keys if owner == registrar)
         parameters = {"registrar": registrar, "securities": securities, "now": now}
-        overdue |= {(row[0], row[1]) for row in await fetch_all(connection, _select_overdue(), parameters)}
+        overdue |= {(row[0], row[1]) for row in await fetch_all(connection, query, parameters)}
     return overdue
 
 
 async def _read_held(connection: AsyncConnection, keys: Collection[tuple[str, str]]) -> list[ReservationRow]:
     """Return those of the reservations that have not ended."""
-    held = await read_rows(connection, _HeldRow, HeldReservation, ("org_id", "transfer_id"), keys)
-    still = [(each.org_id, each.transfer_id) for each in held]
-    return await read_rows(connection, ReservationRow, Reservation, ("org_id", "transfer_id"), still)
+    columns = ("org_id", "transfer_id")
+    held, begun = await read_together(
+        connection,
+        lambda one: read_rows(one, _HeldRow, HeldReservation, columns, keys),
+        lambda one: read_rows(one, ReservationRow, Reservation, columns, keys),
+    )
+    still = {(each.org_id, each.transfer_id) for each in held}
+    return [each for each in begun if (each.org_id, each.transfer_id) in still]
 
 
 @dataclass(frozen=True, slots=True)

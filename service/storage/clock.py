@@ -10,7 +10,8 @@ from service.storage.prepared import fetch_all
 from service.storage.types import Instant
 
 DatabaseClock = Callable[[AsyncConnection], Awaitable[datetime]]
-_POSTGRESQL = text("SELECT clock_timestamp() AS now").columns(now=Instant)
+# Not after what the same statement reads, for it begins before it looks.
+_POSTGRESQL = text("SELECT statement_timestamp() AS now").columns(now=Instant)
 _SQLITE = text("SELECT strftime('%Y-%m-%dT%H:%M:%f', 'now') AS now").columns(now=String)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 
 Values = tuple[Any, ...]
+Rows = Sequence[Sequence[Any]]
 
 
 class DirectConnection(ABC):
@@ -27,8 +28,12 @@ class DirectConnection(ABC):
         """Execute a statement as SQLAlchemy does."""
 
     @abstractmethod
-    async def fetch(self, text: str, values: Values) -> Sequence[Sequence[Any]]:
+    async def fetch(self, text: str, values: Values) -> Rows:
         """Return a query's rows; text and values as the driver takes them."""
+
+    async def fetch_each(self, asked: Sequence[tuple[str, Values]]) -> Sequence[Rows]:
+        """Return the rows of each of some queries that lock nothing, in one trip where there are trips."""
+        return [await self.fetch(text, values) for text, values in asked]
 
     @abstractmethod
     async def change(self, text: str, values: Sequence[Values]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 from typing import Any, TypeVar, cast
 
 import asyncpg
@@ -10,7 +11,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from service.errors import ServiceError
-from service.storage.direct import DirectConnection, Values, build_error
+from service.storage.direct import DirectConnection, Rows, Values, build_error
+from service.storage.joined import join_queries
 
 _T = TypeVar("_T")
 Work = Callable[[AsyncConnection], Awaitable[_T]]
@@ -28,12 +30,19 @@ class _PostgresConnection(DirectConnection):
     async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         return await self.connection.execute(statement, parameters)
 
-    async def fetch(self, text: str, values: Values) -> Sequence[Sequence[Any]]:
+    async def fetch(self, text: str, values: Values) -> Rows:
         try:
-            rows: Sequence[Sequence[Any]] = await self.driver.fetch(text, *values)
+            rows: Rows = await self.driver.fetch(text, *values)
         except _ERRORS as error:
             raise self._name(text, error) from error
         return rows
+
+    async def fetch_each(self, asked: Sequence[tuple[str, Values]]) -> Sequence[Rows]:
+        if len(asked) == 1:
+            return [await self.fetch(*asked[0])]
+        values = tuple(chain.from_iterable(each for _, each in asked))
+        [found] = await self.fetch(join_queries(tuple(text for text, _ in asked)), values)
+        return cast(Sequence[Rows], found)
 
     async def change(self, text: str, values: Sequence[Values]) -> None:
         if len(values) == 1:

@@ -4,7 +4,6 @@ What SQLAlchemy does for each execution (cache keys, parameters, a result with i
 SQLite needs for the query. The connection, its transaction and its errors stay SQLAlchemy's.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,12 +18,12 @@ from sqlalchemy.sql.selectable import SelectBase, TextualSelect
 from sqlalchemy.types import TypeEngine
 
 from service.storage.direct import DirectConnection, build_error
+from service.storage.joined import join_changes
 
 Query: TypeAlias = SelectBase | TextualSelect
 _Convert: TypeAlias = Callable[[Any], Any]
 _STATEMENTS_KEPT = 1_000
 _MOST_TOGETHER = 16  # rows; beyond that, sending each kind by itself is as good, and texts would be many
-_PARAMETER = re.compile(r"\$(\d+)")
 _NUMERIC_OID = 1700  # what PostgreSQL says of such a column; no other type looks at it
 
 
@@ -101,19 +100,7 @@ async def execute_together(
         prepared = _prepare_change(change, connection.dialect, tuple(parameters[0]))
         texts += [prepared.text] * len(parameters)
         values += [prepared.bind(each) for each in parameters]
-    await connection.change(_join(tuple(texts)), [tuple(chain.from_iterable(values))])
-
-
-@lru_cache(_STATEMENTS_KEPT)
-def _join(texts: tuple[str, ...]) -> str:
-    """Make one statement of changes with numbered parameters."""
-    parts, before = [], 0
-    for number, change in enumerate(texts):
-        shift, found = before, [int(each) for each in _PARAMETER.findall(change)]
-        moved = _PARAMETER.sub(lambda match, shift=shift: f"${int(match[1]) + shift}", change)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
-        parts.append(f"change_{number} AS ({moved})")
-        before += max(found, default=0)
-    return f"WITH {', '.join(parts)} SELECT"
+    await connection.change(join_changes(tuple(texts)), [tuple(chain.from_iterable(values))])
 
 
 async def execute_each(

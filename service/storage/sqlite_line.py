@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.storage.direct import DirectConnection, Values, build_error
+from service.storage.direct import DirectConnection, Rows, Values, build_error
 
 _T = TypeVar("_T")
 Work = Callable[[AsyncConnection], Coroutine[Any, Any, _T]]
@@ -39,7 +39,7 @@ class _SqliteConnection(DirectConnection):
     async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         return self.connection.execute(statement, parameters)
 
-    async def fetch(self, text: str, values: Values) -> Sequence[Sequence[Any]]:
+    async def fetch(self, text: str, values: Values) -> Rows:
         try:
             return self.driver.execute(text, values).fetchall()
         except sqlite3.Error as error:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,6 +14,7 @@ from service.storage.core import read_rows
 from service.storage.personal_data import open_investor, open_standing
 from service.storage.subject_keys import DataKey, KeyWrapper, name_investor, open_subject_key, read_subject_keys
 from service.storage.tables import Investor, StandingCredential, SubjectKey
+from service.storage.together import read_together
 
 InvestorKey = tuple[str, str]
 """Organisation and ref."""
@@ -184,9 +186,12 @@ async def read_known(
         Those who are recorded, and for everybody asked about their credentials, by type and newest first within a
         type; none where the key was destroyed.
     """
-    keys = await _read_keys(connection, wrapper, investors)
-    known = await read_rows(connection, InvestorRow, Investor, ("org_id", "ref"), investors)
-    rows = await read_rows(connection, StandingRow, StandingCredential, ("org_id", "investor_ref"), investors)
+    keys, known, rows = await read_together(
+        connection,
+        partial(_read_keys, wrapper=wrapper, investors=investors),
+        lambda one: read_rows(one, InvestorRow, Investor, ("org_id", "ref"), investors),
+        lambda one: read_rows(one, StandingRow, StandingCredential, ("org_id", "investor_ref"), investors),
+    )
     return (
         {(row.org_id, row.ref): know_investor(row, keys.get((row.org_id, row.ref))) for row in known},
         _open_standings(rows, keys, investors),

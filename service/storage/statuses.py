@@ -5,10 +5,10 @@ Nothing here fetches: a decision never tells an issuer whose credential is looke
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
@@ -20,6 +20,7 @@ from service.credentials.status_list import get_status
 from service.storage.core import table_of
 from service.storage.prepared import fetch_all
 from service.storage.tables import HeldStatusList
+from service.storage.together import read_together
 from service.storage.trust import normalize_issuer
 from service.storage.types import Instant
 
@@ -184,11 +185,12 @@ async def open_statuses(
     own_prefix = f"{base_url}/issuers/"
     own = {query for each in queries.values() for query in each if query.uri.startswith(own_prefix)}
     foreign = [(org_id, query) for org_id, each in queries.items() for query in sorted(set(each) - own, key=_ORDER)]
-    return StatusSource(
-        own=await _read_own_entries(connection, own_prefix, sorted(own, key=_ORDER)) if own else {},
-        base_url=base_url,
-        held=await _read_held_entries(connection, foreign) if foreign else {},
+    entries, held = await read_together(
+        connection,
+        partial(_read_own_entries, own_prefix=own_prefix, queries=sorted(own, key=_ORDER)),
+        partial(_read_held_entries, wanted=foreign),
     )
+    return StatusSource(own=entries, base_url=base_url, held=held)
 
 
 class _OwnEntry(NamedTuple):
@@ -275,8 +277,10 @@ async def _read_held_entries(
 
 
 async def _fetch_entries(
-    connection: AsyncConnection, query: TextualSelect, asked: Iterable[tuple[str, str, int]]
+    connection: AsyncConnection, query: TextualSelect, asked: Sequence[tuple[str, str, int]]
 ) -> list[Sequence[Any]]:
+    if not asked:
+        return []
     bounded = [(owner, name, min(max(index, 0), _LARGEST_INDEX)) for owner, name, index in asked]
     return await fetch_all(connection, query, {"asked": json.dumps(bounded)})
 

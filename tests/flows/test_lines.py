@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, UpdateBase, bindparam, select, text
@@ -15,6 +16,7 @@ from service.errors import NotFoundError
 from service.storage import database as storage
 from service.storage.database import Database
 from service.storage.prepared import execute_together, fetch_all
+from service.storage.together import read_together
 
 COUNT = text("SELECT count(*) AS number FROM marks").columns(number=Integer)
 PID = text("SELECT pg_backend_pid() AS pid").columns(pid=Integer)
@@ -188,3 +190,32 @@ async def test_a_refusal_costs_no_connection(postgres_url: str) -> None:
             await do(refuse)
         assert await do(read_pid) == pid
     await database.close()
+
+
+async def test_what_is_read_together_is_what_each_would_have_read_alone(database: Database) -> None:
+    least = select(MARKS.c.id).where(MARKS.c.id >= bindparam("least")).order_by(MARKS.c.id)
+
+    async def list_from(connection: AsyncConnection, first: int) -> list[int]:
+        return [number for (number,) in await fetch_all(connection, least, {"least": first})]
+
+    async def list_twice(connection: AsyncConnection) -> tuple[tuple[list[int], ...], list[int]]:
+        both = await read_together(connection, partial(list_from, first=3), partial(list_from, first=2))
+        return both, await list_from(connection, both[0][0] - 2)
+
+    await database.write(partial(execute_together, changes=plan(1, 2, 3, change={})))
+    found = await database.glance(partial(_read_both, one=partial(list_from, first=9), other=list_twice))
+    assert found == ([], (([3], [2, 3]), [1, 2, 3]))
+
+
+async def _read_both(connection: AsyncConnection, one: Any, other: Any) -> Any:
+    return await read_together(connection, one, other)
+
+
+async def test_a_read_that_fails_ends_those_that_it_is_together_with(database: Database) -> None:
+    async def refuse(connection: AsyncConnection) -> int:
+        await count(connection)
+        raise NotFoundError
+
+    with pytest.raises(NotFoundError):
+        await database.glance(partial(_read_both, one=count, other=refuse))
+    assert await database.glance(count) == 0
