@@ -19,7 +19,6 @@ from service.issuer.credentials import load_credential
 from service.issuer.evidence import list_evidence_digests
 from service.issuer.grant_claims import open_grant_claims
 from service.issuer.identity import Issuer
-from service.issuer.letter_pdf import build_letter
 from service.issuer.letter_words import CaseFacts, LetterFacts
 from service.issuer.subjects import open_person_key
 from service.keys import Signer
@@ -116,6 +115,8 @@ def _binds(entry: AuditEntry, sha256: str) -> bool:
 async def _make(
     session: AsyncSession, key: DataKey, issuer: Issuer, row: Credential, client_id: str, now: datetime
 ) -> CredentialLetter:
+    from service.issuer.letter_pdf import build_letter  # a fifth of what every start would load, for a few letters
+
     pdf = build_letter(await _gather(session, key, issuer, row, now))
     letter = CredentialLetter(
         org_id=row.org_id,
