@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager, nullcontext
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine, create_engine, event, text
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -18,10 +17,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.errors import UnavailableError
 from service.storage.postgres_line import PostgresLine
-from service.storage.sqlite_line import BY_HAND, SqliteLine, Work
+from service.storage.sqlite_line import SqliteLine, Work
+from service.storage.sqlite_tuning import BUSY_TIMEOUT_MS, tune_sqlite
 
 _T = TypeVar("_T")
-BUSY_TIMEOUT_MS = 10_000
 # No overflow: connections beyond the pool would be opened and closed by every burst, which costs more than waiting.
 POOL_SIZE = 16
 POOL_TIMEOUT_S = 2.0  # an exhausted pool answers 503 within this time
@@ -62,30 +61,6 @@ class StorageBusyError(UnavailableError):
     code = "storage_busy"
 
 
-def _tune_sqlite(engine: Engine) -> None:
-    @event.listens_for(engine, "connect")
-    def on_connect(connection: Any, _record: Any) -> None:
-        # The driver must not open transactions of its own: "begin" below does.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in (
-            "journal_mode=WAL",
-            f"busy_timeout={BUSY_TIMEOUT_MS}",
-            "foreign_keys=ON",
-            "synchronous=FULL",
-            "secure_delete=ON",  # what was erased must not stay in free pages
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def on_begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        if not options.get(BY_HAND):
-            # Taking the write lock at BEGIN avoids the deadlock of two readers that both want to write.
-            connection.exec_driver_sql("BEGIN" if options.get("reading") else "BEGIN IMMEDIATE")
-
-
 def _replace_closed_connections(engine: Engine) -> None:
     """Let the pool connect again where the server has hung up, which its socket tells.
 
@@ -104,7 +79,7 @@ def _create_engine(url: str) -> AsyncEngine:
         engine = create_async_engine(
             url, pool_timeout=POOL_TIMEOUT_S, pool_size=POOL_SIZE, max_overflow=0, hide_parameters=True
         )
-        _tune_sqlite(engine.sync_engine)
+        tune_sqlite(engine.sync_engine)
         return engine
     engine = create_async_engine(
         url,
@@ -130,7 +105,7 @@ def _create_sync_engine(url: str) -> Engine:
     engine = create_engine(
         url.replace("+aiosqlite", ""), poolclass=NullPool, hide_parameters=True, connect_args=arguments
     )
-    _tune_sqlite(engine)
+    tune_sqlite(engine)
     return engine
 
 

@@ -162,6 +162,9 @@ TABLE: list[tuple[str | None, frozenset[str], str]] = [
         POST /console/clients/{client_id}/revoke
         POST /console/webhooks
         POST /console/webhooks/{endpoint_id}/change
+        POST /console/webhooks/{endpoint_id}/delete
+        POST /console/webhooks/{endpoint_id}/rotate
+        POST /console/webhooks/{endpoint_id}/test
         """,
     ),
 ]
