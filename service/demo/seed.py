@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.demo.people import ensure_people
 from service.gate.securities import put_offering, put_security
 from service.gate.security_models import OfferingTerms, SecurityTerms
+from service.issuer.wallet_registration import WalletTerms, put_wallet_client
 from service.keys.files import replace_private_file
 from service.log.identity import describe_log
 from service.organizations.clients import authenticate_client, create_client
@@ -22,13 +23,14 @@ from service.organizations.organizations import (
     find_organization,
 )
 from service.organizations.setup import create_system_keys
-from service.storage.tables import Organization, TrustedIssuer
+from service.storage.tables import Organization, TrustedIssuer, WalletClient
 from service.verifier.trust import TrustTerms, put_trusted_issuer
 from service.web.context import Context
 
 SECURITY_ID = "demo"
 SETTLE_WITHIN_S = 15 * 60
 """A person reads what came of a purchase before completing it; the default is for programs."""
+WEB_WALLET = "goodstanding-web-wallet"
 OFFERING_IDS = {"us.506c": "reg-d-506c", "us.reg_s": "reg-s"}
 ORGANIZATIONS = {
     "kyc": NewOrganization("Harbour Identity (demo)", "harbour-identity", ["issuer"], "kyc_provider", "demo-kyc-1"),
@@ -111,6 +113,13 @@ async def _ensure_trust(
             await put_trusted_issuer(session, platform.id, entry_id, terms, context.clock())
 
 
+async def _ensure_web_wallet(session: AsyncSession, context: Context, issuer: Organization) -> None:
+    """Let holders whose wallet is this deployment's own page agree on the issuer's page."""
+    if await session.get(WalletClient, (issuer.id, WEB_WALLET)) is None:
+        terms = WalletTerms("Goodstanding web wallet", [f"{context.base_url}/wallet/"], "none", None, False)
+        await put_wallet_client(session, issuer.id, WEB_WALLET, terms, context.clock())
+
+
 async def _seed_in_one_transaction(context: Context, kept: Mapping[str, Any]) -> dict[str, Any]:
     known = kept.get("organizations", {})
     described: dict[str, Any] = {}
@@ -122,6 +131,8 @@ async def _seed_in_one_transaction(context: Context, kept: Mapping[str, Any]) ->
             client = await _ensure_client(session, context, row, known.get(name, {}))
             public = describe_organization(row, context.base_url)
             wanted = ("slug", "credential_issuer", "did", "attester_class")
+            if "issuer" in row.roles:
+                await _ensure_web_wallet(session, context, row)
             described[name] = {"org_id": row.id, **{key: public[key] for key in wanted if public.get(key)}, **client}
         await _ensure_trust(session, context, rows["platform"], rows)
         described["platform"]["securities"] = {"demo": await _ensure_security(session, context, rows["platform"])}

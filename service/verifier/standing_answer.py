@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from service.rules.catalog import REGIMES
 from service.rules.law import Law
 from service.rules.needs import CredentialNeed
 from service.rules.purposes import Purpose, list_purposes
@@ -15,6 +16,8 @@ from service.storage.trust import attester_class_of, judge_issuer, jurisdiction_
 from service.verifier.purposes import list_missing_claims
 from service.verifier.statuses import STATUS_NAMES
 from service.web.instants import format_instant, format_optional
+
+_ANY_THAT_HOLDS = "qualified-investor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +69,15 @@ def describe_investor(row: Investor | InvestorRow, screening: Mapping[str, Any] 
 def describe_standing(known: Known, at: datetime, law: Law) -> dict[str, Any]:
     """Return the wire form of a standing at an instant, under a version of the rules."""
     held = [_judge(known, row, at) for row in known.rows]
-    newest = {each.row.credential_type: each for each in reversed(held)}
+    kinds = dict.fromkeys(each.row.credential_type for each in reversed(held))
+    counting = [each for kind in kinds if (each := _choose(kind, None, held)) is not None]
     return describe_investor(known.investor, known.screening) | {
         "as_of": format_instant(at),
         "complete_since": format_instant(known.complete_since),
         "versions": {"rules": law.name, "trust": known.trust_version},
         "credentials": [_describe_held(each) for each in held],
-        "facts": [fact for each in newest.values() for fact in _list_facts(each)],
-        "purposes": [_describe_coverage(purpose, newest) for purpose in list_purposes(law)],
+        "facts": [fact for each in counting for fact in _list_facts(each)],
+        "purposes": [_describe_coverage(purpose, held) for purpose in list_purposes(law)],
     }
 
 
@@ -142,10 +146,12 @@ def _list_facts(held: HeldCredential) -> list[dict[str, Any]]:
     return [{"fact": name, "value": value} | source for name, value in sorted(row.claims.items())]
 
 
-def _describe_coverage(purpose: Purpose, newest: Mapping[str, HeldCredential]) -> dict[str, Any]:
-    required = [need for need in purpose.needs if need.required]
-    missing = [entry for need in required if (entry := _find_gap(need, newest)) is not None]
-    until = None if missing else min(newest[need.credential_type].row.expires_at for need in required)
+def _describe_coverage(purpose: Purpose, held: Sequence[HeldCredential]) -> dict[str, Any]:
+    regime = REGIMES.get(purpose.id)
+    category = regime.asks_category if regime else None
+    chosen = {need: _choose(need.credential_type, category, held) for need in purpose.needs if need.required}
+    missing = [entry for need, each in chosen.items() if (entry := _find_gap(need, each)) is not None]
+    until = None if missing else min(each.row.expires_at for each in chosen.values() if each is not None)
     return {
         "purpose": purpose.id,
         "covered": not missing,
@@ -154,8 +160,29 @@ def _describe_coverage(purpose: Purpose, newest: Mapping[str, HeldCredential]) -
     }
 
 
-def _find_gap(need: CredentialNeed, newest: Mapping[str, HeldCredential]) -> dict[str, Any] | None:
-    held = newest.get(need.credential_type)
+def _choose(kind: str, category: str | None, held: Sequence[HeldCredential]) -> HeldCredential | None:
+    """Choose the credential of a type that the gate would count.
+
+    That is the newest, for what became of it is not got round by an older one. But being a qualified investor is shown
+    as well by an older credential that holds as by the newest.
+
+    Args:
+        kind: The type.
+        category: Beginning of the category that a qualified investor must have, if any; one not shown may be any.
+        held: Newest first within a type.
+    """
+    wanted = category or ""
+    fitting = [
+        each
+        for each in held
+        if each.row.credential_type == kind and str(each.row.claims.get("category", wanted)).startswith(wanted)
+    ]
+    if kind == _ANY_THAT_HOLDS:
+        fitting.sort(key=lambda each: each.fault is not None)
+    return fitting[0] if fitting else None
+
+
+def _find_gap(need: CredentialNeed, held: HeldCredential | None) -> dict[str, Any] | None:
     gap: dict[str, Any] = {"credential_type": need.credential_type}
     if held is None:
         return gap | {"reason": "missing"}

@@ -81,6 +81,40 @@ async def test_a_withdrawn_credential_stays_and_covers_no_more(scene: Scene, val
     assert coverage_of(await scene.platform.read_standing("inv-1"), "us.506c")["covered"] is True
 
 
+async def test_an_older_accreditation_that_holds_counts_as_it_does_at_the_gate(scene: Scene) -> None:
+    await present(scene, scene.wallet)
+    scene.deployment.clock.advance(days=1)
+    scene.wallet.held[2] = await scene.accreditor.issue("qualified-investor", scene.wallet.keys)
+    assert await present(scene, scene.wallet) == ("verified", set())
+    await scene.accreditor.set_status(1, 1)
+    standing = await scene.platform.read_standing("inv-1")
+    covered = coverage_of(standing, "us.506c")
+    assert (covered["covered"], covered["until"]) == (True, "2026-12-23T15:00:00Z")
+    assert {fact["status"] for fact in standing["facts"]} == {"valid"}
+    await scene.accreditor.set_status(0, 1)
+    gap = coverage_of(await scene.platform.read_standing("inv-1"), "us.506c")
+    assert gap["missing"] == [{"credential_type": "qualified-investor", "reason": "revoked"}]
+
+
+async def test_what_became_of_the_newest_kyc_is_not_got_round_by_an_older(scene: Scene) -> None:
+    await present(scene, scene.wallet)
+    scene.deployment.clock.advance(days=1)
+    scene.wallet.held[0] = await scene.kyc.issue("kyc", scene.wallet.keys)
+    assert await present(scene, scene.wallet) == ("verified", set())
+    await scene.kyc.set_status(2, 1)
+    gap = coverage_of(await scene.platform.read_standing("inv-1"), "us.506c")
+    assert gap["missing"] == [{"credential_type": "kyc", "reason": "revoked"}]
+
+
+async def test_a_qualification_under_another_law_covers_nothing_here(scene: Scene) -> None:
+    scene.wallet.held[2] = await scene.accreditor.issue(
+        "qualified-investor", scene.wallet.keys, jurisdiction="SG", category="sg.ai.individual"
+    )
+    await present(scene, scene.wallet)
+    gap = coverage_of(await scene.platform.read_standing("inv-1"), "us.506c")
+    assert gap["missing"] == [{"credential_type": "qualified-investor", "reason": "missing"}]
+
+
 async def test_trust_withdrawn_and_time_passed_take_coverage_away(scene: Scene) -> None:
     await present(scene, scene.wallet)
     await scene.platform.call("DELETE", "/v1/trusted-issuers/accreditor")
