@@ -17,7 +17,9 @@ from service.console.navigation import list_entries
 from service.console.static_files import static_address
 from service.console.text import cut, finalize
 from service.console.translation import choose_language, find_text, translate
+from service.console.values import name_value
 from service.console.viewer import Viewer
+from service.console.wordings import say_wording
 from service.errors import ServiceError
 
 HEADERS = {
@@ -58,7 +60,7 @@ def render(request: Request, viewer: Viewer | None, template: str, *, status: in
         template: Below ``templates/``; those of parts begin with ``_``.
         status: HTTP status.
         values: For the template, beside ``t``, ``viewer``, ``language``, ``entries``, ``path``, ``form_token``,
-            ``once`` and the filters ``instant``, ``day`` and ``cut``.
+            ``once``, ``name_value``, ``say`` and the filters ``instant``, ``day`` and ``cut``.
     """
     language = language_of(request, viewer)
     text = _TEMPLATES.get_template(template).render(_shared_values(request, viewer, language) | values)
@@ -87,6 +89,8 @@ def explain(language: str, error: ServiceError) -> str:
 def _shared_values(request: Request, viewer: Viewer | None, language: str) -> dict[str, Any]:
     return {
         "t": partial(translate, language),
+        "name_value": partial(name_value, language),
+        "say": partial(say_wording, language),
         "viewer": viewer,
         "language": language,
         "entries": [] if viewer is None else list_entries(viewer),

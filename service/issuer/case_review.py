@@ -58,6 +58,7 @@ class Review:
         as_of: Civil date, ISO 8601.
         computed_limit: Decimal text; None for a test, or where there is no limit.
         claims: What the credential will state because of this review; empty if it did not pass.
+        steps: The lines of ``explanation`` in parts, for other languages; reviews from before them have none.
     """
 
     rule: str
@@ -72,6 +73,7 @@ class Review:
     figures: Mapping[str, Any]
     computed_limit: str | None
     claims: Mapping[str, str]
+    steps: Sequence[Mapping[str, Any]] = ()
 
 
 def work_out(configuration_id: str, request: ReviewRequest, *, now: datetime) -> Review:
@@ -148,6 +150,7 @@ def _assess(test_id: str, figures: Mapping[str, Any], on: date) -> Review:
         figures=figures,
         computed_limit=None,
         claims=state_category(test.category, given.rules_version) if given.qualifies else {},
+        steps=[asdict(step) for step in given.steps],
     )
 
 
@@ -171,6 +174,7 @@ def _compute(limit_id: str, chosen: str, figures: Mapping[str, Any], on: date) -
         figures=figures,
         computed_limit=None if given.limit is None else _write_value(given.limit),
         claims={"regime": limit_id, "limit_at_least": chosen, "currency": rule.currency, "as_of": on.isoformat()},
+        steps=[asdict(step) for step in given.steps],
     )
 
 

@@ -169,4 +169,6 @@ def _describe(view: CaseView) -> dict[str, Any]:
 def describe_opened_case(view: CaseView) -> dict[str, Any]:
     """Return a case with its last review as answers show it."""
     review = None if view.review is None else asdict(view.review)
+    if review is not None:
+        del review["steps"]  # what ``explanation`` says, for pages
     return {**_describe(view), "review": review, "reason": view.reason}

@@ -16,7 +16,7 @@ from service.rules.facts import EXACT, Facts, InvalidFactsError, MissingFactErro
 from service.rules.law import CURRENT_LAW, RELEASES, Law, NotInForceError
 from service.rules.rule import Confidence
 from service.rules.schema import read_object
-from service.rules.worksheet import InvestorLimit, InvestorTest, Worksheet
+from service.rules.worksheet import InvestorLimit, InvestorTest, Step, Worksheet
 
 _Answer = TypeVar("_Answer")
 _Work = Callable[[Facts, Worksheet], _Answer]
@@ -49,7 +49,7 @@ class Assessment:
         on: Civil date whose law was applied.
         category: Category of the qualified-investor credential that passing supports; None if it supports none.
         computed: Intermediate values by name.
-        explanation: The working, a line per step.
+        steps: The working.
         rules_version: Name of the law that was applied.
     """
 
@@ -58,10 +58,15 @@ class Assessment:
     on: date
     category: str | None
     computed: Mapping[str, Value]
-    explanation: tuple[str, ...]
+    steps: tuple[Step, ...]
     citation: str
     confidence: Confidence
     rules_version: str
+
+    @property
+    def explanation(self) -> tuple[str, ...]:
+        """The working in English, a line per step."""
+        return tuple(step.text for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +82,15 @@ class LimitResult:
     on: date
     currency: str | None
     computed: Mapping[str, Value]
-    explanation: tuple[str, ...]
+    steps: tuple[Step, ...]
     citation: str
     confidence: Confidence
     rules_version: str
+
+    @property
+    def explanation(self) -> tuple[str, ...]:
+        """The working in English, a line per step."""
+        return tuple(step.text for step in self.steps)
 
 
 def find_release_day(law: Law) -> date:
@@ -136,7 +146,7 @@ def assess_investor(
         on=on,
         category=test.category,
         computed=sheet.computed,
-        explanation=tuple(sheet.lines),
+        steps=tuple(sheet.steps),
         citation=test.citation,
         confidence=test.confidence,
         rules_version=law.name,
@@ -157,7 +167,7 @@ def compute_limit(
         on=on,
         currency=limit.currency,
         computed=sheet.computed,
-        explanation=tuple(sheet.lines),
+        steps=tuple(sheet.steps),
         citation=limit.citation,
         confidence=limit.confidence,
         rules_version=law.name,

@@ -26,29 +26,65 @@ _HOLDS: Mapping[Comparator, Callable[[Number, Number], bool]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A line of the working, in parts, so that pages can say it in other languages.
+
+    Attributes:
+        wording: English, with ``{name}`` for each of ``values``, and the key of its translations; where a figure is
+            compared by its own name, that name.
+        comparison: Such as ``1,000 > 500``; empty where nothing is compared.
+        holds: What came out; None for a line that only says how a value came about.
+    """
+
+    wording: str
+    values: Mapping[str, str]
+    comparison: str = ""
+    holds: bool | None = None
+
+    @property
+    def text(self) -> str:
+        """The line in English."""
+        label = self.wording.format(**self.values)
+        if self.holds is None:
+            return label
+        if self.comparison:
+            return f"{label}: {self.comparison} {'holds' if self.holds else 'fails'}"
+        return f"{label}: {'yes' if self.holds else 'no'}"
+
+
 @dataclass(slots=True)
 class Worksheet:
-    """The working of one test: values by name, and a line of text per step."""
+    """The working of one test: values by name, and the steps to them."""
 
     computed: dict[str, Value] = field(default_factory=dict)
-    lines: list[str] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
 
-    def note(self, name: str, value: Value, line: str = "") -> None:
-        """Keep an intermediate value, and say how it came about."""
+    def note(self, name: str, value: Value) -> None:
+        """Keep an intermediate value."""
         self.computed[name] = value
-        if line:
-            self.lines.append(line)
 
-    def compare(self, label: str, value: Number, comparator: Comparator, threshold: Number) -> bool:
+    def explain(self, wording: str, **values: str | Number) -> None:
+        """Say how a value came about."""
+        self.steps.append(Step(wording, _show_all(values)))
+
+    def compare(
+        self, wording: str, value: Number, comparator: Comparator, threshold: Number, **values: str | Number
+    ) -> bool:
         """Compare a value with a threshold and write the line."""
         holds = _HOLDS[comparator](value, threshold)
-        self.lines.append(f"{label}: {_show(value)} {comparator} {_show(threshold)} {'holds' if holds else 'fails'}")
+        comparison = f"{_show(value)} {comparator} {_show(threshold)}"
+        self.steps.append(Step(wording, _show_all(values), comparison, holds))
         return holds
 
-    def state(self, label: str, holds: bool) -> bool:
+    def state(self, wording: str, holds: bool, **values: str | Number) -> bool:
         """Write a line about something that is so or not."""
-        self.lines.append(f"{label}: {'yes' if holds else 'no'}")
+        self.steps.append(Step(wording, _show_all(values), holds=holds))
         return holds
+
+
+def _show_all(values: Mapping[str, str | Number]) -> dict[str, str]:
+    return {name: value if isinstance(value, str) else _show(value) for name, value in values.items()}
 
 
 def _show(number: Number) -> str:

@@ -80,9 +80,11 @@ async def test_from_opened_to_the_wallet_by_two_people(office: Office) -> None:
     assert (await office.review(case, INCOME)).headers["location"] == case
     own = await office.officer.get(case)
     assert "The figures meet the test." in own.text
-    assert "Own income of y1: 250,117 &gt; 200,000 holds" in own.text
+    assert "Own income of the year before last: 250,117 &gt; 200,000 holds" in own.text
+    assert "<dd>Accredited investor: income (us.ai.income)</dd>" in own.text
     assert "You reviewed this case yourself" in own.text
     assert f"{case}/approve" not in own.text
+    await check_chinese_case(office, case)
     await office.approver.get(case)
     made = await office.approver.post(f"{case}/approve", CLAIMS)
     assert made.status_code == 200, made.text
@@ -98,6 +100,29 @@ async def test_from_opened_to_the_wallet_by_two_people(office: Office) -> None:
     listed = (await office.officer.get("/console/cases?state=approved")).text
     assert "Ada Approver" in listed
     assert "There are no cases here" in (await office.officer.get("/console/cases?state=open")).text
+
+
+async def check_chinese_case(office: Office, case: str) -> None:
+    """Read the case in Chinese: nothing that the server works out is left in English but citations and codes."""
+    officer = office.officer
+    await officer.post("/console/account/language", {"language": "zh"})
+    page = (await officer.get(case)).text
+    for said in (
+        "<li>前年个人收入：250,117 &gt; 200,000，成立</li>",
+        "<li>申报最近两年收入的任何美国国税局表格</li>",
+        "<dd>合格投资者：收入（us.ai.income）</dd>",
+        "<dd>美国（US）</dd>",
+        '<optgroup label="新加坡">',
+    ):
+        assert said in page, said
+    assert page.count('lang="en"') == 1  # the button that changes the language
+    item = "申报最近两年收入的任何美国国税局表格"
+    assert (await send_file(office, case, make_pdf(), item=item)).status_code == 303
+    assert page.count(item) < (await officer.get(case)).text.count(item)
+    await officer.post("/console/account/language", {"language": "en"})
+    kept = (await officer.get(case)).text
+    assert item not in kept
+    assert kept.count("any IRS form that reports the income") > 3
 
 
 async def test_what_a_page_approves_a_wallet_gets(office: Office) -> None:

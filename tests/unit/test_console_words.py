@@ -1,9 +1,13 @@
 """The words of the pages: both languages say everything, and everything that a page says is there."""
 
+import ast
 import json
 import re
 import string
+from dataclasses import asdict
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +17,9 @@ from service.console.forms import ForeignFormError, FormUnreadableError
 from service.console.issuer.cases_api import SubjectRefError
 from service.console.issuer.claims_form import ClaimUnsaidError
 from service.console.issuer.decisions_api import ReasonMissingError, RuleNotChosenError
-from service.console.issuer.evidence_api import MessageMissingError
+from service.console.issuer.evidence_api import EVIDENCE, MessageMissingError
 from service.console.issuer.fields import FieldError
+from service.console.issuer.figures import list_rules
 from service.console.navigation import ENTRIES
 from service.console.once import FormSentBeforeError
 from service.console.platform.clients import ClientNameInvalidError
@@ -24,14 +29,33 @@ from service.console.platform.names import NameUnusableError
 from service.console.platform.sheets import IdTakenError
 from service.console.text import cut, show_marks
 from service.console.translation import FOLDER, choose_language, find_text, load_words, translate
+from service.console.values import name_value
 from service.console.viewer import RoleMissingError
+from service.console.wordings import find_wording, load_wordings, say_step
 from service.credentials.credential_types import CREDENTIAL_TYPES
 from service.errors import ServiceError
+from service.issuer.case_review import INVESTMENT_LIMIT, QUALIFIED_INVESTOR
+from service.rules import packs
 from service.rules.catalog import LIMITS, TESTS
+from service.rules.computation import assess_investor
+from service.rules.law import CURRENT_LAW
+from service.rules.packs import us_purchaser_tests
+from service.rules.purposes import list_purposes
+from service.rules.schema import Choice
 from service.schema_files import load_claims_schema
 
 CONSOLE = FOLDER.parent
-FOUND_BY_NAME = ("errors.", "claims.", "figures.", "rules.")  # their keys come from codes, schemas and rules
+JOINT = {"joint_y1": None, "joint_y2": None}
+FOUND_BY_NAME = (
+    "errors.",
+    "claims.",
+    "figures.",
+    "rules.",
+    "choices.",
+    "countries.",
+    "purposes.",
+    "thresholds.",
+)  # their keys come from codes, schemas and rules
 _IN_TEMPLATES = re.compile(r"\bt\('([a-z_0-9]+\.[a-z_0-9.-]+)'(?! ~)")
 _IN_PYTHON = re.compile(r"translate\([\w.]+,\s*\"([a-z_0-9]+\.[a-z_0-9.-]+)\"")
 _PREFIXES = re.compile(r"\bt\('([a-z_0-9]+\.[a-z_0-9.-]*)' ~")
@@ -147,6 +171,88 @@ def test_every_rule_and_figure_is_named_in_both_languages() -> None:
     assert {each: rule.title for each, rule in rules.items()} == {
         key.removeprefix("rules."): text for key, text in load_words("en").items() if key.startswith("rules.")
     }
+
+
+def list_wordings() -> set[str]:
+    """Return every English wording that a rule writes into the working of a test."""
+    found: set[str] = set()
+    for module in sorted(Path(packs.__path__[0]).glob("*.py")):
+        tree = ast.parse(module.read_text(encoding="utf-8"))
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        for call in calls:
+            if isinstance(call.func, ast.Attribute) and call.func.attr in ("compare", "state", "explain"):
+                found |= {each.value for each in call.args[:1] if isinstance(each, ast.Constant)}
+            texts = [each.value for each in call.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+            found |= {text for text in texts if "{year}" in text}
+    return found | {us_purchaser_tests._NET}
+
+
+def test_what_rules_say_in_english_is_said_in_chinese() -> None:
+    evidence = set(EVIDENCE)
+    wanted = {each for each in list_wordings() if f"figures.{each}" not in load_words("zh")} | evidence | {"y1", "y2"}
+    said = load_wordings("zh")
+    assert set(said) == wanted
+    assert {each for each in wanted if list_fields(each) != list_fields(said[each])} == set()
+    assert len({said[each] for each in evidence}) == len(evidence) > 70
+    assert load_wordings("en").keys() <= wanted
+
+
+def test_a_step_is_said_in_the_language_of_the_page() -> None:
+    figures = {"income_y1": 250_000, "income_y2": 100_000, "expects_same_current_year": True}
+    steps = [asdict(each) for each in assess_investor("us.ai.income", figures | JOINT, on=date(2026, 1, 1)).steps]
+    assert [say_step("zh", each) for each in steps][:3] == [
+        "预期今年收入相同：是",
+        "前年个人收入：250,000 > 200,000，成立",
+        "去年个人收入：100,000 > 200,000，不成立",
+    ]
+    assert say_step("en", steps[1]) == "Own income of the year before last: 250,000 > 200,000 holds"
+
+
+def test_what_an_officer_chose_from_a_list_is_kept_in_the_rule_s_words() -> None:
+    assert find_wording("zh", "年度账目", EVIDENCE) == "annual accounts"
+    assert find_wording("zh", "随便", EVIDENCE) == "随便"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("category", "us.ai.net_worth", "合格投资者：净资产（us.ai.net_worth）"),
+        ("regime", "eu.ecspr", "欧盟众筹（eu.ecspr）"),
+        ("countries_allowed", ["SG", "UK"], "新加坡（SG）、英国（UK）"),
+        ("jurisdiction", "EU", "欧盟（EU）"),
+        ("loa", "substantial", "中"),
+        ("kind", "trust", "信托"),
+        ("attester_class", "us_cpa", "美国注册会计师"),
+        ("pep", False, "否"),
+        ("currency", "HKD", "HKD"),
+        ("country", "<b>", "<b>"),
+        ("scope", None, "–"),
+        ("tax_years", [2024, 2025], "2024、2025"),
+    ],
+)
+def test_a_value_is_said_by_its_name(name: str, value: Any, said: str) -> None:
+    assert name_value("zh", name, value) == said
+
+
+def test_every_choice_threshold_purpose_and_country_is_named() -> None:
+    rules = [*TESTS.values(), *LIMITS.values()]
+    shapes = ((name, shape) for rule in rules for name, shape in rule.figures.items() if isinstance(shape, Choice))
+    choices = {f"choices.{name}.{each}" for name, shape in shapes for each in shape.allowed}
+    shown = [
+        rule for group in (QUALIFIED_INVESTOR, INVESTMENT_LIMIT) for each in list_rules(group).values() for rule in each
+    ]
+    fixed = {
+        f"thresholds.{name}" for rule in shown for name, value in rule.parameters.items() if isinstance(value, str)
+    }
+    purposes = {f"purposes.{each.id}": each.title for each in list_purposes(CURRENT_LAW)}
+    codes = load_claims_schema("kyc")["$defs"]["country"]["enum"]
+    places = {f"countries.{each}" for each in (*codes, *(group.upper() for group in list_rules(QUALIFIED_INVESTOR)))}
+    english = load_words("en")
+    assert {key for key in english if key.startswith(("choices.", "thresholds.", "purposes."))} == (
+        choices | fixed | purposes.keys()
+    )
+    assert {key: english[key] for key in purposes} == purposes
+    assert places - english.keys() == set()
 
 
 def test_every_hint_is_about_a_claim_that_there_is() -> None:

@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[2]
 TABLE = (ROOT / "docs" / "languages.md").read_text(encoding="utf-8")
 CHINESE = [
     *(ROOT / "service/console/languages/zh").glob("*.json"),
+    ROOT / "service/console/languages/wordings/zh.json",
     *(ROOT / "schemas/credentials").glob("*.type-metadata.json"),
     *(ROOT / "service/verifier/button").glob("*.js"),
     ROOT / "service/wallet/static/languages/zh.json",

@@ -11,10 +11,20 @@ from service.console.issuer.access import record_reading
 from service.console.issuer.actors import read_actors
 from service.console.issuer.claims_form import describe_claims, label_claim, name_type
 from service.console.issuer.fields import Field, write_typed
-from service.console.issuer.figures import Rule, describe_figures, find_rule, list_rules, name_figure, name_rule
+from service.console.issuer.figures import (
+    Rule,
+    describe_figures,
+    find_rule,
+    list_rules,
+    list_thresholds,
+    name_figure,
+    name_rule,
+)
 from service.console.issuer.verification import mark_method
 from service.console.pages import explain, render
+from service.console.values import name_jurisdiction, name_value
 from service.console.viewer import Viewer
+from service.console.wordings import say_step
 from service.errors import ServiceError
 from service.issuer import cases
 from service.issuer.case_history import list_case_events
@@ -99,6 +109,7 @@ def _describe_review_form(request: Request, viewer: Viewer, view: CaseView, sent
         "rules": _name_rules(viewer, view),
         "rule": rule,
         "rule_name": "" if rule is None else name_rule(viewer.language, rule),
+        "thresholds": [] if rule is None else list_thresholds(rule, viewer.language),
         "figures": fields,
         "figures_typed": typed,
         "asks_limit": view.credential_configuration_id == INVESTMENT_LIMIT,
@@ -115,7 +126,10 @@ def _name_rules(viewer: Viewer, view: CaseView) -> dict[str, list[tuple[str, str
         return rule.id, name_rule(viewer.language, rule)
 
     grouped = list_rules(view.credential_configuration_id)
-    return {group.upper(): [describe(rule) for rule in rules] for group, rules in grouped.items()}
+    return {
+        name_jurisdiction(viewer.language, group.upper()): [describe(rule) for rule in rules]
+        for group, rules in grouped.items()
+    }
 
 
 def _describe_review(viewer: Viewer, view: CaseView) -> dict[str, Any]:
@@ -124,9 +138,14 @@ def _describe_review(viewer: Viewer, view: CaseView) -> dict[str, Any]:
     kind = view.credential_configuration_id
     return {
         "review": view.review,
-        "review_figures": [(name_figure(viewer.language, name), value) for name, value in view.review.figures.items()],
+        "working": [say_step(viewer.language, step) for step in view.review.steps],
+        "review_figures": [
+            (name_figure(viewer.language, name), name_value(viewer.language, name, value))
+            for name, value in view.review.figures.items()
+        ],
         "review_claims": [
-            (label_claim(kind, viewer.language, name), value) for name, value in view.review.claims.items()
+            (label_claim(kind, viewer.language, name), name_value(viewer.language, name, value))
+            for name, value in view.review.claims.items()
         ],
     }
 

@@ -1,5 +1,7 @@
 """Evidence of a case on its page: take a file, give it back to be saved, ask the investor for more."""
 
+from dataclasses import replace
+
 from fastapi import Request, Response
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -10,14 +12,19 @@ from service.console.issuer.cases_api import ADDRESS
 from service.console.once import Result, do_once
 from service.console.pages import redirect
 from service.console.routing import console_router
+from service.console.wordings import find_wording
 from service.errors import InvalidInputError, ServiceError
 from service.issuer.evidence import MAX_ITEM_CHARACTERS, add_evidence, open_evidence
 from service.issuer.evidence_upload import name_evidence, recognize_evidence
 from service.issuer.information import request_information
+from service.rules.catalog import LIMITS, TESTS
+from service.rules.worksheet import InvestorLimit, InvestorTest
 from service.web.dependencies import ContextDep
 
 MAX_MESSAGE, MAX_ITEMS = 2000, 20
 _HIDDEN_FIELDS = frozenset({"form_token"})
+_RULES: tuple[InvestorTest | InvestorLimit, ...] = (*TESTS.values(), *LIMITS.values())
+EVIDENCE = tuple(dict.fromkeys(item for rule in _RULES for item in rule.evidence))
 router = console_router()
 
 
@@ -32,6 +39,7 @@ async def add_file(case_id: str, request: Request, context: ContextDep, viewer: 
     """Add a file; the same one sent twice is kept once."""
     try:
         new = await recognize_evidence(get_upload(request), allowed=_HIDDEN_FIELDS)
+        new = replace(new, item=find_wording(viewer.language, new.item, EVIDENCE))
         async with context.database.transaction() as session:
             await add_evidence(
                 session,

@@ -6,6 +6,7 @@ from typing import Any
 
 from service.console.issuer.fields import AMOUNT, CHOICE, DAY, FLAG, TEXT, WHOLE, Field
 from service.console.translation import find_text
+from service.console.values import name_value
 from service.errors import ServiceError
 from service.issuer.case_review import INVESTMENT_LIMIT, QUALIFIED_INVESTOR
 from service.rules.catalog import LIMITS, TESTS
@@ -57,6 +58,16 @@ def name_figure(language: str, name: str) -> str:
     return find_text(language, f"figures.{name}") or name.replace("_", " ").capitalize()
 
 
+def list_thresholds(rule: Rule, language: str) -> list[tuple[str, str]]:
+    """Return the name and the value of each threshold that is the same on every day."""
+    fixed = ((name, value) for name, value in rule.parameters.items() if isinstance(value, str))
+    return [(find_text(language, f"thresholds.{name}") or name, _show(value)) for name, value in fixed]
+
+
+def _show(value: str) -> str:
+    return f"{int(value):,}" if value.isdecimal() else value
+
+
 def fill_in(rule: Rule, values: Mapping[str, Any]) -> dict[str, Any]:
     """Say of every figure that was left empty that there is none; a rule that needs it refuses that."""
     return {name: values.get(name) for name in rule.figures}
@@ -73,4 +84,5 @@ def _describe(name: str, shape: Shape, rule: Rule, language: str) -> Field:
     if kind == AMOUNT and rule.currency is not None and name not in _NO_MONEY:
         label = f"{label} ({rule.currency})"
     choices = shape.allowed if isinstance(shape, Choice) else ()
-    return Field(name=name, kind=kind, label=label, choices=choices)
+    named = {each: name_value(language, name, each) for each in choices}
+    return Field(name=name, kind=kind, label=label, choices=choices, choice_labels=named)

@@ -17,6 +17,7 @@ from service.console.issuer.offers_api import render_made
 from service.console.once import Result, do_once
 from service.console.pages import explain, render
 from service.console.routing import console_router
+from service.console.values import name_value
 from service.console.viewer import Viewer
 from service.errors import NotFoundError, ServiceError
 from service.issuer.claims import prepare_claims
@@ -64,7 +65,10 @@ async def preview(name: str, request: Request, context: ContextDep, viewer: Offi
         "issuer/grant_preview.html",
         name=name,
         type_name=name_type(name, viewer.language),
-        claims=[(label_claim(name, viewer.language, claim), value) for claim, value in claims.items()],
+        claims=[
+            (label_claim(name, viewer.language, claim), name_value(viewer.language, claim, value))
+            for claim, value in claims.items()
+        ],
         sent=[(field, value) for field, value in form.multi_items() if field not in ("form_token", "once", "change")],
         subject_ref=text_of(form, "subject_ref"),
     )

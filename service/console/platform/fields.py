@@ -43,6 +43,7 @@ class Field:
         options: Of a choice or of boxes; an empty one means that nothing is chosen.
         worded: Whether the options have texts of their own, ``platform.option.<option>``.
         required: Whether the browser asks for it.
+        coded: Whether its values are codes that have names: countries, regimes.
         hint: Whether there is a text ``platform.hint.<path>``.
         empty: What an empty field stands for.
     """
@@ -51,6 +52,7 @@ class Field:
     kind: str = TEXT
     options: Sequence[str] = ()
     worded: bool = False
+    coded: bool = False
     required: bool = False
     hint: bool = False
     empty: Any = None

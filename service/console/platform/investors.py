@@ -20,7 +20,7 @@ from service.console.platform.names import Id, check_id
 from service.console.platform.paging import LENGTH, After, cut_page, next_address
 from service.console.platform.shown import show_page
 from service.console.routing import console_router
-from service.console.translation import translate
+from service.console.translation import find_text, translate
 from service.console.viewer import RoleMissingError, Viewer
 from service.errors import InvalidInputError, ServiceError
 from service.gate.securities import list_regimes
@@ -98,7 +98,9 @@ async def _show(
     values = {
         "ref": ref,
         "standing": standing,
-        "purposes": {each.id: each.title for each in list_purposes(law)},
+        "purposes": {
+            each.id: find_text(viewer.language, f"purposes.{each.id}") or each.title for each in list_purposes(law)
+        },
         "regimes": regimes,
         "screening": SCREENING,
         "typed": {},

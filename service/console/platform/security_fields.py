@@ -32,8 +32,8 @@ SECURITY_GROUPS = (
         "limits",
         (
             Field("min_quantity", empty="1"),
-            Field("countries_allowed", WORDS, hint=True),
-            Field("countries_blocked", WORDS, empty=[]),
+            Field("countries_allowed", WORDS, coded=True, hint=True),
+            Field("countries_blocked", WORDS, coded=True, empty=[]),
             Field("settle_within", NUMBER, hint=True, empty=60),
         ),
     ),
@@ -53,7 +53,7 @@ OFFERING_GROUPS = (
     Group(
         "identity",
         (
-            Field("regime", CHOICE, ("", *REGIMES), required=True, hint=True),
+            Field("regime", CHOICE, ("", *REGIMES), coded=True, required=True, hint=True),
             Field("state", CHOICE, STATES, worded=True),
             Field("issuer", hint=True),
             Field("security", CHOICE, ("", "equity", "debt"), worded=True),
@@ -91,7 +91,13 @@ OFFERING_GROUPS = (
             Field("ms_threshold", hint=True),
         ),
     ),
-    Group("limits", (Field("countries_allowed", WORDS, hint=True), Field("countries_blocked", WORDS, empty=[]))),
+    Group(
+        "limits",
+        (
+            Field("countries_allowed", WORDS, coded=True, hint=True),
+            Field("countries_blocked", WORDS, coded=True, empty=[]),
+        ),
+    ),
 )
 LOT_FIELDS = (
     Field("investor_ref", required=True, hint=True),

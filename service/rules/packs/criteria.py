@@ -18,7 +18,8 @@ def meets_enough(sheet: Worksheet, needed: int, *criteria: Callable[[], bool]) -
             met += is_met()
         except MissingFactError as error:
             missing.append(error)
-    sheet.note("met", met, f"{met} of {len(criteria)} criteria are met; {needed} are needed")
+    sheet.note("met", met)
+    sheet.explain("{met} of {all} criteria are met; {needed} are needed", met=met, all=len(criteria), needed=needed)
     if met < needed <= met + len(missing):
         raise missing[0]
     return met >= needed

@@ -243,8 +243,10 @@ TESTS = (
 
 def _compute_warning_threshold(facts: Facts, sheet: Worksheet) -> Number:
     threshold = _compute_threshold(facts.number("net_worth"))
-    line = f"above {threshold:,}: warning, explicit consent and proof of understanding; it is no cap"
-    sheet.note("threshold", threshold, line)
+    sheet.note("threshold", threshold)
+    sheet.explain(
+        "above {threshold}: warning, explicit consent and proof of understanding; it is no cap", threshold=threshold
+    )
     return threshold
 
 

@@ -72,10 +72,11 @@ def _judge_certified(facts: Facts, sheet: Worksheet) -> bool:
     day = facts.day("as_of")
     return all_hold(
         lambda: sheet.state(
-            f"certificate of an authorised person at most {CERTIFICATE_MONTHS} months old",
+            "certificate of an authorised person at most {months} months old",
             facts.day("certificate_signed_on")
             <= day
             <= add_months(facts.day("certificate_signed_on"), CERTIFICATE_MONTHS),
+            months=CERTIFICATE_MONTHS,
         ),
         lambda: _judge_statement(facts, sheet),
     )
@@ -83,7 +84,7 @@ def _judge_certified(facts: Facts, sheet: Worksheet) -> bool:
 
 def _judge_statement(facts: Facts, sheet: Worksheet) -> bool:
     holds = is_current(facts.day("statement_signed_on"), facts.day("as_of"))
-    return sheet.state(f"own statement signed within the {STATEMENT_MONTHS} months that end today", holds)
+    return sheet.state("own statement signed within the {months} months that end today", holds, months=STATEMENT_MONTHS)
 
 
 def _judge_entity(facts: Facts, sheet: Worksheet) -> bool:

@@ -30,18 +30,18 @@ def _judge_income(facts: Facts, sheet: Worksheet) -> bool:
     return all_hold(
         lambda: sheet.state("The same is expected in the current year", facts.flag("expects_same_current_year")),
         lambda: any_holds(
-            lambda: _exceeds_in_both_years(facts, sheet, "income", "Own income", INCOME),
-            lambda: _exceeds_in_both_years(facts, sheet, "joint", "Joint income", JOINT_INCOME),
+            lambda: _exceeds_in_both_years(facts, sheet, "income", "Own income of {year}", INCOME),
+            lambda: _exceeds_in_both_years(facts, sheet, "joint", "Joint income of {year}", JOINT_INCOME),
         ),
     )
 
 
-def _exceeds_in_both_years(facts: Facts, sheet: Worksheet, name: str, label: str, line: int) -> bool:
+def _exceeds_in_both_years(facts: Facts, sheet: Worksheet, name: str, wording: str, line: int) -> bool:
     def exceeds(year: str) -> bool:
         amount = facts.number_or_none(f"{name}_{year}")
         if amount is None:
-            return sheet.state(f"{label} of {year}", holds=False)
-        return sheet.compare(f"{label} of {year}", amount, ">", line)
+            return sheet.state(wording, holds=False, year=year)
+        return sheet.compare(wording, amount, ">", line, year=year)
 
     return all_hold(lambda: exceeds("y1"), lambda: exceeds("y2"))
 
@@ -49,7 +49,7 @@ def _exceeds_in_both_years(facts: Facts, sheet: Worksheet, name: str, label: str
 def _judge_net_worth(facts: Facts, sheet: Worksheet) -> bool:
     assets = facts.number("total_assets")
     if _counts_residence(facts):
-        sheet.lines.append("The residence and its debt count like other assets and debts")
+        sheet.explain("The residence and its debt count like other assets and debts")
         deductions = [lambda: facts.number("residence_debt"), lambda: facts.number("other_liabilities")]
     else:
         deductions = [
@@ -58,7 +58,8 @@ def _judge_net_worth(facts: Facts, sheet: Worksheet) -> bool:
             lambda: facts.number("other_liabilities"),
         ]
     worth = _deduct(assets, deductions)
-    sheet.note("net_worth", worth, f"Net worth: {worth:,}")
+    sheet.note("net_worth", worth)
+    sheet.explain("Net worth: {worth}", worth=worth)
     return sheet.compare("Net worth", worth, ">", NET_WORTH)
 
 
@@ -88,14 +89,16 @@ def _counted_residence_debt(facts: Facts, sheet: Worksheet) -> Number:
     ignored = min(debt, facts.number("residence_fmv"))
     if ignored and facts.in_force(NEW_DEBT_COUNTS) and not facts.flag("increase_from_acquisition"):
         ignored = min(ignored, facts.number("residence_debt_60d_ago"))
-    sheet.lines.append(f"Debt on the residence: {debt:,}, of which {ignored:,} is ignored")
+    sheet.explain("Debt on the residence: {debt}, of which {ignored} is ignored", debt=debt, ignored=ignored)
     return debt - ignored
 
 
 def _judge_professional(facts: Facts, sheet: Worksheet) -> bool:
     return all_hold(
         lambda: sheet.state("Held in good standing", facts.flag("good_standing")),
-        lambda: sheet.state(f"One of {', '.join(LICENSES)}", facts.text_or_none("license") in LICENSES),
+        lambda: sheet.state(
+            "One of {licenses}", facts.text_or_none("license") in LICENSES, licenses=", ".join(LICENSES)
+        ),
     )
 
 

@@ -59,11 +59,11 @@ def _judge_qib(facts: Facts, sheet: Worksheet) -> bool:
 
 
 def _owns_enough(facts: Facts, sheet: Worksheet) -> bool:
-    label, value = "Securities of unaffiliated issuers", facts.number("value")
+    value = facts.number("value")
     return any_holds(
-        lambda: sheet.compare(label, value, ">=", QIB_SECURITIES),
+        lambda: sheet.compare("Securities of unaffiliated issuers", value, ">=", QIB_SECURITIES),
         lambda: (
-            sheet.compare(f"{label}, for a dealer", value, ">=", QIB_DEALER_SECURITIES)
+            sheet.compare("Securities of unaffiliated issuers, for a dealer", value, ">=", QIB_DEALER_SECURITIES)
             and sheet.state("Registered dealer", facts.flag("dealer"))
         ),
     )

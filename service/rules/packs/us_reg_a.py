@@ -58,12 +58,16 @@ def _find_share(facts: Facts, person: Facts) -> Number:
 
 
 def _compute_limit(figures: Facts, sheet: Worksheet) -> Number | None:
-    for name, line in (("accredited", "accredited"), ("exchange_listed", "listed upon qualification")):
-        if sheet.state(line, figures.flag(name)):
-            return None
+    if sheet.state("accredited", figures.flag("accredited")):
+        return None
+    if sheet.state("listed upon qualification", figures.flag("exchange_listed")):
+        return None
     limit = _compute_share(figures)
-    kind = "revenue and net assets" if figures.flag("entity") else "annual income and net worth"
-    sheet.note("limit", limit, f"{SHARE:%} of the greater of {kind}: {limit:,}")
+    sheet.note("limit", limit)
+    if figures.flag("entity"):
+        sheet.explain("{share} of the greater of revenue and net assets: {limit}", share=f"{SHARE:%}", limit=limit)
+    else:
+        sheet.explain("{share} of the greater of annual income and net worth: {limit}", share=f"{SHARE:%}", limit=limit)
     return limit
 
 

@@ -55,9 +55,14 @@ def _compute(facts: Facts, person: Facts, sheet: Worksheet) -> Number:
     """Return the limit that income and net worth give on the facts' day."""
     line, floor = facts.in_force(LINE), facts.in_force(FLOOR)
     figures: list[Number] = [person.number("annual_income"), person.number("net_worth")]
-    which = facts.in_force(BASE)
-    base: Number = max(figures) if which == "greater" else min(figures)
-    sheet.note("base", base, f"{which} of annual income and net worth: {base:,}")
+    base: Number
+    if facts.in_force(BASE) == "greater":
+        base = max(figures)
+        sheet.explain("greater of annual income and net worth: {base}", base=base)
+    else:
+        base = min(figures)
+        sheet.explain("lesser of annual income and net worth: {base}", base=base)
+    sheet.note("base", base)
     if sheet.compare("the lesser figure", min(figures), "<", line):
         five_per_cent: Number = SHARE_BELOW * base
         return max(five_per_cent, floor)

@@ -96,12 +96,15 @@ class Volume:
 
 def _compute_limit(figures: Facts, sheet: Worksheet) -> Number:
     share = _take_share(figures)
-    sheet.note("share", share, f"{'10' if is_debt(figures) else '1'} per cent of what is outstanding: {share:,}")
+    sheet.note("share", share)
+    percent = 10 if is_debt(figures) else 1
+    sheet.explain("{percent} per cent of what is outstanding: {share}", percent=percent, share=share)
     if figures.is_null("awtv"):
         sheet.state("average weekly trading volume is reported", False)
         return share
     traded = figures.number("awtv")
-    sheet.note("awtv", traded, f"average weekly trading volume of the four weeks before: {traded:,}")
+    sheet.note("awtv", traded)
+    sheet.explain("average weekly trading volume of the four weeks before: {traded}", traded=traded)
     return max(share, traded)
 
 

@@ -212,7 +212,7 @@ def test_a_regime_is_in_force_on_its_first_and_last_day(day: int, in_force: bool
 def test_a_comparison_holds_on_its_side_of_the_line(comparator: Any, holds: tuple[bool, ...]) -> None:
     sheet = Worksheet()
     assert tuple(sheet.compare("it", value, comparator, 1000) for value in (999, 1000, 1001)) == holds
-    assert sheet.lines[0] == f"it: 999 {comparator} 1,000 {'holds' if holds[0] else 'fails'}"
+    assert sheet.steps[0].text == f"it: 999 {comparator} 1,000 {'holds' if holds[0] else 'fails'}"
     sheet.note("silent", 1)
     assert sheet.state("so", False) is False
-    assert sheet.lines[3:] == ["so: no"]
+    assert [step.text for step in sheet.steps[3:]] == ["so: no"]
