@@ -35,7 +35,8 @@ PAGE_LIFETIME = timedelta(minutes=10)
 CODE_LIFETIME = timedelta(seconds=60)
 ALLOWED, DENIED = "allowed", "denied"
 _FORM_PURPOSE = "consent-form"
-_GONE = "The request was answered already, has expired, or belongs to another browser."
+GONE = "The request was answered already, has expired, or belongs to another browser."
+NOT_PUSHED = "A wallet has to push its request first (RFC 9126)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ async def open_request(
         ProtocolError: ``invalid_request``: not pushed here by this client, expired, answered, or opened elsewhere.
     """
     if not request_uri.startswith(REQUEST_URI_PREFIX):
-        raise ProtocolError("invalid_request", _GONE)
+        raise ProtocolError("invalid_request", GONE)
     digest = _digest(request_uri.removeprefix(REQUEST_URI_PREFIX))
     query = select(AuthorizationRequest).where(
         AuthorizationRequest.org_id == issuer.org_id,
@@ -140,7 +141,7 @@ async def open_request(
     )
     row = (await session.exec(query.with_for_update())).first()
     if row is None or row.outcome is not None or now >= row.expires_at:
-        raise ProtocolError("invalid_request", _GONE)
+        raise ProtocolError("invalid_request", GONE)
     browser = cookies.get(cookie_name(row.id), "")
     if row.browser_sha256 is None:
         browser = secrets.token_urlsafe(32)
@@ -168,11 +169,11 @@ async def answer_request(
     )
     row = (await session.exec(query.with_for_update())).first()
     if row is None or row.outcome is not None or now >= row.expires_at:
-        raise ProtocolError("invalid_request", _GONE)
+        raise ProtocolError("invalid_request", GONE)
     browser = cookies.get(cookie_name(row.id), "")
     _check_browser(row, browser)
     if not hmac.compare_digest(make_form_seal(signer, row.id, browser).encode(), answer.seal.encode()):
-        raise ProtocolError("invalid_request", _GONE)
+        raise ProtocolError("invalid_request", GONE)
     offer = await _load_waiting(session, row, now, lock=True)
     if offer is None or not answer.allowed:
         return _deny(session, issuer, row, "The person declined." if offer else "No offer waits here.", now)
@@ -223,7 +224,7 @@ def _is_waiting(offer: Offer, now: datetime) -> bool:
 
 def _check_browser(row: AuthorizationRequest, browser: str) -> None:
     if row.browser_sha256 is None or not hmac.compare_digest(row.browser_sha256, _digest(browser)):
-        raise ProtocolError("invalid_request", _GONE)
+        raise ProtocolError("invalid_request", GONE)
 
 
 def _allow(session: AsyncSession, issuer: Issuer, row: AuthorizationRequest, now: datetime) -> AuthorizationResponse:

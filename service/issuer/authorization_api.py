@@ -1,11 +1,14 @@
 """The authorization endpoint: pushed requests from wallets, and a page for the person (RFC 9126, OpenID4VCI 1.0)."""
 
+from collections.abc import Mapping
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from service.errors import ProtocolError
 from service.issuer.access_api import read_token_proof, spend_token_proof
 from service.issuer.authorization import (
+    NOT_PUSHED,
     PAGE_LIFETIME,
     REQUEST_URI_LIFETIME,
     Answer,
@@ -24,9 +27,11 @@ from service.issuer.wallet_clients import authenticate_wallet
 from service.web.context import Context
 from service.web.dependencies import ContextDep
 from service.web.forms import read_form
+from service.web.languages import language_of
 from service.web.openapi import takes_form
 
 NO_STORE = {"Cache-Control": "no-store"}
+BY_LANGUAGE = {"Vary": "Accept-Language"}
 router = APIRouter(prefix="/issuers/{slug}", tags=["openid4vci"])
 
 
@@ -72,7 +77,7 @@ async def show_authorization_request(slug: str, request: Request, context: Conte
         return HTMLResponse(headers=PAGE_HEADERS)
     try:
         if len(sent) != len(sent.multi_items()) or not sent.get("request_uri") or not sent.get("client_id"):
-            raise ProtocolError("invalid_request", "A wallet has to push its request first (RFC 9126).")
+            raise ProtocolError("invalid_request", NOT_PUSHED)
         async with context.database.transaction() as session:
             opened = await open_request(
                 session,
@@ -83,8 +88,9 @@ async def show_authorization_request(slug: str, request: Request, context: Conte
                 now=context.clock(),
             )
     except ProtocolError as error:
-        return _refuse(error)
-    return await _ask(context, issuer, opened)
+        return _refuse(error, language_of(request))
+    query = {name: sent[name] for name in ("client_id", "request_uri")}
+    return await _ask(context, issuer, opened, language_of(request), query)
 
 
 @router.post(
@@ -96,13 +102,16 @@ async def show_authorization_request(slug: str, request: Request, context: Conte
         decision="allow or deny.",
         tx_code="Where asked for.",
         seal="From the page.",
+        language="From the page.",
     ),
 )
 async def answer_authorization_request(slug: str, request: Request, context: ContextDep) -> Response:
     """Take the person's answer from the page."""
     issuer = await _find_issuer(context, slug)
+    language = language_of(request)
     try:
         form = await read_form(request)
+        language = language_of(request, form.get("language"))
         answer = Answer(
             request_id=form.get("request", ""),
             seal=form.get("seal", ""),
@@ -114,9 +123,9 @@ async def answer_authorization_request(slug: str, request: Request, context: Con
                 session, context.signer, issuer, answer, cookies=request.cookies, now=context.clock()
             )
     except ProtocolError as error:
-        return _refuse(error)
+        return _refuse(error, language)
     if isinstance(outcome, OpenedRequest):
-        return await _ask(context, issuer, outcome)
+        return await _ask(context, issuer, outcome, language, None)
     # 303, so that no browser repeats the form, and with it the transaction code, at the wallet
     response = RedirectResponse(
         outcome.location, status_code=303, headers=NO_STORE | {"Referrer-Policy": "no-referrer"}
@@ -130,11 +139,13 @@ async def _find_issuer(context: Context, slug: str) -> Issuer:
         return await find_issuer(await session.connection(), base_url=context.base_url, slug=slug)
 
 
-async def _ask(context: Context, issuer: Issuer, opened: OpenedRequest) -> HTMLResponse:
+async def _ask(
+    context: Context, issuer: Issuer, opened: OpenedRequest, language: str, query: Mapping[str, str] | None
+) -> HTMLResponse:
     async with context.database.reading() as session:
         name = await name_wallet(session, issuer.org_id, opened.row.client_id)
-    page = render_consent(context.signer, issuer, opened, wallet_name=name)
-    response = HTMLResponse(page, headers=CONSENT_HEADERS)
+    page = render_consent(context.signer, issuer, opened, wallet_name=name, language=language, query=query)
+    response = HTMLResponse(page, headers=CONSENT_HEADERS | BY_LANGUAGE)
     response.set_cookie(
         cookie_name(opened.row.id),
         opened.browser,
@@ -147,9 +158,9 @@ async def _ask(context: Context, issuer: Issuer, opened: OpenedRequest) -> HTMLR
     return response
 
 
-def _refuse(error: ProtocolError) -> HTMLResponse:
+def _refuse(error: ProtocolError, language: str) -> HTMLResponse:
     """Answer with a page: a request that is not known to be the wallet's own leads to no address."""
-    return HTMLResponse(render_refusal(error.detail), status_code=400, headers=PAGE_HEADERS)
+    return HTMLResponse(render_refusal(error, language), status_code=400, headers=PAGE_HEADERS | BY_LANGUAGE)
 
 
 def _cookie_path(issuer: Issuer) -> str:

@@ -52,7 +52,7 @@ async def render_offer(signer: Signer, issuer: Issuer, row: Offer, language: str
     words = load_words(LANGUAGE_FILES, language)
     offer = _OfferOnPage(
         issuer=issuer.name,
-        credential=_name_credential(row.credential_configuration_id, language),
+        credential=name_credential(row.credential_configuration_id, language),
         deep_link=deep_link,
         web_wallet_link=f"/wallet/#offer={quote(deep_link, safe='')}",
         qr_code=await draw_qr_code(deep_link, title=words["offer.picture"]),
@@ -78,6 +78,7 @@ def _render(title: str, offer: _OfferOnPage | None, language: str) -> str:
     )
 
 
-def _name_credential(configuration_id: str, language: str) -> str:
+def name_credential(configuration_id: str, language: str) -> str:
+    """Return what the credential of a configuration is called."""
     metadata = load_type_metadata(CONFIGURATIONS[configuration_id].kind.name)
     return next(str(shown["name"]) for shown in metadata["display"] if shown["locale"] == language)

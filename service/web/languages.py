@@ -4,6 +4,8 @@ import json
 from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlencode
 
 from fastapi import Request
 
@@ -24,10 +26,17 @@ def choose_language(accepted: str, known: Collection[str] = tuple(LANGUAGES)) ->
     return next((language for language in wanted if language in known), next(iter(known)))
 
 
-def language_of(request: Request) -> str:
-    """Return the language of a page: that of its address (``?language=zh``), else one that the browser asks for."""
-    chosen = request.query_params.get("language", "")
-    return chosen if chosen in LANGUAGES else choose_language(request.headers.get("accept-language", ""))
+def language_of(request: Request, chosen: str | None = None) -> str:
+    """Return the language of a page: a chosen one, else one that an app or the browser asks for.
+
+    Args:
+        chosen: What a form says; None for what the address does, as in ``?language=zh``.
+
+    Source: OpenID Connect Core 1.0, section 3.1.2.1, ``ui_locales``: tags between spaces, the best first.
+    """
+    wanted = request.query_params.get("language", "") if chosen is None else chosen
+    asked = [*request.query_params.get("ui_locales", "").split(), request.headers.get("accept-language", "")]
+    return wanted if wanted in LANGUAGES else choose_language(",".join(asked))
 
 
 def tag_of(language: str) -> str:
@@ -42,7 +51,14 @@ def load_words(folder: Path, language: str) -> Mapping[str, str]:
     return words
 
 
-def list_switches(language: str) -> list[dict[str, str]]:
-    """Return the links to the same page in the other languages, for templates."""
+def list_switches(language: str, query: Mapping[str, str] = MappingProxyType({})) -> list[dict[str, str]]:
+    """Return the links to the same page in the other languages, for templates.
+
+    Args:
+        query: What else the address of the page says.
+    """
     others = (code for code in LANGUAGES if code != language)
-    return [{"href": f"?language={code}", "tag": tag_of(code), "name": LANGUAGES[code]} for code in others]
+    return [
+        {"href": f"?{urlencode({**query, 'language': code})}", "tag": tag_of(code), "name": LANGUAGES[code]}
+        for code in others
+    ]

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+from html import unescape
 from typing import Any
 
 import httpx2
@@ -22,6 +24,7 @@ from tests.deployment import Deployment
 from tests.issuing_support import make_offer
 from tests.prepared import prepared
 
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 DETAILS = json.dumps([{"type": "openid_credential", "credential_configuration_id": "kyc"}])
 
 
@@ -203,6 +206,8 @@ async def test_the_page_says_who_what_and_for_whom(wallet: CodeWallet) -> None:
         assert part in shown.text
     for secret in ("Canary", "investor-1", made["tx_code"], "<script"):
         assert secret not in shown.text
+    assert '<html lang="en">' in shown.text
+    assert shown.headers["vary"] == "Accept-Language"
     policy = shown.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
@@ -215,6 +220,31 @@ async def test_the_page_says_who_what_and_for_whom(wallet: CodeWallet) -> None:
     assert "httponly" in cookie
     assert "samesite=lax" in cookie
     assert "path=/issuers/kyc/authorize" in cookie
+
+
+async def test_the_page_speaks_chinese(wallet: CodeWallet) -> None:
+    """As the browser asks, as the wallet asks for its reader, or as a link on the page does; an answer keeps it."""
+    made = await wallet.offer(tx_code=True)
+    page, browser = wallet.page(await wallet.push(made)), Browser(wallet.deployment)
+    shown = await browser.open(page + "&ui_locales=fr-CA+zh-Hans")
+    for part in ('<html lang="zh-Hans">', "身份认证（KYC）", "<bdi>Pocket</bdi>", "名", "允许", "六位验证码"):
+        assert part in shown.text, part
+    assert not re.search(r">[^<]*\b(?:Allow|Deny|wallet asks|Afterwards|Given)\b", shown.text)
+    [switch] = re.findall(r'<a href="([^"]+)" lang="en"', shown.text)
+    path = page.partition("?")[0]
+    assert '<html lang="en">' in (await browser.open(path + unescape(switch))).text
+    assert "允许此钱包" in (await browser.open(page + "&language=zh")).text
+    again = await browser.submit(tx_code="")
+    assert "验证码不正确" in again.text
+    assert "<a " not in again.text  # the address of an answer cannot be opened
+    asks = {"Accept-Language": "zh-HK,en;q=0.5"}
+    wallet.deployment.http.cookies.clear()
+    assert "属于另一浏览器" in (await wallet.deployment.http.get(page, headers=asks)).text
+    assert "须先提交请求" in (await wallet.deployment.http.get(path, headers=asks)).text
+    damaged = await wallet.deployment.http.post(path, content="request=%", headers=asks | FORM)
+    assert "无法读取此请求" in damaged.text
+    nothing = await browser.open(wallet.page(await wallet.push(None)) + "&language=zh")
+    assert "没有待领取的凭证" in nothing.text
 
 
 async def test_no_script_of_another_origin_reads_the_page(wallet: CodeWallet) -> None:

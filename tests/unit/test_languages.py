@@ -15,6 +15,8 @@ CHINESE = [
     ROOT / "service/wallet/static/languages/zh.json",
     ROOT / "service/wallet/static/manifest.zh.webmanifest",
     ROOT / "service/demo/platform/languages/zh.json",
+    ROOT / "service/issuer/languages/zh.json",
+    ROOT / "service/verifier/languages/zh.json",
 ]
 
 

@@ -35,6 +35,7 @@ export async function beginVisit(id) {
     await put("offers", { ...record, state: "visiting", dpopKid, visit, agreement: null });
     const page = checkAddress(server.authorizationEndpoint);
     for (const [name, value] of Object.entries(sent)) page.searchParams.set(name, value);
+    page.searchParams.set("ui_locales", document.documentElement.lang);
     return page.href;
   });
 }
