@@ -33,7 +33,6 @@ UNCLASSED_CHECKS = {
     "not_checked": ("any", "An earlier check did not pass, so nobody got to this one."),
     "status_index_invalid": ("status", "The list has no such index."),
     "status_issuer_mismatch": ("status", "The list is not the issuer's own."),
-    "status_not_followable": ("status", "Of several status entries none alone can keep an investor's standing."),
     "status_none": ("status", "A pass: the issuer keeps no status for this credential."),
     "status_stale": ("status", "A pass on the last list that could be read, which is still in date."),
 }

@@ -6,11 +6,11 @@ was.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import structlog
-from sqlalchemy import tuple_
+from sqlalchemy import tuple_, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -20,7 +20,8 @@ from service.keys import KeystoreError, Signer
 from service.storage.core import insert_rows
 from service.storage.outbox import build_standing_event
 from service.storage.personal_data import StandingContent, open_standing_claims
-from service.storage.tables import Event, Organization, StandingCredential, StandingRecheck
+from service.storage.standings import list_statuses
+from service.storage.tables import Event, Organization, StandingCredential, StandingRecheck, StandingStatusList
 from service.web.context import Context
 
 _AT_ONCE = 500
@@ -37,8 +38,9 @@ async def recheck_standings(context: Context) -> bool:
         task = (await session.exec(query)).first()
         if task is None:
             return False
-        rows = await _read_page(session, await _name_uris(session, context.base_url, task), task)
-        await _tell(session, context.signer, task, rows)
+        uris = await _name_uris(session, context.base_url, task)
+        rows = await _read_page(session, uris, task)
+        await _tell(session, context.signer, task, uris, rows)
         if len(rows) < _AT_ONCE:
             await session.delete(task)
         else:
@@ -59,9 +61,11 @@ async def _name_uris(session: AsyncSession, base_url: str, task: StandingRecheck
 
 async def _read_page(session: AsyncSession, uris: Sequence[str], task: StandingRecheck) -> Sequence[StandingCredential]:
     place = tuple_(col(StandingCredential.org_id), col(StandingCredential.id))
-    query = select(StandingCredential).where(
-        col(StandingCredential.status_uri).in_(uris), place > (task.after_org_id, task.after_id)
+    listed = union(
+        select(StandingCredential.org_id, StandingCredential.id).where(col(StandingCredential.status_uri).in_(uris)),
+        select(StandingStatusList.org_id, StandingStatusList.standing_id).where(col(StandingStatusList.uri).in_(uris)),
     )
+    query = select(StandingCredential).where(place.in_(listed), place > (task.after_org_id, task.after_id))
     if not task.is_own:
         query = query.where(StandingCredential.org_id == task.org_id)
     query = query.order_by(col(StandingCredential.org_id), col(StandingCredential.id)).limit(_AT_ONCE)
@@ -69,13 +73,22 @@ async def _read_page(session: AsyncSession, uris: Sequence[str], task: StandingR
 
 
 async def _tell(
-    session: AsyncSession, signer: Signer, task: StandingRecheck, rows: Sequence[StandingCredential]
+    session: AsyncSession,
+    signer: Signer,
+    task: StandingRecheck,
+    uris: Collection[str],
+    rows: Sequence[StandingCredential],
 ) -> None:
     changed, connection = set(json.loads(task.indices)), await session.connection()
     for org_id in sorted({row.org_id for row in rows}):
         theirs = [row for row in rows if row.org_id == org_id]
         opened = await _open(connection, signer, org_id, theirs)
-        relying = [row.id for row in theirs if row.id in opened and opened[row.id].status_index in changed]
+        relying = [
+            row.id
+            for row in theirs
+            if row.id in opened
+            and any(each.uri in uris and each.index in changed for each in list_statuses(row, opened[row.id]))
+        ]
         events = await _describe(session, org_id, relying, task.occurred_at)
         if events:
             await insert_rows(connection, Event, events)

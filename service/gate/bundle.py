@@ -144,16 +144,7 @@ def _seal_party(party: Party, key: DataKey, pseudonym: str, names: Mapping[str, 
         "salt": _new_salt(),
         "investor_ref": party.ref,
         "subject": party.subject,
-        "credentials": [
-            {
-                "name": names[each.id],
-                "id": each.id,
-                "digest": each.digest,
-                "status_uri": each.status_uri,
-                "status_index": each.status_index,
-            }
-            for each in party.credentials
-        ],
+        "credentials": [_name_places(each, names[each.id]) for each in party.credentials],
     }
     canonical = canonicalize(opening)
     sealed = key.seal(canonical, context=f"bundle {pseudonym}")
@@ -163,6 +154,13 @@ def _seal_party(party: Party, key: DataKey, pseudonym: str, names: Mapping[str, 
         "key": key.id,
         "sealed": b64encode(sealed).decode(),
     }
+
+
+def _name_places(credential: HeldCredential, name: str) -> dict[str, Any]:
+    places = [{"status_uri": each.uri, "status_index": each.index} for each in credential.statuses]
+    first = places[0] if places else {"status_uri": None, "status_index": None}
+    opening = {"name": name, "id": credential.id, "digest": credential.digest, **first}
+    return opening | {"further_statuses": places[1:]} if places[1:] else opening
 
 
 def write_bundle(inputs: str, signed: SignedDecision, public_jwk: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from service.credentials.status_list import INVALID, SUSPENDED
 from service.credentials.status_list import VALID as STATUS_VALID
 from service.gate.fact_sheet import Source
-from service.storage.statuses import StatusReading
+from service.storage.statuses import StatusQuery, StatusReading
 
 VALID = "valid"
 STATUS_ORDER = (
@@ -35,7 +35,8 @@ class HeldCredential:
         distrust: ``issuer_untrusted``, ``issuer_out_of_scope`` or None.
         trusted_as: Attester class that the platform's trust list gives the issuer.
         shares_holder: Its key is that of a KYC of the same investor.
-        reading: What its status list says; None if it names none.
+        reading: What its status lists say, the worst of it where it names several; None if it names none.
+        statuses: Its entries there.
     """
 
     id: str
@@ -49,8 +50,7 @@ class HeldCredential:
     trusted_as: str | None
     shares_holder: bool
     reading: StatusReading | None
-    status_uri: str | None = None
-    status_index: int | None = None
+    statuses: Sequence[StatusQuery] = ()
 
     def status_at(self, now: datetime) -> str:
         """Return ``valid`` or the first of ``STATUS_ORDER`` that applies."""

@@ -13,7 +13,7 @@ from service.gate.held_credentials import HeldCredential
 from service.gate.party_facts import Party
 from service.keys import Signer
 from service.storage.standings import InvestorKey, KnownInvestor, Standing, read_known
-from service.storage.statuses import StatusQuery, StatusReading, StatusSource, open_statuses
+from service.storage.statuses import StatusQuery, StatusReading, StatusSource, choose_reading, open_statuses
 from service.storage.trust import (
     TrustedIssuerRow,
     TrustEntry,
@@ -51,9 +51,7 @@ class PartyRecords:
     def describe(self, key: InvestorKey, *, now: datetime, on: date) -> Party:
         """See ``PartySource``."""
         rows = self.standings[key]
-        readings = {
-            query: self.statuses.read(key[0], query, now) for row in rows if (query := status_query(row)) is not None
-        }
+        readings = {query: self.statuses.read(key[0], query, now) for row in rows for query in row.statuses}
         trusted = self.trusted[key[0]]
         return build_party(key[1], self.investors.get(key), rows, trusted=trusted, readings=readings, on=on)
 
@@ -86,7 +84,7 @@ async def read_statuses_of(
     """Read the status entries that credentials of some investors name."""
     queries: dict[str, set[StatusQuery]] = {org_id: set() for org_id, _ in standings}
     for (org_id, _), rows in standings.items():
-        queries[org_id] |= {query for row in rows if (query := status_query(row))}
+        queries[org_id] |= {query for row in rows for query in row.statuses}
     return await open_statuses(connection, base_url, queries)
 
 
@@ -108,13 +106,6 @@ async def read_parties(
     statuses = await read_statuses_of(connection, base_url, standings)
     records = PartyRecords(investors, standings, trusted, statuses)
     return {key[1]: records.describe(key, now=now, on=on) for key in keys}
-
-
-def status_query(row: Standing) -> StatusQuery | None:
-    """Return the status entry that a credential names."""
-    if row.status_uri is None or row.status_index is None:
-        return None
-    return StatusQuery(row.issuer, row.status_uri, row.status_index)
 
 
 def build_party(
@@ -163,7 +154,7 @@ def _judge(
         attester_class=row.claims.get("attester_class"),
         on=on,
     )
-    query = status_query(row)
+    said = [readings[query] for query in row.statuses]
     return HeldCredential(
         id=row.id,
         type=row.credential_type,
@@ -175,9 +166,8 @@ def _judge(
         distrust=verdict.code,
         trusted_as=verdict.attester_class,
         shares_holder=shares_holder,
-        reading=readings[query] if query else None,
-        status_uri=row.status_uri,
-        status_index=row.status_index,
+        reading=choose_reading(said) if said else None,
+        statuses=row.statuses,
     )
 
 

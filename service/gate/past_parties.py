@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.gate.parties import build_party, status_query
+from service.gate.parties import build_party
 from service.gate.party_facts import Party
 from service.keys import Signer
 from service.storage.past import list_investors_as_of, list_standing_as_of, read_statuses_as_of, read_trust_as_of
@@ -36,7 +36,7 @@ async def read_parties_as_of(
     investors = await list_investors_as_of(session, keys, org_id, refs, at)
     standing = await list_standing_as_of(session, keys, org_id, refs, at)
     trust = await read_trust_as_of(session, org_id, at)
-    queries = {query for rows in standing.values() for row in rows if (query := status_query(row))}
+    queries = {query for rows in standing.values() for row in rows for query in row.statuses}
     readings = await read_statuses_as_of(session, base_url=base_url, org_id=org_id, queries=queries, at=at)
     known = {ref: investor.known for ref, investor in investors.items()}
     return {

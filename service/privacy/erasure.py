@@ -41,6 +41,7 @@ from service.storage.tables import (
     Reservation,
     ReservationEnding,
     StandingCredential,
+    StandingStatusList,
     StandingVersion,
     Transfer,
 )
@@ -204,7 +205,13 @@ async def _part_register(session: AsyncSession, org_id: str, ref: str, tombstone
 
 
 async def _delete_rows(session: AsyncSession, org_id: str, ref: str) -> int:
+    theirs = select(StandingCredential.id).where(
+        StandingCredential.org_id == org_id, StandingCredential.investor_ref == ref
+    )
     statements = (
+        delete(StandingStatusList).where(
+            col(StandingStatusList.org_id) == org_id, col(StandingStatusList.standing_id).in_(theirs)
+        ),
         delete(StandingCredential).where(
             col(StandingCredential.org_id) == org_id, col(StandingCredential.investor_ref) == ref
         ),

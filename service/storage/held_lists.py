@@ -6,14 +6,14 @@ Only ``statuses.py`` reads what they say. Here nobody looks into their content, 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import Exists, delete, update
+from sqlalchemy import ColumnElement, and_, delete, or_, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.credentials.status_list import Packed, StatusList
 from service.storage.core import select_fields, start_upsert
 from service.storage.statuses import ListTerms
-from service.storage.tables import HeldStatusList, StandingCredential, StatusListCopy
+from service.storage.tables import HeldStatusList, StandingCredential, StandingStatusList, StatusListCopy
 from service.storage.trust import normalize_issuer
 
 MAX_LISTS = 500
@@ -119,15 +119,17 @@ async def _forget_surplus(session: AsyncSession, org_id: str, issuer: str, *, be
     )
 
 
-def _is_needed(now: datetime) -> Exists:
-    return (
-        select(StandingCredential.id)
-        .where(
-            StandingCredential.org_id == HeldStatusList.org_id,
-            StandingCredential.status_uri == HeldStatusList.uri,
-            StandingCredential.expires_at > now,
-        )
-        .exists()
+def _is_needed(now: datetime) -> ColumnElement[bool]:
+    standing = select(StandingCredential.id).where(
+        StandingCredential.org_id == HeldStatusList.org_id, StandingCredential.expires_at > now
+    )
+    further = and_(
+        col(StandingStatusList.org_id) == col(StandingCredential.org_id),
+        col(StandingStatusList.standing_id) == col(StandingCredential.id),
+    )
+    return or_(
+        standing.where(StandingCredential.status_uri == HeldStatusList.uri).exists(),
+        standing.join(StandingStatusList, further).where(StandingStatusList.uri == HeldStatusList.uri).exists(),
     )
 
 

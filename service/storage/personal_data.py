@@ -54,12 +54,14 @@ class StandingContent:
         digest: Of the credential, as ``VerifiedCredential.digest``.
         holder_thumbprint: RFC 7638 thumbprint of the holder's key.
         status_index: Place in the list at ``status_uri``; None if it names none.
+        further_statuses: Lists and places of the entries beyond that one, which count as much.
     """
 
     claims: Mapping[str, Any]
     digest: str
     holder_thumbprint: str
     status_index: int | None
+    further_statuses: Sequence[tuple[str, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +89,14 @@ class PresentedContent:
 
 def seal_standing(key: DataKey, org_id: str, standing_id: str, content: StandingContent) -> bytes:
     """Seal for the row of this id."""
-    members = {
+    members: dict[str, Any] = {
         "claims": content.claims,
         "digest": content.digest,
         "holder": content.holder_thumbprint,
         "index": content.status_index,
     }
+    if content.further_statuses:
+        members["further"] = content.further_statuses
     return key.seal(_write(members), context=_standing_context(org_id, standing_id))
 
 
@@ -103,7 +107,8 @@ def open_standing(key: DataKey, row: SealedStanding) -> StandingContent:
         KeystoreError: Altered, or another row's.
     """
     members = json.loads(key.unseal(row.sealed, context=_standing_context(row.org_id, row.id)))
-    return StandingContent(members["claims"], members["digest"], members["holder"], members["index"])
+    further = [(uri, index) for uri, index in members.get("further", ())]
+    return StandingContent(members["claims"], members["digest"], members["holder"], members["index"], further)
 
 
 async def open_standing_claims(

@@ -11,7 +11,8 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.storage.core import read_rows
-from service.storage.personal_data import open_investor, open_standing
+from service.storage.personal_data import StandingContent, open_investor, open_standing
+from service.storage.statuses import StatusQuery
 from service.storage.subject_keys import DataKey, KeyWrapper, name_investor, open_subject_key, read_subject_keys
 from service.storage.tables import Investor, StandingCredential, SubjectKey
 from service.storage.together import read_together
@@ -22,7 +23,10 @@ InvestorKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A credential that an investor presented, opened; as ``StandingCredential`` and ``StandingContent``."""
+    """A credential that an investor presented, opened; as ``StandingCredential`` and ``StandingContent``.
+
+    ``statuses`` are the entries of status lists that it names, of which each counts.
+    """
 
     id: str
     investor_ref: str
@@ -33,8 +37,7 @@ class Standing:
     digest: str
     holder_thumbprint: str
     claims: Mapping[str, Any]
-    status_uri: str | None
-    status_index: int | None
+    statuses: tuple[StatusQuery, ...]
     issued_at: datetime | None
     not_before: datetime | None
     expires_at: datetime
@@ -145,13 +148,20 @@ def know_standing(row: StandingCredential | StandingRow, key: DataKey) -> Standi
         digest=content.digest,
         holder_thumbprint=content.holder_thumbprint,
         claims=content.claims,
-        status_uri=row.status_uri,
-        status_index=content.status_index,
+        statuses=list_statuses(row, content),
         issued_at=row.issued_at,
         not_before=row.not_before,
         expires_at=row.expires_at,
         presented_at=row.presented_at,
     )
+
+
+def list_statuses(row: StandingCredential | StandingRow, content: StandingContent) -> tuple[StatusQuery, ...]:
+    """Return the status entries that a presented credential names."""
+    if row.status_uri is None or content.status_index is None:
+        return ()
+    first = StatusQuery(row.issuer, row.status_uri, content.status_index)
+    return (first, *(StatusQuery(row.issuer, uri, index) for uri, index in content.further_statuses))
 
 
 def pick_newest(rows: Sequence[Standing], credential_type: str) -> Standing | None:

@@ -59,6 +59,17 @@ class StatusReading:
     code: str | None = None
 
 
+def choose_reading(readings: Sequence[StatusReading]) -> StatusReading:
+    """Return the one that decides where several entries count: what is known to be wrong, then what is not known."""
+    return readings[0] if len(readings) == 1 else max(readings, key=_rank_reading)
+
+
+def _rank_reading(reading: StatusReading) -> tuple[int, bool]:
+    if reading.value is None:
+        return 1 if reading.code == "status_unavailable" else 2, False
+    return {0: 0, 1: 5, 2: 4}.get(reading.value, 3), reading.stale
+
+
 def bound_ttl(seconds: int | None) -> timedelta:
     """Return after how long a copy is fetched again. Source: draft-ietf-oauth-status-list-20, section 11.5."""
     if seconds is None:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.keys import Signer
-from service.storage.core import plan_upserts, read_values, update_rows
+from service.storage.core import plan_inserts, plan_upserts, read_values, update_rows
 from service.storage.due_events import plan_due_events, plan_standing_expiry
 from service.storage.history import record_investor, record_standing
 from service.storage.ids import new_id
@@ -23,7 +23,7 @@ from service.storage.prepared import execute_together
 from service.storage.rows import find_row, find_rows, get_row, insert_new_rows
 from service.storage.standings import InvestorRow, Standing, StandingRow, know_standing
 from service.storage.subject_keys import DataKey, ensure_subject_key, name_investor
-from service.storage.tables import Investor, StandingCredential
+from service.storage.tables import Investor, StandingCredential, StandingStatusList
 from service.storage.trust import normalize_issuer
 from service.verifier.request_rows import KeptRequest
 from service.verifier.verification import Examined, name_of_type
@@ -126,11 +126,6 @@ def _read_person(presented: Sequence[Examined]) -> tuple[str, str] | None:
     return None
 
 
-def is_followable(examined: Examined) -> bool:
-    """Tell whether a standing can follow the status of a credential, that is at most one entry of one list."""
-    return examined.credential is None or len(examined.credential.statuses) <= 1
-
-
 async def keep_standing(
     connection: AsyncConnection,
     key: DataKey,
@@ -146,7 +141,7 @@ async def keep_standing(
         connection: The transaction of the verdict.
         key: The investor's.
         request: A request with an ``investor_ref``.
-        examined: A credential that passed every check, and ``is_followable``.
+        examined: A credential that passed every check.
         asked: Names of the claims to keep.
         shown: What the investor had shown before, from ``list_shown``; this is added.
         now: Time of the verdict.
@@ -156,13 +151,14 @@ async def keep_standing(
     assert credential.expires_at is not None
     assert request.investor_ref is not None
     known = shown.get(credential.digest)
-    status = credential.statuses[0] if credential.statuses else None
+    first, further = next(iter(credential.statuses), None), credential.statuses[1:]
     claims = {name: value for name, value in credential.claims.items() if name in asked}
     content = StandingContent(
         claims=claims if known is None else {**known.claims, **claims},
         digest=credential.digest,
         holder_thumbprint=examined.holder or "",
-        status_index=status.index if status else None,
+        status_index=first.index if first else None,
+        further_statuses=[(each.uri, each.index) for each in further],
     )
     standing_id = new_id("std") if known is None else known.id
     row = StandingRow(
@@ -174,7 +170,7 @@ async def keep_standing(
         vct=credential.vct,
         issuer=credential.issuer,
         sealed=seal_standing(key, request.org_id, standing_id, content),
-        status_uri=status.uri if status else None,
+        status_uri=first.uri if first else None,
         issued_at=credential.issued_at,
         not_before=credential.not_before,
         expires_at=credential.expires_at,
@@ -188,7 +184,14 @@ async def keep_standing(
         credential_type=row.credential_type,
         expires_at=row.expires_at,
     )
-    kept = plan_upserts(StandingCredential, [read_values(row)], connection.dialect.name)
-    await execute_together(connection, [kept, plan_due_events(ahead, connection.dialect.name)])
+    changes = [
+        plan_upserts(StandingCredential, [read_values(row)], connection.dialect.name),
+        plan_due_events(ahead, connection.dialect.name),
+    ]
+    others = {each.uri for each in further} - {row.status_uri}
+    if known is None and others:
+        place = {"org_id": row.org_id, "standing_id": row.id}
+        changes.append(plan_inserts(StandingStatusList, [{**place, "uri": uri} for uri in sorted(others)]))
+    await execute_together(connection, changes)
     await record_standing(connection, row, now)
     shown[credential.digest] = know_standing(row, key)

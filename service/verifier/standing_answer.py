@@ -10,7 +10,7 @@ from service.rules.law import Law
 from service.rules.needs import CredentialNeed
 from service.rules.purposes import Purpose, list_purposes
 from service.storage.standings import InvestorRow, Standing
-from service.storage.statuses import StatusQuery, StatusReading
+from service.storage.statuses import StatusQuery, StatusReading, choose_reading
 from service.storage.tables import Investor, TrustedIssuer
 from service.storage.trust import attester_class_of, judge_issuer, jurisdiction_of
 from service.verifier.purposes import list_missing_claims
@@ -52,7 +52,7 @@ class HeldCredential:
 
 def list_status_queries(rows: Sequence[Standing]) -> set[StatusQuery]:
     """Return the status entries that the credentials name."""
-    return {query for row in rows if (query := _status_query(row)) is not None}
+    return {query for row in rows for query in row.statuses}
 
 
 def describe_investor(row: Investor | InvestorRow, screening: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -82,15 +82,9 @@ def describe_standing(known: Known, at: datetime, law: Law) -> dict[str, Any]:
 
 
 def _judge(known: Known, row: Standing, at: datetime) -> HeldCredential:
-    query = _status_query(row)
-    status = _name_status(row, known.readings[query] if query else None, at)
+    readings = [known.readings[query] for query in row.statuses]
+    status = _name_status(row, choose_reading(readings) if readings else None, at)
     return HeldCredential(row, status, _find_fault(row, status, known.trusted, at))
-
-
-def _status_query(row: Standing) -> StatusQuery | None:
-    if row.status_uri is None or row.status_index is None:
-        return None
-    return StatusQuery(row.issuer, row.status_uri, row.status_index)
 
 
 def _name_status(row: Standing, reading: StatusReading | None, at: datetime) -> str:

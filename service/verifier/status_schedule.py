@@ -7,9 +7,11 @@ falls due. Only a credential on a list that nobody has heard of yet is fetched f
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy
 import structlog
+from sqlalchemy import CompoundSelect
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -18,7 +20,7 @@ from service.errors import ServiceError
 from service.storage.cache import keep_document
 from service.storage.held_lists import MAX_LISTS, list_held_lists
 from service.storage.statuses import ListTerms, StatusQuery
-from service.storage.tables import CachedDocument, HeldStatusList, StandingCredential
+from service.storage.tables import CachedDocument, HeldStatusList, StandingCredential, StandingStatusList
 from service.storage.trust import list_trusted_issuers, normalize_issuer
 from service.verifier.issuers import KeyFinder
 from service.verifier.statuses import StatusListUnavailableError, refresh_status_lists
@@ -44,21 +46,29 @@ async def refresh_all_status_lists(context: Context) -> None:
 
 async def _list_wanted(session: AsyncSession, now: datetime) -> dict[str, set[StatusQuery]]:
     """Return the lists of each organisation, by its standings and by the copies that it holds."""
-    issuer, uri = col(StandingCredential.issuer), col(StandingCredential.status_uri)
-    statement = (
-        sqlalchemy.select(col(StandingCredential.org_id), issuer, uri)
-        .where(col(StandingCredential.expires_at) > now, uri.is_not(None))
-        .distinct()
-    )
     connection = await session.connection()
     wanted: dict[str, set[StatusQuery]] = {}
-    for org_id, signer, address in (await connection.execute(statement)).all():
+    for org_id, signer, address in (await connection.execute(_select_relied_on(now))).all():
         wanted.setdefault(org_id, set()).add(StatusQuery(str(signer), str(address), 0))
     for (org_id,) in (await connection.execute(sqlalchemy.select(col(HeldStatusList.org_id)).distinct())).all():
         held = await list_held_lists(session, org_id)
         usable = {StatusQuery(terms.issuer, uri, 0) for uri, terms in held.items() if terms.is_usable(now)}
         wanted.setdefault(org_id, set()).update(usable)
     return wanted
+
+
+def _select_relied_on(now: datetime) -> CompoundSelect[Any]:
+    """Select organisation, issuer and address of every list that a standing depends on."""
+    owner, issuer = col(StandingCredential.org_id), col(StandingCredential.issuer)
+    first, further = col(StandingCredential.status_uri), col(StandingStatusList.uri)
+    is_current = col(StandingCredential.expires_at) > now
+    is_its = (col(StandingStatusList.org_id) == owner) & (
+        col(StandingStatusList.standing_id) == col(StandingCredential.id)
+    )
+    return sqlalchemy.union(
+        sqlalchemy.select(owner, issuer, first).where(is_current, first.is_not(None)),
+        sqlalchemy.select(owner, issuer, further).join(StandingStatusList, is_its).where(is_current),
+    )
 
 
 async def _follow_aggregations(finder: KeyFinder) -> None:

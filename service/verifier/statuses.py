@@ -65,11 +65,6 @@ def record_status(checklist: Checklist, reading: StatusReading) -> str:
     return name
 
 
-def choose_reading(readings: Sequence[StatusReading]) -> StatusReading:
-    """Return the one that decides where several entries count: what is known to be wrong, then what is not known."""
-    return readings[0] if len(readings) == 1 else max(readings, key=_rank_reading)
-
-
 @dataclass(frozen=True, slots=True)
 class StatusMessage:
     """What an entry of the purpose ``message`` says; ``message`` is the issuer's word for it, for developers only."""
@@ -95,12 +90,6 @@ def list_messages(credential: VerifiedCredential, readings: Sequence[StatusReadi
         if reading.value is not None
     ]
     return [StatusMessage(*each) for each in found if each is not None]
-
-
-def _rank_reading(reading: StatusReading) -> tuple[int, bool]:
-    if reading.value is None:
-        return 1 if reading.code == "status_unavailable" else 2, False
-    return {0: 0, 1: 5, 2: 4}.get(reading.value, 3), reading.stale
 
 
 async def refresh_status_lists(

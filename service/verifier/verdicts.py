@@ -21,7 +21,7 @@ from service.storage.standings import Standing
 from service.storage.subject_keys import ensure_subject_key, name_investor, name_presentation
 from service.verifier.checks import HOLDER_MISMATCH, Check, summarize
 from service.verifier.request_rows import KeptRequest, change_request
-from service.verifier.standing import is_followable, keep_standing, link_investor, list_shown, lock_investor
+from service.verifier.standing import keep_standing, link_investor, list_shown, lock_investor
 from service.verifier.verification import Examined
 from service.web.instants import format_optional
 
@@ -82,10 +82,8 @@ async def conclude(
     """
     overall = _check_whole(answer, examined)
     shown: dict[str, Standing] = {}
-    if row.investor_ref is not None and not all(map(is_followable, examined.flatten())):
-        overall.append(_NOT_FOLLOWABLE)
     # Only an answer that is right in all else may bind the investor to a person.
-    if row.investor_ref is not None and _NOT_FOLLOWABLE not in overall and is_acceptable(answer, examined):
+    if row.investor_ref is not None and is_acceptable(answer, examined):
         investor = await lock_investor(connection, signer, row.org_id, row.investor_ref, now)
         key, shown = investor.key, await list_shown(connection, investor)
         if not await link_investor(connection, investor, list(shown.values()), examined.flatten(), now):
@@ -155,7 +153,6 @@ def _check_whole(answer: WalletAnswer, examined: ExaminedAnswer) -> list[Check]:
     return [query, Check("holder", "pass")]
 
 
-_NOT_FOLLOWABLE = Check("status", "fail", "status_not_followable", "A standing follows one status entry, not several.")
 _OTHER_PERSON = Check("holder", "fail", HOLDER_MISMATCH, "The investor is known as another person.")
 
 

@@ -32,7 +32,7 @@ from service.credentials.ldp_vc import EnvelopedVc, UnverifiedLdpVc
 from service.credentials.sd_jwt_errors import CredentialClaimsError
 from service.errors import MalformedError, VerificationError
 from service.schema_files import load_claims_schema
-from service.storage.statuses import StatusQuery, StatusReading, open_statuses
+from service.storage.statuses import StatusQuery, StatusReading, choose_reading, open_statuses
 from service.storage.trust import (
     OUT_OF_SCOPE,
     TrustEntry,
@@ -45,7 +45,7 @@ from service.verifier.checks import CREDENTIAL_CHECKS, PRESENTATION_CHECKS, Chec
 from service.verifier.issuer_keys import IssuerNotFetchedError, IssuerUnavailableError
 from service.verifier.issuers import KeyFinder
 from service.verifier.linked_data import LinkedDataVerifier, UnjudgedError, is_of_account
-from service.verifier.statuses import StatusMessage, choose_reading, list_messages, record_status, refresh_status_lists
+from service.verifier.statuses import StatusMessage, list_messages, record_status, refresh_status_lists
 
 # What has passed when a check fails: the order in which the core works, not the order in which we list.
 _TO_VALIDITY = CREDENTIAL_CHECKS[:5]

@@ -6,18 +6,34 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
 from service.credentials.data_integrity import add_proof
-from service.credentials.did import did_key_from_jwk
+from service.credentials.did import did_jwk_from_jwk, did_key_from_jwk
+from service.gate.parties import read_parties
 from service.linked_data.bundled_contexts import load_contexts
+from service.storage.held_lists import USELESS_AFTER, forget_useless_lists, list_held_lists
+from service.storage.tables import StandingStatusList
 from service.verifier.status_schedule import refresh_all_status_lists
+from service.web.instants import format_instant
 from tests.deployment import running_deployment
+from tests.events_support import Hooks
 from tests.foreign_issuer import ForeignIssuer, running_foreign_issuer
 from tests.unit.bitstring_support import entry, list_2021, list_of_messages, list_v2, messages_of, sign_list
-from tests.unit.jwt_vc_support import claims_v2, sign
+from tests.unit.jwt_vc_support import claims_v1, claims_v2, sign, vc
 from tests.unit.sd_jwt_support import HOLDER_KEYS, KeyPair, new_key_pair
-from tests.verifying_support import Platform, failed, seconds
+from tests.verifying_support import CLAIMS, Platform, Wallet, failed, seconds
 
+KYC_QUERY = {
+    "credentials": [
+        {
+            "id": "kyc",
+            "format": "jwt_vc_json",
+            "meta": {"type_values": [["VerifiableCredential", "KycCredential"]]},
+            "claims": [{"path": ["credentialSubject", "country"]}],
+        }
+    ]
+}
 PATHS = {"revocation": "/bitstrings/1", "suspension": "/bitstrings/2", "message": "/bitstrings/3"}
 UNAVAILABLE = {("status", "status_unavailable")}
 
@@ -75,6 +91,88 @@ async def test_each_purpose_is_read_and_the_worst_counts(platform: Platform, abr
     for purposes in (("revocation", "suspension"), ("suspension", "revocation")):
         verdict = await verify(platform, abroad, *purposes)
         assert (verdict["status"], failed(verdict["checks"])) == ("revoked", {("status", "credential_revoked")})
+
+
+async def present(platform: Platform, abroad: ForeignIssuer, *purposes: str) -> None:
+    """Have inv-1 show a KYC of version 1.1 with one entry for each purpose, the first at place 5, the next at 6."""
+    wallet, now = Wallet(platform.deployment), seconds(platform.deployment.clock())
+    entries = [
+        entry(statusPurpose=each, statusListCredential=abroad.origin + PATHS[each], statusListIndex=str(5 + number))
+        for number, each in enumerate(purposes)
+    ]
+    terms = {"iss": abroad.identifier, "sub": did_jwk_from_jwk(wallet.keys.jwk), "nbf": now, "exp": now + 60 * 86_400}
+    inner = vc(credentialSubject=CLAIMS["kyc"], credentialStatus=entries)
+    claims = claims_v1(**terms, status=None, vc=inner)
+    wallet.held = [sign(claims, {"typ": "JWT", "kid": "k1"}, abroad.keys)]
+    made = await platform.ask(dcql_query=KYC_QUERY, investor_ref="inv-1")
+    answer = await wallet.answer(made)
+    assert (await platform.read(made["id"]))["state"] == "verified", answer.text
+
+
+async def read_status(platform: Platform) -> tuple[str, str]:
+    """Return the status of inv-1's credential, as the standing and as the gate has it."""
+    [credential] = (await platform.read_standing("inv-1"))["credentials"]
+    context, now = platform.deployment.context, platform.deployment.clock()
+    terms = {"base_url": context.base_url, "org_id": platform.member.org_id, "refs": ["inv-1"]}
+    async with context.database.reading() as session:
+        parties = await read_parties(session, context.signer, **terms, now=now, on=now.date())
+    [held] = parties["inv-1"].credentials
+    return credential["status"], held.status_at(now)
+
+
+async def test_a_standing_follows_every_entry(platform: Platform, abroad: ForeignIssuer) -> None:
+    context, clock = platform.deployment.context, platform.deployment.clock
+    own = Hooks(platform.deployment, platform.member, ("verifier",))
+    serve(platform, abroad)
+    serve(platform, abroad, purpose="suspension")
+    await present(platform, abroad, "revocation", "suspension", "suspension")
+    seen = [(clock(), await read_status(platform))]
+    async with context.database.reading() as session:
+        kept = (await session.exec(select(StandingStatusList.uri))).all()
+    assert kept == [abroad.origin + PATHS["suspension"] + "#suspension"]
+    for suspended, revoked in (((5,), (6, 7)), ((6,), ()), ((), (6,)), ((7,), (5,)), ((6,), (5,))):
+        clock.advance(minutes=11)
+        serve(platform, abroad, *suspended, purpose="suspension")
+        serve(platform, abroad, *revoked)
+        await refresh_all_status_lists(context)  # which only standings name by now
+        await own.advance()
+        seen.append((clock(), await read_status(platform)))
+    states = ["valid", "valid", "suspended", "valid", "revoked", "revoked"]
+    assert [each for _, each in seen] == [(state, state) for state in states]
+    causes = [each["data"]["cause"] for each in await own.events(types="standing.changed")]
+    # Nobody is told of another's place; of the fourth change both lists tell.
+    assert causes == ["presented", *["status"] * 5]
+    for at, (status, _) in seen:
+        answer = await platform.call("GET", f"/v1/investors/inv-1/standing?as_of={format_instant(at)}")
+        assert answer.json()["credentials"][0]["status"] == status
+
+
+async def test_a_standing_of_which_one_list_is_silent_is_unknown_and_both_are_kept(
+    platform: Platform, abroad: ForeignIssuer
+) -> None:
+    context, clock = platform.deployment.context, platform.deployment.clock
+    serve(platform, abroad)
+    serve(platform, abroad, purpose="suspension")
+    await present(platform, abroad, "revocation", "suspension")
+    del abroad.pages[PATHS["suspension"]]
+    clock.advance(hours=25)
+    serve(platform, abroad)
+    await refresh_all_status_lists(context)
+    assert await read_status(platform) == ("unknown", "unknown")
+    serve(platform, abroad, purpose="suspension")
+    await refresh_all_status_lists(context)
+    assert await read_status(platform) == ("valid", "valid")
+    async with context.database.transaction() as session:
+        for later, kept in (
+            (USELESS_AFTER + timedelta(days=1), 2),
+            (2 * USELESS_AFTER, 0),
+        ):  # until the credential ends
+            await forget_useless_lists(session, clock() + later)
+            assert len(await list_held_lists(session, platform.member.org_id)) == kept
+    answer = await platform.call("POST", "/v1/investors/inv-1/erasure")
+    assert answer.status_code == 200, answer.text
+    async with context.database.reading() as session:
+        assert (await session.exec(select(StandingStatusList))).all() == []
 
 
 async def test_a_message_is_told_and_any_but_the_first_is_not_valid(platform: Platform, abroad: ForeignIssuer) -> None:

@@ -348,7 +348,7 @@ async def test_what_an_older_version_kept_in_plain_is_sealed(database_url: str, 
     assert (people["ben"].screening, people["ben"].kyc_sub) == (None, None)
     assert [row.id for row in standing["ada"]] == [f"s{number}" for number in reversed(range(600, 1203))]
     kept_row = standing["ada"][-1]
-    assert (kept_row.claims, kept_row.digest, kept_row.holder_thumbprint, kept_row.status_index) == (
+    assert (kept_row.claims, kept_row.digest, kept_row.holder_thumbprint, kept_row.statuses[0].index) == (
         {"given_name": "Canary-600"},
         "Canary-digest",
         "Canary-holder",

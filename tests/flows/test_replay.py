@@ -65,14 +65,11 @@ async def test_what_leads_to_a_party_stands_apart(market: Market) -> None:
     text = json.dumps(bundle)
     for row in kept.values():
         [place] = [each for each in named.values() if each["id"] == row.id]
-        assert (place["digest"], place["status_uri"], place["status_index"]) == (
-            row.digest,
-            row.status_uri,
-            row.status_index,
-        )
+        [listed] = row.statuses
+        assert (place["digest"], place["status_uri"], place["status_index"]) == (row.digest, listed.uri, listed.index)
         assert row.id not in text
         assert row.digest not in text
-        assert str(row.status_uri) not in text
+        assert listed.uri not in text
     assert '"alice"' not in text
     [part] = bundle["evaluations"]
     assert part["facts"]["buyer"]["id"] == pseudonym

@@ -65,6 +65,7 @@ from service.storage.tables.verifying import (
     IssuerKeySighting,
     PresentationRequest,
     StandingCredential,
+    StandingStatusList,
     TrustedIssuer,
     VerifierAttestation,
 )
@@ -126,6 +127,7 @@ __all__ = [
     "SpentProof",
     "StandingCredential",
     "StandingRecheck",
+    "StandingStatusList",
     "StandingVersion",
     "StatusChange",
     "StatusList",

@@ -139,6 +139,20 @@ class StandingCredential(SQLModel, table=True):
     presented_at: datetime = Field(sa_type=Instant)
 
 
+class StandingStatusList(SQLModel, table=True):
+    """A further list that keeps the status of a presented credential, beside the one that its own row names.
+
+    Where in the list is in the row's ``sealed``.
+    """
+
+    __tablename__ = "standing_status_list"
+    __table_args__ = (Index("ix_standing_status_list_uri", "uri"),)
+
+    org_id: str = Field(primary_key=True)
+    standing_id: str = Field(primary_key=True)
+    uri: str = Field(primary_key=True)
+
+
 class HeldStatusList(SQLModel, table=True):
     """A verified copy of a status list of an issuer outside this deployment, as decisions read it.
 
