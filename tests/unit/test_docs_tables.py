@@ -41,6 +41,12 @@ def test_every_item_has_its_row(page: str, last: int) -> None:
     assert list(map(int, numbers)) == list(range(1, last + 1))
 
 
+def test_every_threat_has_a_number_of_its_own() -> None:
+    rows = re.findall(r"^\| (\d+a?) \|.*$", (ROOT / "docs/threats.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert len(rows) > 60
+    assert len(set(rows)) == len(rows)
+
+
 def test_every_negative_case_has_its_test_or_says_why_not() -> None:
     text = (ROOT / "docs/conformance-negatives.md").read_text(encoding="utf-8")
     rows = [row.strip("| ").split(" | ") for row in re.findall(r"^\| `\w+` \|.*$", text, flags=re.MULTILINE)]

@@ -1,5 +1,7 @@
 """What a file is, told by its bytes: three types, and nothing that is also something else."""
 
+import contextlib
+import time
 import zlib
 
 import pytest
@@ -38,6 +40,11 @@ def test_whole_files_are_recognized(media_type: str, content: bytes) -> None:
         add_stream(b"/Type/ObjStm/N 1/First 4", zlib.compress(b"7 0 <</Type/Page>>")),
         add_stream(b"/Type/ObjStm/N 1/First 4", b"7 0 <</Type/Page>>"),
         add_object(b"<</S/URI/URI(https://example.com)>>"),
+        add_object(b"<</S/URI/URI(www.example.com/a?b=javascript:c)>>"),
+        add_object(b"<</S/URI/URI<feff006d00610069006c0074006f003a0061>>>"),
+        put_into_catalog(b"/OpenAction[3 0 R/XYZ null null 0]"),
+        put_into_catalog(b"/OpenAction<</S/GoTo/D[3 0 R/Fit]>>"),
+        put_into_catalog(b"/OpenAction [3 0 R/Fit]/URI<</Base(https://example.com)>>"),
         add_object(b"<</Title(The downstream)/First 7 0 R>>"),
         add_stream(b"/Filter/DCTDecode", b"\xff\xd8/JS inside of compressed data\xff\xd9"),
     ],
@@ -102,6 +109,16 @@ def test_files_that_are_two_things_are_refused(content: bytes) -> None:
         put_into_catalog(b"/AcroForm<</XFA[]>>"),
         add_object(b"<</S/Launch/F(cmd.exe)>>"),
         add_object(b"<</S/SubmitForm/F(https://example.com)>>"),
+        add_object(b"<</S/URI/URI(javascript:alert(1))>>"),
+        add_object(b"<</S/URI/U#52I(\\152ava\\\ns\\tcript\\072alert(1))>>"),
+        add_object(b"<</S/URI/URI<FEFF006A006100760061007300630072006900700074003A>>>"),
+        add_object(b"<</S/URI/URI(ms-msdt:/id)>>"),
+        add_object(rb"<</S/URI/URI(\\\\files.example\\share)>>"),
+        put_into_catalog(b"/URI<</Base(javascript:)>>"),
+        put_into_catalog(b"/AA<</O<</S/URI/URI(https://example.com)>>>>"),
+        put_into_catalog(b"/OpenAction<</S/URI/URI(https://example.com)>>"),
+        put_into_catalog(b"/OpenAction 77 0 R").replace(b"%%", b"77 0 obj<</S/UR#49/U#52I(http:a)>> endobj\n%%"),
+        put_into_catalog(b"/OpenAction" + b" " * 70 + b"77 0 R/URI<</Base(http:a)>>"),
         add_object(b"<</S/ImportData>>"),
         add_object(rb"<</S/GoToR/F(\\\\files.example\\share)/D[0/Fit]>>"),
         add_object(b"<</S/GoToE>>"),
@@ -110,7 +127,6 @@ def test_files_that_are_two_things_are_refused(content: bytes) -> None:
         add_stream(b"/Type/EmbeddedFile", b"anything"),
         add_stream(b"/Type/ObjStm/Filter/FlateDecode/N 2/First 8", PACKED_SCRIPT),
         add_stream(b"/Filter/FlateDecode", PACKED_SCRIPT),
-        add_object(b"<</Filter/FlateDecode>>%x\nstream  \n" + PACKED_SCRIPT + b"\nendstream"),
         add_stream(b"/Type/ObjStm/N 2/First 8", b"7 0 <</S/JavaScript/JS(x)>>"),
     ],
 )
@@ -126,6 +142,10 @@ def test_pdfs_that_do_something_are_refused(content: bytes) -> None:
         b"%PDF-9.9" + WHOLE[PDF][8:],
         WHOLE[PDF].replace(b"endstream", b"endstrea_"),
         WHOLE[PDF].replace(b"/Root", b"/Encrypt 8 0 R /Root"),
+        add_object(b"<</S/URI/URI 8 0 R>>"),
+        add_object(b"<</S/URI/URI%x\n(javascript:a)>>"),
+        add_object(b"<</Filter/FlateDecode>>%x\nstream  \n" + PACKED_SCRIPT + b"\nendstream"),
+        add_object(b"<</Filter/FlateDecode>>" + b" " * 300 + b"stream\n" + PACKED_SCRIPT + b"\nendstream"),
         add_stream(b"/Type/Obj#53tm/Filter/LZWDecode/N 1/First 4", b"\x80\x0b\x60"),
         add_stream(b"/Type 5 0 R/Filter[/ASCIIHexDecode/FlateDecode]/N 1/First 4", b"789c>"),
         add_stream(b"/Type/ObjStm/N 1/First 4/Filter/FlateDecode", PACKED_SCRIPT[:-8]),
@@ -146,10 +166,32 @@ def test_files_that_cannot_be_looked_into_are_refused(content: bytes) -> None:
         recognize(content)
 
 
-def test_a_bomb_is_not_unpacked_further_than_there_is_room() -> None:
+def test_a_bomb_is_not_unpacked_further_than_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
     packed = zlib.compress(b"7 0 " + b" " * (MAX_UNPACKED_BYTES + 1), 9)
     with pytest.raises(EvidenceUnreadableError):
         recognize(add_stream(b"/Type/ObjStm/N 1/First 4", packed))
+    monkeypatch.setattr("service.issuer.evidence_pdf.MAX_UNPACKED_BYTES", 100)
+    first = b"<</N 1>>stream\n" + b"7 0 ".ljust(100) + b"endstream endobj 98 0 obj "  # leaves no room behind it
+    with pytest.raises(EvidenceUnreadableError):
+        recognize(add_object(first + b"<</Filter/FlateDecode>>stream\n" + packed + b"\nendstream"))
+
+
+@pytest.mark.parametrize(
+    ("start", "repeated", "end"),
+    [
+        (b"%PDF-1.4\n", b">>%", b"\n%%EOF"),
+        (b"%PDF-1.4\n", b">>stream ", b"%%EOF"),
+        (b"%PDF-1.4\n", b"/URI%/OpenAction ", b"\n%%EOF"),
+        (b"%PDF-1.4\n", b" \nstream", b"\n%%EOF"),
+        (b"", make_jpeg(scan=b""), b""),
+    ],
+)
+def test_the_time_is_in_proportion_to_the_size(start: bytes, repeated: bytes, end: bytes) -> None:
+    content = start + repeated * (1_000_000 // len(repeated)) + end
+    began = time.process_time()
+    with contextlib.suppress(ServiceError):
+        recognize(content)
+    assert time.process_time() - began < 5  # a square would take minutes
 
 
 @given(st.sampled_from(sorted(WHOLE)), st.data())
