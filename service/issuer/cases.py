@@ -127,12 +127,20 @@ async def get_case(session: AsyncSession, signer: Signer, org_id: str, case_id: 
 
 
 async def list_cases(
-    session: AsyncSession, org_id: str, *, state: str | None, after: str | None, limit: int
+    session: AsyncSession,
+    org_id: str,
+    *,
+    state: str | None,
+    subject_ref: str | None = None,
+    after: str | None,
+    limit: int,
 ) -> Sequence[CaseView]:
     """Return cases in the order of their ids, without reviews; ``limit`` counts rows."""
     query = select(ReviewCase).where(ReviewCase.org_id == org_id).order_by(col(ReviewCase.id)).limit(limit)
     if state is not None:
         query = query.where(ReviewCase.state == state)
+    if subject_ref is not None:
+        query = query.where(ReviewCase.subject_ref == subject_ref)
     if after is not None:
         query = query.where(ReviewCase.id > after)
     return [view_case(row) for row in (await session.exec(query)).all()]

@@ -7,7 +7,7 @@ from fastapi import Depends, Query, Request, Response
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.issuer import cases
-from service.issuer.backoffice_api import describe_made_offer, format_seconds
+from service.issuer.backoffice_api import SubjectRef, describe_made_offer, format_seconds
 from service.issuer.case_models import (
     ApprovalAnswer,
     ApprovalBody,
@@ -60,12 +60,15 @@ async def list_cases(
     context: ContextDep,
     caller: IssuerCaller,
     state: Annotated[CaseState | None, Query()] = None,
+    subject_ref: Annotated[SubjectRef | None, Query()] = None,
     limit: Limit = DEFAULT_LIMIT,
     after: After = None,
 ) -> dict[str, Any]:
-    """List cases, all or those in one state; without figures."""
+    """List cases, all or those in one state or about one person; without figures."""
     async with context.database.reading() as session:
-        rows = await cases.list_cases(session, caller.org_id, state=state, after=after, limit=limit + 1)
+        rows = await cases.list_cases(
+            session, caller.org_id, state=state, subject_ref=subject_ref, after=after, limit=limit + 1
+        )
     return page_of(request, response, [_describe(row) for row in rows], limit=limit)
 
 

@@ -261,6 +261,10 @@ async def test_lists_show_no_figures(desks: tuple[Desk, Desk]) -> None:
     assert reviewed.json()["data"][0]["passed"] is True
     assert not {"review", "reason"} & set(reviewed.json()["data"][0])
     assert "250" not in reviewed.text
+    for ref, of_person in (("investor-2", ids[2:]), ("investor", [])):
+        found = await desks[0].call("GET", "cases", params={"subject_ref": ref})
+        assert [case["id"] for case in found.json()["data"]] == of_person
+    assert (await desks[0].call("GET", "cases", params={"subject_ref": "a b"})).status_code == 422
     unknown = await desks[0].call("GET", "cases", params={"state": "lost"})
     assert (unknown.status_code, unknown.json()["code"]) == (422, "invalid_input")
 
