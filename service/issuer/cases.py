@@ -36,6 +36,7 @@ from service.issuer.case_review import (
 )
 from service.issuer.claims import InvalidCredentialClaimsError, find_configuration
 from service.issuer.evidence import list_evidence_digests
+from service.issuer.four_eyes import list_account_ties
 from service.issuer.identity import Issuer
 from service.issuer.information import end_waiting
 from service.issuer.offers import DEFAULT_LIFETIME, MadeOffer, OfferRequest, create_offer
@@ -207,7 +208,9 @@ async def approve_case(
     made = await create_offer(await session.connection(), signer, issuer, offer, actor=client_id, now=now)
     row.offer_id = made.id
     digests = await list_evidence_digests(session, issuer.org_id, case_id)
-    _decide(session, row, APPROVED, client_id, now, {"evidence": digests, "offer_id": made.id})
+    ties = await list_account_ties(session, issuer.org_id, row.reviewed_by, client_id)
+    facts = {"evidence": digests, "offer_id": made.id, **({"account_ties": ties} if ties else {})}
+    _decide(session, row, APPROVED, client_id, now, facts)
     return view_opened_case(row, key), made
 
 

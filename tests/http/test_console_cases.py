@@ -13,7 +13,7 @@ from service.console.pages import explain
 from service.storage.audit import PERSONAL_DATA_ACCESSED
 from service.storage.tables import AuditEntry
 from tests.case_support import Desk
-from tests.console_support import Browser, sign_in
+from tests.console_support import Browser, open_browser, sign_in
 from tests.deployment import BASE_URL, Deployment, Member
 from tests.evidence_support import make_pdf
 from tests.issuing_support import Wallet, add_issuer
@@ -176,6 +176,28 @@ async def test_the_reviewer_cannot_approve_by_force(office: Office) -> None:
     answer = await office.officer.post(f"{case}/approve", CLAIMS | hidden, hidden=False)
     assert answer.status_code == 403
     assert "somebody else has to approve" in answer.text
+
+
+async def test_a_second_account_of_the_reviewer_is_seen(office: Office) -> None:
+    tie = "was made, changed or given a sign-in link by the other"
+    admin, _ = await sign_in(office.deployment, office.member, ["admin", "officer"], name="Eve Everything")
+    await admin.get("/console/accounts")
+    made = await admin.post("/console/accounts", {"name": "Nobody Else", "role": "approver", "language": "en"})
+    link = re.search(r"/console/sign-in/link/[\w-]+", made.text)
+    assert link is not None, made.text
+    second = open_browser(office.deployment)
+    await second.get(link[0])
+    await second.post(link[0])
+    case = await office.open_case()
+    await admin.get(f"{case}?rule=us.ai.income")
+    await admin.post(f"{case}/review", INCOME)
+    assert tie not in (await office.approver.get(case)).text
+    assert tie in (await second.get(case)).text
+    assert (await second.post(f"{case}/approve", CLAIMS)).status_code == 200
+    assert tie in (await office.approver.get(case)).text
+    history = await Desk(office.deployment, office.member).call("GET", f"cases/{case.rsplit('/', 1)[1]}/history")
+    told = {each["kind"]: each["facts"].get("account_ties") for each in history.json()["data"]}
+    assert told["case.approved"] == ["account.created", "account.link_made"]
 
 
 async def test_four_eyes_hold_between_a_page_and_a_program(office: Office) -> None:

@@ -31,6 +31,7 @@ from service.issuer.case_history import list_case_events
 from service.issuer.case_records import APPROVED, DECLINED, REVIEWED, CaseView
 from service.issuer.case_review import INVESTMENT_LIMIT
 from service.issuer.evidence import list_evidence
+from service.issuer.four_eyes import list_account_ties
 from service.web.body_limit import MAX_FILE_BYTES
 from service.web.context import Context
 from service.web.problems import status_of
@@ -69,6 +70,7 @@ async def render_case(
         name_actor = await read_actors(session, viewer)
         _, files = await list_evidence(session, context.signer, viewer.org_id, case_id)
         _, events = await list_case_events(session, context.signer, viewer.org_id, case_id)
+        ties = await list_account_ties(session, viewer.org_id, view.reviewed_by, viewer.account_id)
     await record_reading(context, viewer, kind="case", object_id=case_id, subject_ref=view.subject_ref)
     problem = None if sent is None else explain(viewer.language, sent.error)
     return render(
@@ -89,6 +91,7 @@ async def render_case(
         is_decided=view.state in (APPROVED, DECLINED),
         may_review=OFFICER in viewer.roles,
         may_decide=APPROVER in viewer.roles,
+        has_ties=view.state == REVIEWED and bool(ties),
         is_own_review=view.state == REVIEWED and view.reviewed_by == viewer.account_id,
         **_describe_review_form(request, viewer, view, sent),
         **_describe_review(viewer, view),
