@@ -46,5 +46,6 @@ def build_context(
         data_dir=settings.data_dir,
         witnesses=tuple(map(parse_witness, settings.log_witnesses)),
         did_resolver=settings.did_resolver,
+        letter_font=settings.letter_font,
         event_retention=timedelta(days=settings.event_retention_days),
     )

@@ -16,6 +16,7 @@ from service.credentials.signed_note import MalformedNoteError
 from service.errors import ServiceError
 
 _HOST_AND_PORT = re.compile(r"[^\s/@:]+:[0-9]{1,5}")
+_FONTS = (b"\x00\x01\x00\x00", b"true", b"OTTO", b"ttcf")
 _RESOLVER = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
 
 
@@ -42,6 +43,7 @@ class Settings(BaseSettings):
     did_resolver: str | None = None
     log_witnesses: Annotated[tuple[str, ...], NoDecode] = ()
     admin_port: Annotated[int | None, Field(ge=1, le=65535)] = None
+    letter_font: Path | None = None
     vc_api: bool = False
     event_retention_days: Annotated[int, Field(ge=7, le=3650)] = 90
     log_level: str = "INFO"
@@ -75,6 +77,17 @@ class Settings(BaseSettings):
         if value is not None and not _RESOLVER.fullmatch(value):
             raise ValueError("must be an https address without a query, below which DIDs are resolved")
         return value.rstrip("/") if value else None
+
+    @field_validator("letter_font")
+    @classmethod
+    def _check_letter_font(cls, value: Path | None) -> Path | None:
+        try:
+            begins = b"ttcf" if value is None else _read_start(value)
+        except OSError as error:
+            raise ValueError(f"cannot be read: {error.strerror}") from None
+        if begins not in _FONTS:
+            raise ValueError("must be a TrueType or OpenType font, or a collection of them")
+        return value
 
     @field_validator("base_url")
     @classmethod
@@ -117,6 +130,11 @@ class Settings(BaseSettings):
             path = (self.data_dir / "goodstanding.sqlite3").absolute()
             object.__setattr__(self, "database_url", f"sqlite+aiosqlite:///{path}")
         return self
+
+
+def _read_start(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(4)
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -19,7 +19,7 @@ def load_words(language: str) -> Mapping[str, str]:
     for file in sorted((FOLDER / language).glob("*.json")):
         area = json.loads(file.read_text(encoding="utf-8"))
         words |= {f"{file.stem}.{key}": text for key, text in area.items()}
-    return words
+    return words | {f"rules.{key}": text for key, text in languages.load_words(languages.RULE_NAMES, language).items()}
 
 
 def translate(language: str, key: str, /, **values: object) -> str:

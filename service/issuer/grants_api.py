@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Request, Response
 from pydantic import Field, model_validator
@@ -15,7 +15,7 @@ from service.issuer.backoffice_api import describe_made_offer
 from service.issuer.evidence_types import PDF
 from service.issuer.evidence_upload import build_download_headers
 from service.issuer.identity import get_issuer
-from service.issuer.letters import Letter, make_letter
+from service.issuer.letters import Letter, LetterForm, make_letter
 from service.issuer.offers import DEFAULT_LIFETIME, MAX_LIFETIME, MadeOffer
 from service.issuer.renewal import RenewalRequest, renew_credentials
 from service.web.accesses import record_access
@@ -87,24 +87,37 @@ async def post_renewals(body: RenewalBody, request: Request, context: ContextDep
 
 
 @router.get("/credentials/{credential_id}/letter", responses=answers_media(PDF))
-async def get_letter(credential_id: str, context: ContextDep, caller: IssuerCaller) -> Response:
-    """Return the letter about a qualified-investor grant: made once, the same bytes ever after."""
-    async with context.database.transaction() as session:
+async def get_letter(
+    credential_id: str, context: ContextDep, caller: IssuerCaller, language: Literal["en", "zh"] = "en"
+) -> Response:
+    """Return the letter about a qualified-investor grant in a language: made once, the same bytes ever after."""
+    async with context.database.reading() as session:
         issuer = await get_issuer(await session.connection(), base_url=context.base_url, org_id=caller.org_id)
-        letter = await make_letter(
-            session, context.signer, issuer, credential_id, client_id=caller.client_id, now=context.clock()
-        )
+    letter = await make_letter(
+        context.database,
+        context.signer,
+        issuer,
+        credential_id,
+        LetterForm(language, context.letter_font),
+        client_id=caller.client_id,
+        now=context.clock(),
+    )
     await record_access(
         context, caller, object_kind="letter", object_id=credential_id, investor_refs=[letter.subject_ref]
     )
     return Response(letter.pdf, media_type=PDF, headers=name_letter(letter))
 
 
+def name_letter_file(letter: Letter) -> dict[str, str]:
+    """Return the headers by which a browser saves a letter."""
+    suffix = "" if letter.language == "en" else f"-{letter.language}"
+    return build_download_headers(f"letter-{letter.credential_id}{suffix}.pdf")
+
+
 def name_letter(letter: Letter) -> dict[str, str]:
     """Return the headers of a letter's download. Source: RFC 9530, section 3."""
     digest = base64.b64encode(bytes.fromhex(letter.sha256)).decode()
-    headers = build_download_headers(f"letter-{letter.credential_id}.pdf")
-    return headers | {"Repr-Digest": f"sha-256=:{digest}:"}
+    return name_letter_file(letter) | {"Repr-Digest": f"sha-256=:{digest}:"}
 
 
 def _describe_renewals(ids: Sequence[str], found: Sequence[MadeOffer | ServiceError]) -> list[dict[str, Any]]:

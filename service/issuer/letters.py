@@ -1,14 +1,18 @@
-"""One letter for each qualified-investor grant, for the files of counsel: made once, sealed, bound by its digest."""
+"""A letter for each qualified-investor grant and language, for counsel: made once, sealed, bound by its digest."""
 
+import asyncio
 import hashlib
 import hmac
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
 
 from service.credentials.commitment import commit_to_record
 from service.credentials.configurations import CONFIGURATIONS
@@ -19,14 +23,17 @@ from service.issuer.credentials import load_credential
 from service.issuer.evidence import list_evidence_digests
 from service.issuer.grant_claims import open_grant_claims
 from service.issuer.identity import Issuer
-from service.issuer.letter_words import CaseFacts, LetterFacts
+from service.issuer.letter_words import Actor, CaseFacts, LetterFacts, load_letter_words
 from service.issuer.subjects import open_person_key
 from service.keys import Signer
 from service.storage.audit import append_audit_entry, read_log_record
+from service.storage.database import Database
 from service.storage.subject_keys import DataKey
 from service.storage.tables import Account, AuditEntry, Credential, CredentialLetter, Organization, ReviewCase
+from service.web.languages import LANGUAGES, tag_of
 
 LETTER_MADE = "letter.made"
+_HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff\u00b7]+")
 _VALID, _KYC, _SIGNED = "valid", "kyc", "issuance.signed"
 
 
@@ -42,6 +49,7 @@ class Letter:
 
     credential_id: str
     subject_ref: str
+    language: str
     pdf: bytes
     sha256: str
     made_at: datetime
@@ -67,22 +75,62 @@ class LetterRecord:
     log_index: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class LetterForm:
+    """How a letter is written: its language, one of ``LANGUAGES``, and a font file for what Latin-1 lacks."""
+
+    language: str = "en"
+    font: Path | None = None
+
+
 async def make_letter(
-    session: AsyncSession, signer: Signer, issuer: Issuer, credential_id: str, *, client_id: str, now: datetime
+    database: Database,
+    signer: Signer,
+    issuer: Issuer,
+    credential_id: str,
+    form: LetterForm,
+    *,
+    client_id: str,
+    now: datetime,
 ) -> Letter:
-    """Return the letter about a grant, made at the first call; the caller records the access.
+    """Return the letter about a grant in a language, made at the first call; the caller records the access.
 
     Raises:
         NotFoundError: No such grant, another organisation's, or its person was erased.
         LetterUnavailableError: See there.
+        LetterLanguageError: There is no font for the language.
     """
-    row = await load_credential(session, issuer.org_id, credential_id, lock=True)
+    async with database.reading() as session:
+        row, key, kept = await _load(session, signer, issuer, credential_id, form.language)
+        if kept is not None:
+            return _open(row, key, kept)
+        facts = await _gather(session, key, issuer, row, now)
+    pdf = await asyncio.to_thread(_build, facts, form)  # half a second where a font is embedded
+    async with database.transaction() as session:
+        row, key, kept = await _load(session, signer, issuer, credential_id, form.language, lock=True)
+        if kept is None:
+            _check_valid(row, now)
+            kept = _keep(session, key, row, pdf, form.language, client_id, now)
+        return _open(row, key, kept)
+
+
+async def _load(
+    session: AsyncSession, signer: Signer, issuer: Issuer, credential_id: str, language: str, *, lock: bool = False
+) -> tuple[Credential, DataKey, CredentialLetter | None]:
+    row = await load_credential(session, issuer.org_id, credential_id, lock=lock)
     key = await open_person_key(await session.connection(), signer, issuer.org_id, row.subject_ref)
-    kept = await session.get(CredentialLetter, (issuer.org_id, credential_id))
-    if kept is None:
-        kept = await _make(session, key, issuer, row, client_id, now)
-    pdf = key.unseal(kept.sealed, context=_context(row))
-    return Letter(row.id, row.subject_ref, pdf, kept.sha256, kept.made_at)
+    return row, key, await session.get(CredentialLetter, (issuer.org_id, credential_id, language))
+
+
+def _open(row: Credential, key: DataKey, kept: CredentialLetter) -> Letter:
+    pdf = key.unseal(kept.sealed, context=_context(row, kept.language))
+    return Letter(row.id, row.subject_ref, kept.language, pdf, kept.sha256, kept.made_at)
+
+
+def _build(facts: LetterFacts, form: LetterForm) -> bytes:
+    from service.issuer.letter_pdf import build_letter  # a fifth of what every start would load, for a few letters
+
+    return build_letter(facts, load_letter_words(form.language), tag=tag_of(form.language), font=form.font)
 
 
 async def check_letter(session: AsyncSession, pdf: bytes) -> LetterRecord | None:
@@ -93,7 +141,7 @@ async def check_letter(session: AsyncSession, pdf: bytes) -> LetterRecord | None
         return None
     credential = await session.get_one(Credential, (letter.org_id, letter.credential_id))
     organization = await session.get_one(Organization, letter.org_id)
-    entry = await _find_entry(session, letter.org_id, letter.credential_id, LETTER_MADE)
+    entry = await _find_binding(session, letter)
     return LetterRecord(
         organization=organization.name,
         credential_id=letter.credential_id,
@@ -101,7 +149,7 @@ async def check_letter(session: AsyncSession, pdf: bytes) -> LetterRecord | None
         expires_at=credential.expires_at,
         made_by=letter.made_by,
         made_at=letter.made_at,
-        is_recorded=entry is not None and _binds(entry, sha256),
+        is_recorded=entry is not None,
         log_index=None if entry is None else entry.idx,
     )
 
@@ -112,32 +160,40 @@ def _binds(entry: AuditEntry, sha256: str) -> bool:
     return hmac.compare_digest(commit_to_record(entry.nonce, read_log_record(entry)), entry.commitment)
 
 
-async def _make(
-    session: AsyncSession, key: DataKey, issuer: Issuer, row: Credential, client_id: str, now: datetime
-) -> CredentialLetter:
-    from service.issuer.letter_pdf import build_letter  # a fifth of what every start would load, for a few letters
+async def _find_binding(session: AsyncSession, letter: CredentialLetter) -> AuditEntry | None:
+    query = _about(letter.org_id, letter.credential_id, LETTER_MADE)
+    entries = (await session.exec(query.limit(len(LANGUAGES)))).all()
+    return next((entry for entry in entries if _binds(entry, letter.sha256)), None)
 
-    pdf = build_letter(await _gather(session, key, issuer, row, now))
+
+def _keep(
+    session: AsyncSession, key: DataKey, row: Credential, pdf: bytes, language: str, client_id: str, now: datetime
+) -> CredentialLetter:
     letter = CredentialLetter(
         org_id=row.org_id,
         credential_id=row.id,
-        sealed=key.seal(pdf, context=_context(row)),
+        language=language,
+        sealed=key.seal(pdf, context=_context(row, language)),
         sha256=hashlib.sha256(pdf).hexdigest(),
         made_by=client_id,
         made_at=now,
     )
     session.add(letter)
-    record = {"client_id": client_id, "sha256": letter.sha256, "size": len(pdf)}
+    record = {"client_id": client_id, "language": language, "sha256": letter.sha256, "size": len(pdf)}
     append_audit_entry(session, org_id=row.org_id, kind=LETTER_MADE, subject_id=row.id, record=record, recorded_at=now)
     return letter
+
+
+def _check_valid(row: Credential, now: datetime) -> None:
+    if row.status != _VALID or row.expires_at <= now:
+        raise LetterUnavailableError("The credential is not valid, and no letter was made while it was.")
 
 
 async def _gather(session: AsyncSession, key: DataKey, issuer: Issuer, row: Credential, now: datetime) -> LetterFacts:
     claims = open_grant_claims(key, row)
     if CONFIGURATIONS[row.credential_configuration_id].kind.name != QUALIFIED_INVESTOR:
         raise LetterUnavailableError("Letters are about qualified investors.")
-    if row.status != _VALID or row.expires_at <= now:
-        raise LetterUnavailableError("The credential is not valid, and no letter was made while it was.")
+    _check_valid(row, now)
     entry = await _find_entry(session, row.org_id, row.id, _SIGNED)
     if claims is None or entry is None:
         raise LetterUnavailableError("The credential was granted before its claims were kept.")
@@ -159,13 +215,17 @@ async def _gather(session: AsyncSession, key: DataKey, issuer: Issuer, row: Cred
 
 async def _find_entry(session: AsyncSession, org_id: str, subject_id: str, kind: str) -> AuditEntry | None:
     """Return the first entry of this kind about something, unless it was emptied."""
+    return (await session.exec(_about(org_id, subject_id, kind).limit(1))).first()
+
+
+def _about(org_id: str, subject_id: str, kind: str) -> SelectOfScalar[AuditEntry]:
     query = select(AuditEntry).where(
         AuditEntry.org_id == org_id,
         AuditEntry.subject_id == subject_id,
         AuditEntry.kind == kind,
         AuditEntry.record != "",
     )
-    return (await session.exec(query.order_by(col(AuditEntry.id)).limit(1))).first()
+    return query.order_by(col(AuditEntry.id))
 
 
 async def _find_name(session: AsyncSession, key: DataKey, row: Credential) -> str | None:
@@ -184,6 +244,8 @@ async def _find_name(session: AsyncSession, key: DataKey, row: Credential) -> st
 
 def _read_name(claims: dict[str, Any]) -> str | None:
     parts = [claims[name] for name in ("given_name", "family_name") if name in claims]
+    if parts and _HAN.fullmatch("".join(parts)):  # the family's name first, and no space
+        return "".join(reversed(parts))
     return " ".join(parts) or claims.get("legal_name")
 
 
@@ -199,17 +261,17 @@ async def _describe_case(session: AsyncSession, key: DataKey, row: Credential) -
         id=case.id,
         as_of=case.as_of,
         citation=review.citation,
-        reviewed_by=await _name_actor(session, row.org_id, case.reviewed_by or ""),
-        decided_by=await _name_actor(session, row.org_id, case.decided_by or ""),
+        reviewed_by=await _find_actor(session, row.org_id, case.reviewed_by or ""),
+        decided_by=await _find_actor(session, row.org_id, case.decided_by or ""),
         decided_at=case.decided_at,
         evidence=await list_evidence_digests(session, row.org_id, case.id),
     )
 
 
-async def _name_actor(session: AsyncSession, org_id: str, actor_id: str) -> str:
+async def _find_actor(session: AsyncSession, org_id: str, actor_id: str) -> Actor:
     account = await session.get(Account, (org_id, actor_id))
-    return f"API client {actor_id}" if account is None else f"{account.name} ({actor_id})"
+    return Actor(actor_id, None if account is None else account.name)
 
 
-def _context(row: Credential) -> str:
-    return f"credential-letter {row.org_id} {row.id}"
+def _context(row: Credential, language: str) -> str:
+    return f"credential-letter {row.org_id} {row.id}" + ("" if language == "en" else f" {language}")

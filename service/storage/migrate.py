@@ -11,7 +11,7 @@ from service.errors import ServiceError
 from service.storage.database import Database
 from service.storage.subject_keys import KeyWrapper
 
-NEWEST_REVISION = "0029"  # known without Alembic, so that only a migration takes the time to load it
+NEWEST_REVISION = "0030"  # known without Alembic, so that only a migration takes the time to load it
 _MIGRATION_LOCK = int.from_bytes(b"goodstdg", "big", signed=True)
 
 

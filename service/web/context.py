@@ -24,6 +24,7 @@ class Context:
         witnesses: Are asked to cosign what the log publishes.
         event_retention: How long events are kept.
         did_resolver: Address below which DIDs of methods that we don't know are resolved.
+        letter_font: For letters that Latin-1 cannot write; None for none.
         linked_data: Holds didkit; started by its first use.
     """
 
@@ -36,5 +37,6 @@ class Context:
     data_dir: Path
     witnesses: tuple[Witness, ...] = ()
     did_resolver: str | None = None
+    letter_font: Path | None = None
     linked_data: LinkedDataWorker = field(default_factory=LinkedDataWorker)
     event_retention: timedelta = timedelta(days=90)

@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 
+RULE_NAMES = Path(__file__).parent / "rule_names"
+"""Files of the names of investor tests and limits, by their ids."""
 LANGUAGES = {"en": "English", "zh": "简体中文"}
 """Codes with the names that their readers know them by; the first is for everybody else."""
 

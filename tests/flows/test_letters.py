@@ -16,12 +16,14 @@ from typer.testing import CliRunner
 from service.cli.letters import LetterFileError
 from service.cli.main import app
 from service.issuer.evidence_types import PDF, recognize
-from service.issuer.letters import check_letter
+from service.issuer.identity import get_issuer
+from service.issuer.letters import LetterForm, check_letter, make_letter
 from service.storage.tables import AuditEntry, Credential, CredentialLetter
 from tests.case_support import CLAIMS, Desk, open_desks
 from tests.deployment import PASSPHRASE, Deployment
 from tests.evidence_support import make_pdf, upload
 from tests.issuing_support import KYC_CLAIMS, Wallet, make_offer
+from tests.letter_support import find_chinese_font, read_mapped_text
 from tests.prepared import prepared
 
 QUALIFIED = {"credential_configuration_id": "qualified-investor", "tx_code": False}
@@ -89,11 +91,40 @@ async def test_a_letter_says_what_was_verified_and_stays_the_same(desks: tuple[D
         record = await check_letter(session, first.content)
         assert await check_letter(session, first.content + b"\n") is None
     made = [json.loads(entry.record) for entry in entries if entry.kind == "letter.made"]
-    assert made == [{"client_id": desks[0].client_id, "sha256": row.sha256, "size": len(first.content)}]
+    size = len(first.content)
+    assert made == [{"client_id": desks[0].client_id, "language": "en", "sha256": row.sha256, "size": size}]
     assert row.sha256 == hashlib.sha256(first.content).hexdigest()
     assert b"PDF" not in row.sealed
     assert record is not None
     assert (record.is_recorded, record.status, record.credential_id) == (True, "revoked", granted)
+
+
+async def test_each_language_has_a_letter_of_its_own_that_is_bound(desks: tuple[Desk, Desk]) -> None:
+    await grant(desks[0], claims=KYC_CLAIMS | {"given_name": "伟", "family_name": "张"})
+    granted, context = await approve(desks), desks[0].deployment.context
+    answer = await desks[0].call("GET", f"credentials/{granted}/letter", params={"language": "zh"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "letter_language_unavailable")
+    english = (await fetch(desks[0], granted)).content
+    async with context.database.reading() as session:
+        issuer = await get_issuer(await session.connection(), base_url=context.base_url, org_id=desks[0].member.org_id)
+    form = LetterForm("zh", find_chinese_font())
+    more: dict[str, Any] = {"client_id": desks[0].client_id, "now": desks[0].deployment.clock()}
+    chinese = (await make_letter(context.database, context.signer, issuer, granted, form, **more)).pdf
+    assert "姓名或名称张伟" in read_mapped_text(chinese)
+    assert "合格投资者：收入" in read_mapped_text(chinese)
+    again = await desks[0].call("GET", f"credentials/{granted}/letter", params={"language": "zh"})
+    assert again.content == chinese != english
+    assert f'filename="letter-{granted}-zh.pdf"' in again.headers["content-disposition"]
+    async with context.database.transaction() as session:
+        found = [await check_letter(session, each) for each in (english, chinese)]
+        assert [each is not None and each.is_recorded for each in found] == [True, True]
+        entries = (await session.exec(select(AuditEntry).where(AuditEntry.kind == "letter.made"))).all()
+        [entry] = [each for each in entries if '"zh"' in each.record]
+        entry.record = entry.record.replace("zh", "en")
+        session.add(entry)
+    async with context.database.reading() as session:
+        found = [await check_letter(session, each) for each in (english, chinese)]
+    assert [each is not None and each.is_recorded for each in found] == [True, False]
 
 
 async def test_two_who_ask_at_once_get_one_letter(desks: tuple[Desk, Desk]) -> None:

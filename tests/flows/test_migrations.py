@@ -319,11 +319,16 @@ async def test_an_older_version_goes_on_offering_and_issuing(database: Database)
         "INSERT INTO issuance_notification (org_id, notification_id, token_sha256, credential_id)"
         " VALUES ('o', 'n', 't', 'c')"
     )
+    letter = (
+        "INSERT INTO credential_letter (org_id, credential_id, sealed, sha256, made_by, made_at)"
+        " VALUES ('o', 'c', '', 's', 'm', '2026-01-02')"
+    )
     async with database.engine.begin() as connection:
-        for statement in (offer, notification):
+        for statement in (offer, notification, letter):
             await connection.execute(text(statement))
         [[kind]] = await connection.execute(text("SELECT grant_type FROM credential_offer"))
-    assert kind == "pre-authorized_code"
+        [[language]] = await connection.execute(text("SELECT language FROM credential_letter"))
+    assert (kind, language) == ("pre-authorized_code", "en")
 
 
 async def test_what_an_older_version_kept_in_plain_is_sealed(database_url: str, tmp_path: Path) -> None:

@@ -112,7 +112,9 @@ async def test_a_status_is_changed_with_a_reason_after_a_question(desk: Desk) ->
 async def test_a_letter_is_given_out_as_a_file_and_recorded(desk: Desk) -> None:
     granted, kyc = await grant_qualified(desk), await grant(desk)
     browser = await enter(desk, "auditor")
-    assert f"{granted}/letter" in (await browser.get(f"/console/credentials/{granted}")).text
+    page = (await browser.get(f"/console/credentials/{granted}")).text
+    assert f'{granted}/letter?language=en"' in page
+    assert "letter?language=zh" not in page  # no font
     letter = await browser.get(f"/console/credentials/{granted}/letter")
     assert (letter.status_code, letter.headers["content-type"]) == (200, "application/pdf")
     assert letter.headers["content-disposition"].startswith("attachment;")

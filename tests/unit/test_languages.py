@@ -10,6 +10,7 @@ TABLE = (ROOT / "docs" / "languages.md").read_text(encoding="utf-8")
 CHINESE = [
     *(ROOT / "service/console/languages/zh").glob("*.json"),
     ROOT / "service/console/languages/wordings/zh.json",
+    ROOT / "service/web/rule_names/zh.json",
     *(ROOT / "schemas/credentials").glob("*.type-metadata.json"),
     *(ROOT / "service/verifier/button").glob("*.js"),
     ROOT / "service/wallet/static/languages/zh.json",
@@ -38,7 +39,7 @@ def test_the_table_rejects_something() -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_wallet_names_a_category_as_the_console_names_its_rule(language: str) -> None:
-    console = json.loads((ROOT / f"service/console/languages/{language}/rules.json").read_text(encoding="utf-8"))
+    console = json.loads((ROOT / f"service/web/rule_names/{language}.json").read_text(encoding="utf-8"))
     wallet = json.loads((ROOT / f"service/wallet/static/languages/{language}.json").read_text(encoding="utf-8"))
     both = {key for key in console if f"value.category.{key}" in wallet}
     assert len(both) > 40

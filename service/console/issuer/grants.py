@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Query, Request, Response
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from service.accounts.accounts import OFFICER
+from service.accounts.accounts import LANGUAGES, OFFICER
 from service.console.forms import FormDep, text_of
 from service.console.issuer.access import Officer, Reader, record_reading
 from service.console.issuer.actors import read_actors
@@ -20,10 +20,10 @@ from service.errors import InvalidInputError, ServiceError
 from service.issuer.case_review import QUALIFIED_INVESTOR
 from service.issuer.credentials import CredentialFilter, list_credentials, load_credential, view_credential
 from service.issuer.evidence_types import PDF
-from service.issuer.evidence_upload import build_download_headers
 from service.issuer.grant_history import list_grant_events, read_published_statuses
+from service.issuer.grants_api import name_letter_file
 from service.issuer.identity import get_issuer
-from service.issuer.letters import make_letter
+from service.issuer.letters import LetterForm, make_letter
 from service.issuer.status import STATUS_VALUES, change_status
 from service.web.context import Context
 from service.web.dependencies import ContextDep
@@ -75,6 +75,7 @@ async def show_credential(credential_id: str, request: Request, context: Context
         name_actor=name_actor,
         may_change=OFFICER in viewer.roles,
         has_letter=view.credential_configuration_id.startswith(QUALIFIED_INVESTOR),
+        letter_languages=LANGUAGES if context.letter_font is not None else LANGUAGES[:1],
         now=context.clock(),
     )
 
@@ -136,12 +137,20 @@ async def change(credential_id: str, request: Request, context: ContextDep, view
 
 
 @router.get(ADDRESS + "/{credential_id}/letter")
-async def download_letter(credential_id: str, context: ContextDep, viewer: Reader) -> Response:
-    """Give out the letter about a grant; it is made the first time."""
-    async with context.database.transaction() as session:
+async def download_letter(
+    credential_id: str, context: ContextDep, viewer: Reader, language: Annotated[str, Query(max_length=8)] = "en"
+) -> Response:
+    """Give out the letter about a grant in a language; it is made the first time."""
+    async with context.database.reading() as session:
         issuer = await get_issuer(await session.connection(), base_url=context.base_url, org_id=viewer.org_id)
-        letter = await make_letter(
-            session, context.signer, issuer, credential_id, client_id=viewer.account_id, now=context.clock()
-        )
+    letter = await make_letter(
+        context.database,
+        context.signer,
+        issuer,
+        credential_id,
+        LetterForm(language if language in LANGUAGES else "en", context.letter_font),
+        client_id=viewer.account_id,
+        now=context.clock(),
+    )
     await record_reading(context, viewer, kind="letter", object_id=credential_id, subject_ref=letter.subject_ref)
-    return Response(letter.pdf, media_type=PDF, headers=build_download_headers(f"letter-{credential_id}.pdf"))
+    return Response(letter.pdf, media_type=PDF, headers=name_letter_file(letter))

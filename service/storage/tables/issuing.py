@@ -105,13 +105,14 @@ class Credential(SQLModel, table=True):
 
 
 class CredentialLetter(SQLModel, table=True):
-    """The letter about a grant, as it was made once and sealed; ``sha256`` is of the PDF."""
+    """The letter about a grant in a language, as it was made once and sealed; ``sha256`` is of the PDF."""
 
     __tablename__ = "credential_letter"
     __table_args__ = (Index("ix_credential_letter_sha256", "sha256"),)
 
     org_id: str = Field(primary_key=True)
     credential_id: str = Field(primary_key=True)
+    language: str = Field(primary_key=True)
     sealed: bytes
     sha256: str
     made_by: str
