@@ -19,6 +19,8 @@ from service.storage.tables import Account
 OFFICER, APPROVER, AUDITOR, COMPLIANCE, ADMIN = "officer", "approver", "auditor", "compliance", "admin"
 ROLES = (OFFICER, APPROVER, AUDITOR, COMPLIANCE, ADMIN)
 LANGUAGES = ("en", "zh")
+BY_BROWSER = "browser"
+"""Instead of a language: the one that the person's browser asks for, until they choose."""
 MAX_NAME = 200
 
 
@@ -49,7 +51,7 @@ async def create_account(
     Args:
         name: What colleagues call the person, 1 to 200 characters.
         roles: One or more of ``ROLES``.
-        language: One of ``LANGUAGES``.
+        language: One of ``LANGUAGES``, or ``BY_BROWSER``.
         actor: Id of the account that does this, or ``command line``.
 
     Raises:
@@ -67,11 +69,16 @@ async def create_account(
 async def ensure_account(
     session: AsyncSession, *, org_id: str, name: str, roles: Collection[str], actor: str, now: datetime
 ) -> Account:
-    """Return the enabled account with this name and these roles, made if need be; raises as ``create_account``."""
+    """Return the enabled account with this name and these roles, made if need be; raises as ``create_account``.
+
+    Nobody chose a language for one that is made, so its pages speak the browser's.
+    """
     for row in await list_accounts(session, org_id):
         if row.name == name and row.roles == sort_roles(roles) and row.disabled_at is None:
             return row
-    return await create_account(session, org_id=org_id, name=name, roles=roles, actor=actor, now=now)
+    return await create_account(
+        session, org_id=org_id, name=name, roles=roles, language=BY_BROWSER, actor=actor, now=now
+    )
 
 
 async def get_account(session: AsyncSession, org_id: str, account_id: str) -> Account:
@@ -168,7 +175,7 @@ def _check(name: str, roles: Collection[str], language: str) -> None:
         raise AccountInvalidError("name: 1 to 200 printable characters.")
     if not roles or not set(roles) <= set(ROLES):
         raise AccountInvalidError(f"roles: one or more of {', '.join(ROLES)}.")
-    if language not in LANGUAGES:
+    if language not in (*LANGUAGES, BY_BROWSER):
         raise AccountInvalidError(f"language: one of {', '.join(LANGUAGES)}.")
 
 

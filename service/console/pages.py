@@ -12,13 +12,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from service.accounts.accounts import LANGUAGES
-from service.console.cookies import derive_form_token, keep_browser_secret, keep_language, read_language
+from service.console.cookies import derive_form_token, keep_browser_secret, keep_language
 from service.console.navigation import list_entries
 from service.console.static_files import static_address
 from service.console.text import cut, finalize
-from service.console.translation import choose_language, find_text, translate
+from service.console.translation import find_text, translate
 from service.console.values import name_value
-from service.console.viewer import Viewer
+from service.console.viewer import Viewer, language_of_browser
 from service.console.wordings import say_wording
 from service.errors import ServiceError
 
@@ -46,10 +46,7 @@ _TEMPLATES = Environment(
 
 def language_of(request: Request, viewer: Viewer | None) -> str:
     """Return the language of a page: the viewer's, else what was chosen in this browser, else what it asks for."""
-    if viewer is not None:
-        return viewer.language
-    chosen = request.query_params.get("language") or read_language(request)
-    return chosen if chosen in LANGUAGES else choose_language(request.headers.get("accept-language", ""))
+    return language_of_browser(request) if viewer is None else viewer.language
 
 
 def render(request: Request, viewer: Viewer | None, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:

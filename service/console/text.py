@@ -14,8 +14,12 @@ _SHORT = 120
 
 
 def show_marks(text: str) -> str:
-    """Return the text with marks that reorder or hide letters written out, such as ``[U+202E]``."""
-    return _TRICKS.sub(lambda found: f"[U+{ord(found[0]):04X}]", unicodedata.normalize("NFC", text))
+    """Return the text with marks that reorder or hide letters written out, such as ``[U+202E]``.
+
+    Forms end lines with CR LF; those are ends of lines, so a form that is shown again holds what was typed.
+    """
+    lines = unicodedata.normalize("NFC", text).replace("\r\n", "\n")
+    return _TRICKS.sub(lambda found: f"[U+{ord(found[0]):04X}]", lines)
 
 
 def finalize(value: Any) -> Any:

@@ -4,7 +4,7 @@ from typing import Any
 
 from service.console.translation import find_text, translate
 
-_COUNTRIES = frozenset(
+COUNTRIES = frozenset(
     {"countries", "countries_allowed", "countries_blocked", "country", "jurisdiction", "jurisdictions", "nationality"}
 )
 _BY_RULE = frozenset({"category", "regime"})
@@ -44,7 +44,7 @@ def _name_text(language: str, name: str, text: str) -> str:
 
 
 def _find_coded(language: str, name: str, code: str) -> str | None:
-    if name in _COUNTRIES:
+    if name in COUNTRIES:
         return find_text(language, f"countries.{code}")
     if name in _BY_RULE:
         return find_text(language, f"purposes.{code}") or find_text(language, f"rules.{code}")

@@ -6,8 +6,10 @@ from urllib.parse import quote
 
 from fastapi import Request
 
+from service.accounts.accounts import BY_BROWSER, LANGUAGES
 from service.accounts.sessions import find_session
-from service.console.cookies import derive_form_token, read_session_secret
+from service.console.cookies import derive_form_token, read_language, read_session_secret
+from service.console.translation import choose_language
 from service.errors import ForbiddenError
 from service.web.dependencies import get_context
 
@@ -52,6 +54,12 @@ async def find_viewer(request: Request) -> Viewer | None:
     return viewer
 
 
+def language_of_browser(request: Request) -> str:
+    """Return the language that was chosen in this browser, else the one of ours that it asks for."""
+    chosen = request.query_params.get("language") or read_language(request)
+    return chosen if chosen in LANGUAGES else choose_language(request.headers.get("accept-language", ""))
+
+
 async def _find_viewer(request: Request) -> Viewer | None:
     secret, context = read_session_secret(request), get_context(request)
     found = None if secret is None else await find_session(context.database, secret, context.clock())
@@ -64,7 +72,7 @@ async def _find_viewer(request: Request) -> Viewer | None:
         account_id=found.account_id,
         account_name=found.account_name,
         roles=found.roles,
-        language=found.language,
+        language=language_of_browser(request) if found.language == BY_BROWSER else found.language,
         form_token=derive_form_token(request),
     )
 

@@ -8,6 +8,7 @@ from sqlmodel import select
 
 from service.accounts import sessions
 from service.accounts.accounts import (
+    BY_BROWSER,
     AccountInvalidError,
     LastAdminError,
     change_language,
@@ -209,6 +210,7 @@ async def test_an_account_is_ensured_once(deployment: Deployment, member: Member
                 )
             )
     assert made[0].id == made[1].id
+    assert made[1].language == BY_BROWSER
 
 
 async def test_what_ended_is_swept(deployment: Deployment, member: Member) -> None:

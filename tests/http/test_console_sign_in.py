@@ -2,6 +2,7 @@
 
 import re
 
+from service.accounts.accounts import BY_BROWSER
 from service.web.context import Context
 from tests.console_support import add_account, make_link, open_browser, sign_in
 from tests.deployment import BASE_URL, Deployment, Member
@@ -212,6 +213,17 @@ async def test_the_language_before_anybody_is_known(sqlite_deployment: Deploymen
     assert "<h1>登录</h1>" in (await browser.get("/console/sign-in?language=zh")).text
     assert "<h1>登录</h1>" in (await browser.get("/console/sign-in")).text
     assert "<h1>Sign in</h1>" in (await browser.get("/console/sign-in?language=en")).text
+
+
+async def test_an_account_without_a_language_speaks_the_browsers_until_one_is_chosen(
+    sqlite_deployment: Deployment, member: Member
+) -> None:
+    browser, _ = await sign_in(sqlite_deployment, member, ["officer"], language=BY_BROWSER)
+    chinese = {"Accept-Language": "zh-CN"}
+    assert "您好" in (await browser.get("/console", headers=chinese)).text
+    assert "Hello" in (await browser.get("/console")).text
+    await browser.post("/console/account/language", {"language": "en"})
+    assert "Hello" in (await browser.get("/console", headers=chinese)).text
 
 
 async def test_static_files_keep_for_good_at_their_own_address(sqlite_deployment: Deployment) -> None:

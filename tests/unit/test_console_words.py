@@ -124,6 +124,7 @@ def test_the_language_that_the_browser_likes(accepted: str, language: str) -> No
 def test_marks_that_turn_text_around_are_shown() -> None:
     assert show_marks("Acme \u202egnp.exe\u200b\x1b[1m") == "Acme [U+202E]gnp.exe[U+200B][U+001B][1m"
     assert show_marks("李雷 – naïve\nمرحبا") == "李雷 – naïve\nمرحبا"
+    assert show_marks("one\r\ntwo\rthree") == "one\ntwo[U+000D]three"  # browsers end typed lines so
 
 
 def test_long_text_is_cut_and_whole_behind_it() -> None:

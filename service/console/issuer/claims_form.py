@@ -6,6 +6,7 @@ from typing import Any
 
 from service.console.issuer.fields import CHOICE, DAY, FLAG, INSTANT, LINES, TEXT, YEARS, Field
 from service.console.translation import find_text
+from service.console.values import COUNTRIES
 from service.credentials.credential_types import CREDENTIAL_TYPES, IMPLIED_CLAIMS
 from service.errors import InvalidInputError
 from service.schema_files import load_claims_schema, load_type_metadata
@@ -104,7 +105,8 @@ def _describe(
 ) -> Field:
     kind = _kind_of(rule)
     choices = rule.get("enum", ()) if kind == CHOICE else ()
-    named = ((each, find_text(language, f"claims.{claim}.{each}")) for each in choices)
+    area = "countries" if claim in COUNTRIES else f"claims.{claim}"
+    named = ((each, find_text(language, f"{area}.{each}")) for each in choices)
     return Field(
         name=claim,
         kind=kind,
@@ -112,8 +114,13 @@ def _describe(
         hint=find_text(language, f"claims.{claim}") or "",
         choices=choices,
         required=required,
-        choice_labels={each: label for each, label in named if label is not None},
+        choice_labels={each: _say(claim, each, label) for each, label in named if label is not None},
     )
+
+
+def _say(claim: str, code: str, label: str) -> str:
+    """Countries begin with their code: a list goes by it, and typing it finds the country in every language."""
+    return f"{code} {label}" if claim in COUNTRIES else label
 
 
 def _kind_of(rule: Mapping[str, Any]) -> str:

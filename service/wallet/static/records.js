@@ -67,6 +67,7 @@ export function hostOf(address) {
   }
 }
 
-export function stateInWords(state) {
-  return t(`state.${state}`);
+/** @param {object|null} status What was found the last time; null before the first. */
+export function stateInWords(state, status) {
+  return t(state === "unknown" && status === null ? "state.unchecked" : `state.${state}`);
 }

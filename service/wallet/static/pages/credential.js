@@ -33,7 +33,7 @@ function about(credential, state) {
   return facts([
     [t("card.from"), clean(credential.issuerName, 120)],
     [t("credential.address"), hostOf(credential.issuer)],
-    [t("card.status"), el("span", { class: `badge ${state}` }, stateInWords(state))],
+    [t("card.status"), el("span", { class: `badge ${state}` }, stateInWords(state, credential.status))],
     [t("credential.checked"), credential.status?.checkedAt ? formatInstant(credential.status.checkedAt) : ""],
     [t("card.until"), credential.expiresAt === null ? t("card.no_end") : formatDay(credential.expiresAt)],
     [t("credential.received"), formatInstant(credential.receivedAt)],

@@ -69,7 +69,7 @@ function card(credential, credentials) {
     facts([
       [t("card.from"), `${clean(credential.issuerName, 80)} (${hostOf(credential.issuer)})`],
       [t("card.until"), until],
-      [t("card.status"), [el("span", { class: `badge ${state}` }, stateInWords(state)), checked(credential)]],
+      [t("card.status"), [el("span", { class: `badge ${state}` }, stateInWords(state, credential.status)), checked(credential)]],
     ]),
     needsRenewal(credential, credentials) ? renewalLine(credential) : null,
   );

@@ -114,7 +114,7 @@ async function disclosure(candidate) {
   const claims = inOrder(shown).map(([name, value]) => [labelOf(credential, name), valueInWords(credential, name, value)]);
   const state = stateOf(credential);
   return [
-    state === "valid" || state === "unknown" ? "" : note(t("request.not_valid", { state: stateInWords(state) }), "bad"),
+    state === "valid" || state === "unknown" ? "" : note(t("request.not_valid", { state: stateInWords(state, credential.status) }), "bad"),
     el("h3", {}, t("request.shown")),
     claims.length === 0 ? el("p", {}, t("request.no_claim")) : facts(claims, { class: "facts shown" }),
     el("p", { class: "hint" }, t("request.always", { issuer: hostOf(credential.issuer) })),
