@@ -83,9 +83,14 @@ def trigger(
                 if endpoint is not None or each.state == ACTIVE
             ]
 
+    if kind not in EVENT_SCOPES:
+        raise NotFoundError(f"There is no event type of this name; there are {', '.join(sorted(EVENT_SCOPES))}.")
     made = run_with_context(use)
     if not made:
-        raise NotFoundError("No active endpoint gets events of this type.")
+        raise NotFoundError(
+            "No active endpoint gets events of this type. One that was made just now is active once it has answered "
+            "its challenge, which is tried again after 5 seconds and after 5 minutes."
+        )
     _print(made, as_json=as_json)
 
 

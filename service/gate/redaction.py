@@ -17,6 +17,9 @@ RESTRICTED = "RESTRICTED"
 ASK_FOR_REVIEW = frozenset({"SANCTIONS_POTENTIAL_MATCH", "SANCTIONS_OWNERSHIP_REVIEW", "RULE_UNCONFIRMED"})
 """Reasons that alone ask a person to decide."""
 
+_ASKED_AFTER_A_FINDING = frozenset({"edd_done"})
+"""Facts that are asked for only of somebody of whom a screening found something: that one is missing tells it."""
+
 
 def redact(verdict: Verdict) -> Verdict:
     """Return the verdict as everybody may see it; the same object if nothing has to be withheld."""
@@ -46,7 +49,8 @@ def keep_restricted(supposed: Verdict, actual: Verdict) -> Verdict:
 
 
 def _is_restricted(reason: dict[str, Any]) -> bool:
-    return bool(load_reason_codes()[reason["code"]]["outward"] == RESTRICTED)
+    asks_after_finding = str(reason["evidence"].get("field", "")).rpartition(".")[2] in _ASKED_AFTER_A_FINDING
+    return asks_after_finding or bool(load_reason_codes()[reason["code"]]["outward"] == RESTRICTED)
 
 
 def _redact_reasons(reasons: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:

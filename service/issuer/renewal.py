@@ -80,10 +80,12 @@ async def renew_credentials(
     """Offer each credential anew; what cannot be is answered with its reason and spoils no other.
 
     Args:
+        credential_ids: Each once.
         actor: API client or account that renews, for the record.
     """
     renew = partial(_try_renewing, session, signer, issuer, request=request, actor=actor, now=now)
-    return [await renew(each) for each in credential_ids]
+    renewed = {each: await renew(each) for each in sorted(credential_ids)}  # two calls lock no rows crosswise
+    return [renewed[each] for each in credential_ids]
 
 
 async def _try_renewing(

@@ -242,13 +242,15 @@ async def test_claims_that_no_longer_fit_are_not_renewed(desks: tuple[Desk, Desk
     assert refused["problem"]["errors"][0]["path"] == "/attester_class"
 
 
-async def test_a_renewal_is_done_once(desks: tuple[Desk, Desk]) -> None:
-    granted = await grant(desks[0])
+async def test_a_renewal_is_done_once_and_in_one_order(desks: tuple[Desk, Desk]) -> None:
+    first, second = await grant(desks[0]), await grant(desks[0])
     desks[0].deployment.clock.advance(days=5)
-    body, headers = {"credential_ids": [granted]}, {"Idempotency-Key": "once"}
+    body, headers = {"credential_ids": [second, first]}, {"Idempotency-Key": "once"}
     answers = [await desks[0].call("POST", "credentials/renew", json=body, headers=headers) for _ in range(2)]
     assert answers[0].text == answers[1].text
-    assert answers[0].json()["data"][0]["offer"]["tx_code"].isdigit()
+    offers = [each["offer"] for each in answers[0].json()["data"]]
+    assert offers[0]["tx_code"].isdigit()
+    assert offers[0]["id"] > offers[1]["id"]  # rows are locked by id, lest two calls wait for each other
 
 
 @pytest.mark.parametrize(

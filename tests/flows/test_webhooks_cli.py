@@ -90,5 +90,7 @@ async def check_messages(commands: Commands, hooks: Hooks, process: Process, url
         assert (await http.post(url, content=json.dumps(message))).status_code == 401
     assert (await read_line(process))["remark"].startswith("refused: ")
     nobody = await commands.run("trigger", "credential.issued", "--org", "venue")
-    assert nobody == (2, "error: No active endpoint gets events of this type.")
+    assert nobody[0] == 2
+    assert nobody[1].startswith("error: No active endpoint gets events of this type.")
+    assert "there are case.approved, " in (await commands.run("trigger", "transfer.decide", "--org", "venue"))[1]
     assert await commands.run("resend", "dlv_none") == (2, "error: No such delivery.")

@@ -312,16 +312,18 @@ async def test_every_reading_of_figures_is_recorded(office: Office) -> None:
 
 async def test_what_belongs_to_another_organisation(office: Office) -> None:
     case = await office.open_case()
+    await office.officer.get(case)
+    await office.officer.post(f"{case}/evidence", {"item": "a return"}, files={"file": ("a.pdf", make_pdf())})
     await office.review(case, INCOME)
-    await office.approver.get(case)
+    [file] = set(re.findall(rf"{case}/evidence/evd_\w+", (await office.approver.get(case)).text))
     await office.approver.post(f"{case}/approve", CLAIMS)
     [offer] = set(re.findall(r"/console/offers/offer_\w+", (await office.officer.get(case)).text))
     stranger, _ = await sign_in(office.deployment, await add_issuer(office.deployment, "elm"), ["officer", "approver"])
-    for path in (case, offer, offer + "/state"):
+    for path in (case, file, offer, offer + "/state"):
         assert (await stranger.get(path)).status_code == 404, path
-    for path in (f"{case}/review", f"{case}/approve", f"{case}/decline", f"{offer}/cancel"):
+    for path in (*(f"{case}/{each}" for each in ("review", "ask", "approve", "decline")), f"{offer}/cancel"):
         await stranger.get("/console")
-        answer = await stranger.post(path, {"reason": "x"} | INCOME)
+        answer = await stranger.post(path, {"reason": "x", "message": "x"} | INCOME)
         assert answer.status_code == 404, path
     assert "There are no cases here" in (await stranger.get("/console/cases")).text
 

@@ -377,6 +377,15 @@ def test_no_aml_reason_can_be_told_from_another(code: str) -> None:
     assert [reason["code"] for reason in seen.reasons] == ["RESTRICTED", "KYC_EXPIRED", "HALTED"]
 
 
-def test_what_holds_nothing_back_is_the_same_decision() -> None:
-    verdict = verdict_of("KYC_EXPIRED")
+def missing(field: str) -> Verdict:
+    [reason] = verdict_of("INPUT_MISSING").reasons
+    return replace(verdict_of(), reasons=({**reason, "evidence": {"field": field}},))
+
+
+def test_what_is_asked_of_the_politically_exposed_alone_is_withheld_too() -> None:
+    assert redact(missing("buyer.edd_done")) == redact(verdict_of("PEP_EDD_REQUIRED"))
+
+
+@pytest.mark.parametrize("verdict", [verdict_of("KYC_EXPIRED"), missing("buyer.sanctions"), missing("buyer.pep")])
+def test_what_holds_nothing_back_is_the_same_decision(verdict: Verdict) -> None:
     assert redact(verdict) is verdict
