@@ -120,7 +120,7 @@ async def test_a_letter_is_given_out_as_a_file_and_recorded(desk: Desk) -> None:
     assert letter.headers["content-disposition"].startswith("attachment;")
     assert letter.content == (await desk.call("GET", f"credentials/{granted}/letter")).content
     text = await show(browser, "/console/accesses?ref=investor-1")
-    assert f"letter {granted}" in text
+    assert f"Letter {granted}" in text
     assert "Ada Tester" in text
     assert desk.client_id in text
     assert "No letter can be made" in await show(browser, f"/console/credentials/{kyc}/letter", status=409)

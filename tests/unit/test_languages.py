@@ -44,3 +44,9 @@ def test_the_wallet_names_a_category_as_the_console_names_its_rule(language: str
     both = {key for key in console if f"value.category.{key}" in wallet}
     assert len(both) > 40
     assert {key: wallet[f"value.category.{key}"] for key in both} == {key: console[key] for key in both}
+    purposes = json.loads((ROOT / f"service/console/languages/{language}/purposes.json").read_text(encoding="utf-8"))
+    regimes = {key for key in purposes if "." in key and f"purpose.{key}" in wallet} - {
+        "eu.pr_qi"
+    }  # another has its title
+    assert len(regimes) > 30
+    assert {key: wallet[f"purpose.{key}"] for key in regimes} == {key: purposes[key] for key in regimes}

@@ -11,6 +11,7 @@ from service.accounts.accounts import ADMIN, AUDITOR
 from service.console.pages import render
 from service.console.platform.paging import LENGTH, After, cut_page, next_address
 from service.console.routing import console_router
+from service.console.translation import find_text
 from service.console.viewer import Viewer, require_role
 from service.storage.log import list_accesses
 from service.storage.tables import Account
@@ -34,9 +35,16 @@ async def show_accesses(
         page, last = cut_page(rows, lambda each: each.id)
         accesses = [{"at": row.recorded_at, **json.loads(row.record)} for row in page]
         names = await _find_names(session, viewer.org_id, {each["client_id"] for each in accesses})
-    following = next_address(request, last)
+    kinds = {each["object"]["kind"] for each in accesses}
     return render(
-        request, viewer, "issuer/accesses.html", accesses=accesses, names=names, ref=wanted, following=following
+        request,
+        viewer,
+        "issuer/accesses.html",
+        accesses=accesses,
+        names=names,
+        named_objects={kind for kind in kinds if find_text(viewer.language, f"credentials.object_{kind}")},
+        ref=wanted,
+        following=next_address(request, last),
     )
 
 

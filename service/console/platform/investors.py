@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import Request, Response
 
 from service.console.forms import FormDep, FormUnreadableError, text_of
+from service.console.issuer.claims_form import label_claim
 from service.console.pages import explain, redirect
 from service.console.platform.access import (
     Compliance,
@@ -102,6 +103,7 @@ async def _show(
             each.id: find_text(viewer.language, f"purposes.{each.id}") or each.title for each in list_purposes(law)
         },
         "regimes": regimes,
+        "label_claim": lambda kind, claim: label_claim(kind, viewer.language, claim),
         "screening": SCREENING,
         "typed": {},
         "problems": {},
