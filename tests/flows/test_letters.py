@@ -79,7 +79,7 @@ async def test_a_letter_says_what_was_verified_and_stays_the_same(desks: tuple[D
     for words in (*wanted, "2026-11-20", granted, desks[0].client_id, desks[1].client_id, "is no legal, tax"):
         assert words in text
     assert hashlib.sha256(make_pdf()).hexdigest()[:40] in text
-    assert "250" not in text.replace("230.50", "")  # no figure
+    assert not any(figure in text for figure in ("250117", "250,117"))  # ids and digests hold shorter runs by chance
     desks[0].deployment.clock.advance(days=3)
     status = {"status": "revoked", "reason": "left"}
     await desks[0].call("POST", f"credentials/{granted}/status", json=status)
