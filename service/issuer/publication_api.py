@@ -1,7 +1,9 @@
 """What anybody may read about an issuer: metadata, keys, type metadata, status lists."""
 
+import gzip
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -42,18 +44,18 @@ router = APIRouter(tags=["issuer publications"])
 _QUALITY = re.compile(r"[01](\.[0-9]{0,3})?")  # RFC 9110, section 12.4.2
 
 
-def _accepted(request: Request) -> dict[str, float]:
-    """Read ``Accept`` into media types and their weights. Source: RFC 9110, section 12.5.1."""
+def _read_weights(header: str) -> dict[str, float]:
+    """Read ``Accept`` or ``Accept-Encoding`` into names and their weights. Source: RFC 9110, section 12.4.2."""
     weights = {}
-    for part in request.headers.get("accept", "*/*").split(","):
-        media_type, _, parameters = part.strip().partition(";")
+    for part in header.split(","):
+        name, _, parameters = part.strip().partition(";")
         quality = parameters.replace(" ", "").partition("q=")[2]
-        weights[media_type.strip().lower()] = float(quality) if _QUALITY.fullmatch(quality) else 1.0
+        weights[name.strip().lower()] = float(quality) if _QUALITY.fullmatch(quality) else 1.0
     return weights
 
 
 def _weight_of(request: Request, media_type: str) -> float:
-    accepted = _accepted(request)
+    accepted = _read_weights(request.headers.get("accept", "*/*"))
     names = (media_type, media_type.partition("/")[0] + "/*", "*/*")
     return next((accepted[name] for name in names if name in accepted), 0.0)
 
@@ -146,7 +148,7 @@ async def read_status_list(slug: str, list_id: str, request: Request, context: C
         issuer = await find_issuer(await session.connection(), base_url=context.base_url, slug=slug)
     now = context.clock()
     token = await read_status_list_token(context.database, context.signer, issuer, list_id, now)
-    return _until_next_tick(token, STATUS_LIST_MEDIA_TYPE, now)
+    return _until_next_tick(request, token, STATUS_LIST_MEDIA_TYPE, now)
 
 
 @router.get(
@@ -167,9 +169,9 @@ async def read_bitstring(slug: str, list_id: str, purpose: str, request: Request
     asked = context.database, context.signer, issuer, list_id, purpose, now
     weight, media_type = max((_weight_of(request, name), name) for name in _LINKED_MEDIA_TYPES)
     if weight <= _weight_of(request, BITSTRING_MEDIA_TYPE):
-        return _until_next_tick(await read_bitstring_credential(*asked), BITSTRING_MEDIA_TYPE, now)
-    linked = write_json(await read_linked_bitstring_credential(*asked))
-    return _until_next_tick(linked, media_type, now)
+        return _until_next_tick(request, await read_bitstring_credential(*asked), BITSTRING_MEDIA_TYPE, now)
+    linked = write_json(await read_linked_bitstring_credential(*asked)).decode()
+    return _until_next_tick(request, linked, media_type, now)
 
 
 def _check_asked(request: Request, *media_types: str, history: str) -> None:
@@ -179,6 +181,18 @@ def _check_asked(request: Request, *media_types: str, history: str) -> None:
         raise HTTPException(406, headers=_PUBLIC)
 
 
-def _until_next_tick(signed: str | bytes, media_type: str, now: datetime) -> Response:
-    headers = _PUBLIC | {"Cache-Control": f"public, max-age={seconds_to_next_tick(now)}", "Vary": "Accept"}
-    return Response(signed, media_type=media_type, headers=headers)
+def _until_next_tick(request: Request, signed: str, media_type: str, now: datetime) -> Response:
+    """Answer with a list, compressed where that is asked for. Source: draft-ietf-oauth-status-list-20, section 8.2."""
+    headers = _PUBLIC | {
+        "Cache-Control": f"public, max-age={seconds_to_next_tick(now)}",
+        "Vary": "Accept, Accept-Encoding",
+    }
+    encodings = _read_weights(request.headers.get("accept-encoding", "identity"))
+    if encodings.get("gzip", encodings.get("*", 0.0)) <= 0:
+        return Response(signed, media_type=media_type, headers=headers)
+    return Response(_compress(signed), media_type=media_type, headers=headers | {"Content-Encoding": "gzip"})
+
+
+@lru_cache(maxsize=16)  # a list is the same for whoever asks until the next tick
+def _compress(signed: str) -> bytes:
+    return gzip.compress(signed.encode(), mtime=0)

@@ -40,14 +40,19 @@ def _registry() -> JWERegistry:
 def decrypt(token: str, private_jwk: Mapping[str, Any], *, max_bytes: int) -> bytes:
     """Return the plaintext.
 
+    Args:
+        token: Compact JWE; untrusted.
+        private_jwk: Of the recipient. Its ``kid``, if it has one, is the only one that the message may name.
+        max_bytes: Largest plaintext.
+
     Raises:
         DecryptionError: See there; compressed messages are refused.
 
-    Source: RFC 7516, sections 4.1.13 and 5.2.
+    Source: RFC 7516, sections 4.1.13 and 5.2; OpenID4VP 1.0, section 8.3, and OpenID4VCI 1.0, section 10 (``kid``).
     """
     if len(token) > MAX_TOKEN_BYTES:
         raise DecryptionError("The encrypted response is too large.")
-    _check_form(token)
+    _check_header(token, private_jwk.get("kid"))
     try:
         opened = jwe.decrypt_compact(token, ECKey.import_key(dict(private_jwk)), registry=_registry())
     except (JoseError, ValueError, TypeError, KeyError):
@@ -57,7 +62,7 @@ def decrypt(token: str, private_jwk: Mapping[str, Any], *, max_bytes: int) -> by
     return opened.plaintext
 
 
-def _check_form(token: str) -> None:
+def _check_header(token: str, kid: Any) -> None:
     # The library takes the last of repeated members, surplus bits in base64url, and an empty ``crit``.
     try:
         encoded_header, *parts = token.split(".")
@@ -68,6 +73,8 @@ def _check_form(token: str) -> None:
         raise DecryptionError("The encrypted response is malformed.") from None
     if not isinstance(header, dict) or "zip" in header or "crit" in header:
         raise DecryptionError("The encrypted response is compressed, or asks for an extension.")
+    if kid is not None and header.get("kid", kid) != kid:
+        raise DecryptionError("The encrypted response names another key.")
 
 
 def encrypt(

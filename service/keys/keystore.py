@@ -186,7 +186,7 @@ class FileKeystore:
     def decrypt_jwe(self, token: str, sealed_key: bytes, *, max_bytes: int) -> bytes:
         """See ``Signer.decrypt_jwe``."""
         private = json.loads(self.unseal(sealed_key, purpose="decryption-key"))
-        return jwe.decrypt(token, private, max_bytes=max_bytes)
+        return jwe.decrypt(token, private | {"kid": jwk_thumbprint(private)}, max_bytes=max_bytes)
 
     def decrypt_jwe_with(self, kid: str, token: str, *, max_bytes: int) -> bytes:
         """See ``Signer.decrypt_jwe_with``."""

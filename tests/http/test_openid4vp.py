@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from service.credentials.did import select_verification_key
-from service.credentials.jose import b64url_decode, parse_json, parse_jws, verify_jws
+from service.credentials.jose import b64url_decode, b64url_encode, parse_json, parse_jws, verify_jws, write_json
 from service.keys.jwe import encrypt
 from service.wallet import links as wallet_links
 from service.wallet import requests as wallet_requests
@@ -116,9 +116,14 @@ async def test_an_answer_that_cannot_be_decrypted_leaves_the_request_open(scene:
     request = await scene.wallet.open(made)
     vp_token = scene.wallet.present(request)
     [jwk] = request["client_metadata"]["jwks"]["keys"]
-    good = encrypt(json.dumps({"vp_token": vp_token, "state": request["state"]}).encode(), jwk, method="A128GCM")
+    opened = json.dumps({"vp_token": vp_token, "state": request["state"]}).encode()
+    good = encrypt(opened, jwk, method="A128GCM", header={"apu": "YQ", "apv": "b25l"})
+    header, *parts = encrypt(opened, jwk, method="A128GCM", header={"apv": "b25l"}).split(".")
+    other_party = write_json(parse_json(b64url_decode(header)) | {"apv": "dHdv"})
     forms: list[dict[str, str]] = [
         {"response": encrypt(b"{}", new_key_pair().jwk | {"kid": jwk["kid"]}, method="A128GCM")},
+        {"response": encrypt(opened, jwk | {"kid": "another"}, method="A128GCM")},
+        {"response": ".".join([b64url_encode(other_party), *parts])},
         {"response": encrypt(b"[]", jwk, method="A128GCM")},
         {"response": encrypt(b"not json", jwk, method="A128GCM")},
         {"response": good[:-4] + "AAAA"},

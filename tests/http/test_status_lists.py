@@ -112,6 +112,19 @@ async def test_the_form_is_negotiated(sqlite_deployment: Deployment, member: Mem
     ):
         answer = await sqlite_deployment.http.get(reference["uri"], headers={"Accept": accept})
         assert answer.status_code == status, accept
+    plain = await sqlite_deployment.http.get(reference["uri"], headers={"Accept-Encoding": "identity"})
+    for encodings, used in (
+        ("gzip", "gzip"),
+        ("br, gzip;q=0.5", "gzip"),
+        ("*", "gzip"),
+        ("br", None),
+        ("gzip;q=0, *", None),
+        ("", None),
+    ):
+        answer = await sqlite_deployment.http.get(reference["uri"], headers={"Accept-Encoding": encodings})
+        assert answer.headers.get("content-encoding") == used, encodings
+        assert answer.text == plain.text
+        assert {"Accept", "Accept-Encoding"} <= set(answer.headers["vary"].split(", "))
 
 
 async def test_lists_are_aggregated(sqlite_deployment: Deployment, member: Member) -> None:
