@@ -149,20 +149,28 @@ def _load_point(crv: str, *coordinates: str | None) -> PublicKey:
 
 
 _P25519 = 2**255 - 19
+_D25519 = -121665 * pow(121666, -1, _P25519)
 # y of the eight points whose order divides 8: under such a key one signature fits many messages.
 _ORDER_8_Y = int.from_bytes(bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"), "little")
 _SMALL_ORDER_Y = frozenset({0, 1, _P25519 - 1, _ORDER_8_Y % 2**255, _P25519 - _ORDER_8_Y % 2**255})
+
+
+@lru_cache(maxsize=1024)
+def _is_on_ed25519(y: int) -> bool:
+    """Tell whether there is a point with this ``y``: u/v is a square, and so is u·v. Source: RFC 8032, section 5.1.3."""
+    u, v = y * y - 1, _D25519 * y * y + 1
+    return pow(u * v, (_P25519 - 1) // 2, _P25519) == 1
 
 
 def load_ed25519_point(point: bytes) -> Ed25519PublicKey:
     """Load an Ed25519 public key.
 
     Raises:
-        MalformedJoseError: Not 32 bytes, ``y`` not reduced, or a point of small order.
+        MalformedJoseError: Not 32 bytes, ``y`` not reduced, no point of the curve, or one of small order.
 
     Source: RFC 8032, sections 5.1.2 and 5.1.3.
     """
     y = int.from_bytes(point, "little") & (2**255 - 1)
-    if len(point) != 32 or y >= _P25519 or y in _SMALL_ORDER_Y:
+    if len(point) != 32 or y >= _P25519 or y in _SMALL_ORDER_Y or not _is_on_ed25519(y):
         raise MalformedJoseError("The Ed25519 key isn't a safe 32-byte point.")
     return Ed25519PublicKey.from_public_bytes(point)

@@ -82,6 +82,7 @@ GENERATOR_Y = bytes.fromhex("4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb
         multibase("ec01", b"\x11" * 32),
         multibase("8524", b"\x11" * 32),
         "z",
+        multibase("ed01", (2).to_bytes(32, "little")),  # no point has this y
         "z1",
         "",
         "m7QER",
