@@ -8,8 +8,6 @@ from service.credentials.credential import Expected, VerifiedCredential
 from service.credentials.jose import VerificationKey
 from service.credentials.jwt_vc import UnverifiedJwtVc, parse_jwt, read_jwt_vc, verify_jwt_vc
 from service.credentials.jwt_vp import (
-    ENVELOPED_CREDENTIAL,
-    ENVELOPED_PRESENTATION,
     PresentedJwtVc,
     is_jwt_vp,
     open_envelope,
@@ -20,6 +18,7 @@ from service.credentials.ldp_vc import EnvelopedVc, UnverifiedLdpVc, read_ldp
 from service.credentials.presentation import verify_presentation
 from service.credentials.sd_jwt import UnverifiedCredential, read_credential, verify_sd_jwt_vc
 from service.credentials.sd_jwt_errors import HolderBindingMissingError
+from service.credentials.w3c_document import ENVELOPED_CREDENTIAL, ENVELOPED_PRESENTATION
 from service.credentials.w3c_errors import W3cDocumentError
 from service.errors import VerificationError
 

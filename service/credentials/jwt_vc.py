@@ -8,13 +8,14 @@ of names for one thing has to agree before anything else is looked at.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeVar
 
 from service.credentials.bitstring_status_list import read_status_entries
 from service.credentials.credential import LEEWAY, StatusReference, UnverifiedIssuer, VerifiedCredential
 from service.credentials.did import find_holder_key
+from service.credentials.instants import write_instant
 from service.credentials.jose import (
     MalformedJoseError,
     UnverifiedJws,
@@ -36,6 +37,7 @@ from service.credentials.w3c_document import (
     read_id,
     read_instant,
     read_subject,
+    read_subject_claims,
 )
 from service.credentials.w3c_errors import JwtVcConflictError, JwtVcMalformedError, JwtVcTypeError, W3cDocumentError
 
@@ -159,12 +161,11 @@ def verify_jwt_vc(
     verify_signature(jws, key, expected_typ=V1_TYP if read.format == JWT_VC_JSON else (VC_JWT,))
     read.period.check(now=now, leeway=LEEWAY, require_exp=require_exp)
     check_audience(read.jwt.claims, expected_audience)
-    subject = read_subject(read.document)
     return VerifiedCredential(
         format=read.format,
         issuer=read.issuer,
         vct=name_type(read.document),
-        claims={name: value for name, value in subject.items() if name != "id"},
+        claims=read_subject_claims(read_subject(read.document)),
         holder_jwk=_find_holder_jwk(read),
         statuses=read.read_statuses(),
         issued_at=read.period.issued_at,
@@ -208,8 +209,8 @@ def _read_v1(jwt: UnverifiedJwt, document: Any) -> UnverifiedJwtVc:
     expires_at = agree("exp", outer.expires_at, _whole_seconds(read_instant(document, "expirationDate")))
     if issued_at is None:
         raise W3cDocumentError("The credential has neither nbf nor issuanceDate.")
-    ends = {} if expires_at is None else {"expirationDate": _write_instant(expires_at)}
-    completed = {"issuanceDate": _write_instant(issued_at), **ends, **document}
+    ends = {} if expires_at is None else {"expirationDate": write_instant(expires_at)}
+    completed = {"issuanceDate": write_instant(issued_at), **ends, **document}
     period = Period(issued_at, outer.issued_at or issued_at, expires_at)
     return _read_parties(JWT_VC_JSON, jwt, completed, period)
 
@@ -247,10 +248,6 @@ def _with_id(document: Mapping[str, Any], identifier: str | None) -> dict[str, A
 
 def _whole_seconds(instant: datetime | None) -> datetime | None:
     return None if instant is None else instant.replace(microsecond=0)
-
-
-def _write_instant(instant: datetime) -> str:
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _find_holder_jwk(read: UnverifiedJwtVc) -> Mapping[str, Any] | None:

@@ -50,12 +50,17 @@ from service.credentials.sd_jwt_errors import (
     NonceMismatchError,
     TransactionDataMismatchError,
 )
-from service.credentials.w3c_document import PRESENTATION, V1_CONTEXT, V2_CONTEXT, check_envelope, read_id
+from service.credentials.w3c_document import (
+    ENVELOPED_CREDENTIAL,
+    PRESENTATION,
+    V1_CONTEXT,
+    V2_CONTEXT,
+    check_envelope,
+    read_id,
+)
 from service.credentials.w3c_errors import PresentationHolderError, W3cDocumentError
 
 VP_JWT = "vp+jwt"
-ENVELOPED_CREDENTIAL = "EnvelopedVerifiableCredential"
-ENVELOPED_PRESENTATION = "EnvelopedVerifiablePresentation"
 MAX_CREDENTIALS = 20
 
 

@@ -21,24 +21,23 @@ from service.credentials.linked_data_errors import ContextUnknownError, ProofMal
 from service.credentials.linked_data_shape import check_shape
 from service.credentials.rdf import Contexts
 from service.credentials.sd_jwt_errors import CredentialExpiryMissingError
-from service.credentials.vc_data_model import (
-    BASE_CONTEXT,
-    BASE_CONTEXT_1,
-    ENVELOPED_TYPE,
-    Validity,
-    check_credential,
-    check_presentation,
-    read_identifier,
+from service.credentials.vc_data_model import Validity, check_credential, check_presentation, read_identifier
+from service.credentials.w3c_document import (
+    ENVELOPED_CREDENTIAL,
+    PRESENTATION,
+    V1_CONTEXT,
+    V2_CONTEXT,
+    name_type,
+    read_subject,
+    read_subject_claims,
+    read_types,
 )
-from service.credentials.w3c_document import PRESENTATION, name_type, read_subject, read_types
 from service.credentials.w3c_errors import W3cDocumentError
 
 LDP_VC = "ldp_vc"
 CLAIMS_CONTEXT = "urn:goodstanding:context:1"
 CLAIMS_CONTEXT_1 = "urn:goodstanding:context:vcdm-1.1:1"
 """The same for version 1.1 of the data model."""
-SUBJECT_PREFIX = "urn:goodstanding:subject:"
-"""Makes an IRI of our ``sub``, which version 2.0 wants to be one; to readers here it is what other formats say."""
 MAX_CREDENTIALS = 8  # each of them is verified with the whole presentation
 _PROOF_CONTEXTS = frozenset(
     f"https://w3id.org/security/{name}"
@@ -184,17 +183,9 @@ def verify_ldp_vc(
     )
 
 
-def read_subject_claims(subject: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the claims about a subject, ``sub`` as it stands in other formats."""
-    claims = {name: value for name, value in subject.items() if name != "id"}
-    if isinstance(claims.get("sub"), str):
-        claims["sub"] = claims["sub"].removeprefix(SUBJECT_PREFIX)
-    return claims
-
-
 def _read_presented(document: Mapping[str, Any], presentation: UnverifiedLdpVp) -> UnverifiedLdpVc | EnvelopedVc:
-    if document.get("type") in (ENVELOPED_TYPE, [ENVELOPED_TYPE]):
-        opened = open_envelope({**document, "type": ENVELOPED_TYPE}, ENVELOPED_TYPE)
+    if document.get("type") in (ENVELOPED_CREDENTIAL, [ENVELOPED_CREDENTIAL]):
+        opened = open_envelope({**document, "type": ENVELOPED_CREDENTIAL}, ENVELOPED_CREDENTIAL)
         return EnvelopedVc(read_jwt_vc(parse_jwt(opened)), presentation)
     return _read_credential(document, presentation)
 
@@ -221,10 +212,10 @@ def _check_ours(document: Mapping[str, Any], subject: Mapping[str, Any]) -> None
     except UnknownCredentialTypeError:
         return
     contexts = document["@context"]
-    is_version_1 = contexts[:2] == [BASE_CONTEXT_1, CLAIMS_CONTEXT_1] and all(
+    is_version_1 = contexts[:2] == [V1_CONTEXT, CLAIMS_CONTEXT_1] and all(
         isinstance(entry, str) and entry in _PROOF_CONTEXTS for entry in contexts[2:]
     )
-    if contexts != [BASE_CONTEXT, CLAIMS_CONTEXT] and not is_version_1:
+    if contexts != [V2_CONTEXT, CLAIMS_CONTEXT] and not is_version_1:
         raise ContextUnknownError("A credential of this type has other contexts.")
     if not isinstance(subject.get("sub", ""), str):
         raise W3cDocumentError("The subject's sub isn't one text.")
@@ -241,5 +232,5 @@ def _read_proofs(document: Mapping[str, Any]) -> list[Proof]:
 
 def _check_legacy(document: Mapping[str, Any], proofs: Sequence[Proof]) -> None:
     """Suites of version 1.1's time secure nothing else, and say nothing of several proofs."""
-    if len(proofs) != 1 or BASE_CONTEXT in document["@context"]:
+    if len(proofs) != 1 or V2_CONTEXT in document["@context"]:
         raise ProofMalformedError("A proof of this kind stands alone, in a document of version 1.1.")

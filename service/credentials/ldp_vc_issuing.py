@@ -6,8 +6,8 @@ from typing import Any
 from service.credentials.bitstring_status_list import build_status_entries
 from service.credentials.instants import write_instant
 from service.credentials.jwt_vc_issuing import CredentialTerms, name_holder
-from service.credentials.ldp_vc import CLAIMS_CONTEXT, CLAIMS_CONTEXT_1, SUBJECT_PREFIX
-from service.credentials.w3c_document import CREDENTIAL, V1_CONTEXT, V2_CONTEXT
+from service.credentials.ldp_vc import CLAIMS_CONTEXT, CLAIMS_CONTEXT_1
+from service.credentials.w3c_document import CREDENTIAL, SUBJECT_PREFIX, V1_CONTEXT, V2_CONTEXT
 
 CRYPTOSUITE = "ecdsa-rdfc-2019"
 CONTEXTS = (V2_CONTEXT, CLAIMS_CONTEXT)

@@ -5,20 +5,23 @@ for their order; whether they are known is for ``rdf.Contexts``.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from service.credentials.instants import parse_instant
 from service.credentials.sd_jwt_errors import CredentialExpiredError, CredentialNotYetValidError
+from service.credentials.w3c_document import (
+    CREDENTIAL,
+    ENVELOPED_CREDENTIAL,
+    PRESENTATION,
+    V1_CONTEXT,
+    V2_CONTEXT,
+    listed,
+    read_instant,
+)
 from service.credentials.w3c_errors import W3cDocumentError
 
-BASE_CONTEXT = "https://www.w3.org/ns/credentials/v2"
-BASE_CONTEXT_1 = "https://www.w3.org/2018/credentials/v1"
-CREDENTIAL_TYPE = "VerifiableCredential"
-PRESENTATION_TYPE = "VerifiablePresentation"
-ENVELOPED_TYPE = "EnvelopedVerifiableCredential"
 LEEWAY = timedelta(seconds=60)
 MAX_CREDENTIALS = 20
 
@@ -58,7 +61,7 @@ def check_credential(document: Any) -> Validity:
 
     Source: VCDM 2.0, sections 4.3 to 4.11, 5.3 to 5.6 and 11.1; VCDM 1.1, sections 4.1 to 4.9 and 5.
     """
-    base = _check_common(document, CREDENTIAL_TYPE)
+    base = _check_common(document, CREDENTIAL)
     _check_issuer(document.get("issuer"))
     _check_subjects(document)
     _check_names(document)
@@ -80,7 +83,7 @@ def check_presentation(document: Any) -> None:
 
     Source: VCDM 2.0, section 4.13; VCDM 1.1, section 4.10.
     """
-    _check_common(document, PRESENTATION_TYPE)
+    _check_common(document, PRESENTATION)
     if "holder" in document:
         read_identifier(document["holder"], "holder")
     for entry in _objects(document, "proof"):
@@ -89,8 +92,8 @@ def check_presentation(document: Any) -> None:
     if len(credentials) > MAX_CREDENTIALS:
         raise W3cDocumentError(f"The presentation has more than {MAX_CREDENTIALS} credentials.")
     for credential in credentials:
-        if credential.get("type") in (ENVELOPED_TYPE, [ENVELOPED_TYPE]):
-            check_envelope(credential, ENVELOPED_TYPE)
+        if credential.get("type") in (ENVELOPED_CREDENTIAL, [ENVELOPED_CREDENTIAL]):
+            check_envelope(credential, ENVELOPED_CREDENTIAL)
         else:
             check_credential(credential)
 
@@ -103,7 +106,7 @@ def check_envelope(document: Mapping[str, Any], envelope_type: str) -> str:
 
     Source: VCDM 2.0, sections 4.13.1 and 4.13.2.
     """
-    if BASE_CONTEXT not in _listed(document.get("@context")):
+    if V2_CONTEXT not in listed(document.get("@context")):
         raise W3cDocumentError("The envelope doesn't name the base context.")
     if document.get("type") not in (envelope_type, [envelope_type]):
         raise W3cDocumentError("The envelope is of another type.")
@@ -125,19 +128,14 @@ def read_identifier(value: Any, name: str) -> str:
     return str(url)
 
 
-def read_types(document: Mapping[str, Any]) -> Sequence[str]:
-    """Return the types of a document that was checked."""
-    return [str(name) for name in _listed(document.get("type"))]
-
-
 def _check_common(document: Any, expected_type: str) -> str:
     if not isinstance(document, dict):
         raise W3cDocumentError("The document isn't an object.")
-    contexts = _listed(document.get("@context"))
+    contexts = listed(document.get("@context"))
     base = contexts[0] if contexts else None
-    if base not in (BASE_CONTEXT, BASE_CONTEXT_1):
+    if base not in (V2_CONTEXT, V1_CONTEXT):
         raise W3cDocumentError("The first context isn't the base context.")
-    if base == BASE_CONTEXT and not isinstance(document["@context"], list):
+    if base == V2_CONTEXT and not isinstance(document["@context"], list):
         raise W3cDocumentError("The contexts aren't an ordered set.")
     for context in contexts[1:]:
         if not isinstance(context, dict) and not is_url(context):
@@ -151,7 +149,7 @@ def _check_common(document: Any, expected_type: str) -> str:
 
 
 def _check_types(entry: Mapping[str, Any]) -> list[Any]:
-    types = _listed(entry.get("type"))
+    types = listed(entry.get("type"))
     if not types or not all(isinstance(name, str) and (_TERM.fullmatch(name) or is_url(name)) for name in types):
         raise W3cDocumentError("A type is missing, or is neither a term nor a URL.")
     return types
@@ -184,7 +182,7 @@ def _check_typed(entry: Mapping[str, Any], name: str) -> None:
 
 def _check_names(entry: Mapping[str, Any]) -> None:
     for name in ("name", "description"):
-        for value in _listed(entry.get(name)):
+        for value in listed(entry.get(name)):
             if isinstance(value, dict):
                 if not _LANGUAGE_VALUE.issuperset(value) or not all(isinstance(text, str) for text in value.values()):
                     raise W3cDocumentError(f"The {name} isn't a text with a language.")
@@ -206,38 +204,23 @@ def _check_related(document: Mapping[str, Any]) -> None:
 
 
 def _read_validity(document: Mapping[str, Any], base: str) -> Validity:
-    names = ("validFrom", "validUntil") if base == BASE_CONTEXT else ("issuanceDate", "expirationDate")
-    if base == BASE_CONTEXT_1 and names[0] not in document:
+    names = ("validFrom", "validUntil") if base == V2_CONTEXT else ("issuanceDate", "expirationDate")
+    if base == V1_CONTEXT and names[0] not in document:
         raise W3cDocumentError("The credential has no issuanceDate.")
-    start, end = (_read_date(document, name) for name in names)
+    start, end = (read_instant(document, name) for name in names)
     if start is not None and end is not None and end < start:
         raise W3cDocumentError("The credential ends before it begins.")
     return Validity(start, end)
-
-
-def _read_date(document: Mapping[str, Any], name: str) -> datetime | None:
-    if name not in document:
-        return None
-    instant = parse_instant(document[name])
-    if instant is None:
-        raise W3cDocumentError(f"The {name} isn't a date and time with a zone.")
-    return instant
 
 
 def _objects(document: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
     """Yield the objects of a member that is one, or a list of them; an absent one has none."""
     if name not in document:
         return
-    for entry in _listed(document[name]) or [None]:
+    for entry in listed(document[name]) or [None]:
         if not isinstance(entry, dict):
             raise W3cDocumentError(f"The {name} isn't an object, or a list of them.")
         yield entry
-
-
-def _listed(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
 
 
 def is_url(value: Any) -> bool:

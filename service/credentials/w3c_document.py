@@ -1,18 +1,21 @@
 """Members that the W3C data model gives to every credential and presentation, read strictly and without JSON-LD."""
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from service.credentials.credential_types import is_vct, type_of_w3c
+from service.credentials.instants import parse_instant
 from service.credentials.w3c_errors import W3cDocumentError
 
 V1_CONTEXT = "https://www.w3.org/2018/credentials/v1"
 V2_CONTEXT = "https://www.w3.org/ns/credentials/v2"
 CREDENTIAL = "VerifiableCredential"
 PRESENTATION = "VerifiablePresentation"
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+ENVELOPED_CREDENTIAL = "EnvelopedVerifiableCredential"
+ENVELOPED_PRESENTATION = "EnvelopedVerifiablePresentation"
+SUBJECT_PREFIX = "urn:goodstanding:subject:"
+"""Makes an IRI of our ``sub``, which linked data wants to be one; to readers here it is what other formats say."""
 
 
 def check_envelope(document: Mapping[str, Any], *, context: str, kind: str) -> None:
@@ -28,7 +31,7 @@ def check_envelope(document: Mapping[str, Any], *, context: str, kind: str) -> N
 
     Source: VCDM 1.1, sections 4.1 and 4.3; VCDM 2.0, sections 4.3 and 4.5.
     """
-    contexts = _as_list(document.get("@context"))
+    contexts = listed(document.get("@context"))
     if not contexts or contexts[0] != context:
         raise W3cDocumentError(f"@context does not begin with {context}.")
     if kind not in read_types(document):
@@ -37,7 +40,7 @@ def check_envelope(document: Mapping[str, Any], *, context: str, kind: str) -> N
 
 def read_types(document: Mapping[str, Any]) -> list[str]:
     """Return ``type``; raises W3cDocumentError where it is not one text or a list of different ones."""
-    types = _as_list(document.get("type"))
+    types = listed(document.get("type"))
     if not all(isinstance(each, str) and each for each in types) or len(set(types)) != len(types):
         raise W3cDocumentError("type is not a list of different texts.")
     return types
@@ -70,11 +73,19 @@ def read_subject(document: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         W3cDocumentError: None, several, or not an object with an identifier that is a text.
     """
-    subjects = _as_list(document.get("credentialSubject"))
+    subjects = listed(document.get("credentialSubject"))
     if len(subjects) != 1 or not isinstance(subjects[0], dict) or not subjects[0]:
         raise W3cDocumentError("credentialSubject is not exactly one object.")
     read_id(subjects[0], "id")
     return subjects[0]
+
+
+def read_subject_claims(subject: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the claims about a subject, ``sub`` as it stands in other formats."""
+    claims = {name: value for name, value in subject.items() if name != "id"}
+    if isinstance(claims.get("sub"), str):
+        claims["sub"] = claims["sub"].removeprefix(SUBJECT_PREFIX)
+    return claims
 
 
 def read_id(document: Mapping[str, Any], name: str, *, may_be_object: bool = False) -> str | None:
@@ -102,16 +113,14 @@ def read_instant(document: Mapping[str, Any], name: str) -> datetime | None:
     """
     if name not in document:
         return None
-    value = document[name]
-    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
-        raise W3cDocumentError(f"{name} is not a time with a zone.")
-    try:
-        return datetime.fromisoformat(value).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise W3cDocumentError(f"{name} is not a time that exists.") from error
+    instant = parse_instant(document[name])
+    if instant is None:
+        raise W3cDocumentError(f"{name} is not a time that exists, with a zone.")
+    return instant
 
 
-def _as_list(value: Any) -> list[Any]:
+def listed(value: Any) -> list[Any]:
+    """Return the entries of a member that is a list or one entry; a missing one has none."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]

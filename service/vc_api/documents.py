@@ -11,13 +11,8 @@ from service.credentials.jwt_vc import parse_jwt, read_jwt_vc, verify_jwt_vc
 from service.credentials.jwt_vp import open_envelope
 from service.credentials.linked_data_errors import ProofInvalidError, ProofMalformedError
 from service.credentials.rdf import Contexts
-from service.credentials.vc_data_model import (
-    BASE_CONTEXT_1,
-    ENVELOPED_TYPE,
-    check_credential,
-    check_presentation,
-    read_identifier,
-)
+from service.credentials.vc_data_model import check_credential, check_presentation, read_identifier
+from service.credentials.w3c_document import ENVELOPED_CREDENTIAL, V1_CONTEXT
 from service.errors import InvalidInputError, MalformedError
 from service.vc_api.issuers import FacadeIssuer, write_proof_options
 from service.vc_api.statuses import FacadeStatuses
@@ -121,7 +116,7 @@ def verify_presentation(
             raise ProofInvalidError("No proof is the holder's.")
     credentials = presentation.get("verifiableCredential", [])
     for credential in credentials if isinstance(credentials, list) else [credentials]:
-        if ENVELOPED_TYPE in str(credential.get("type")):
+        if ENVELOPED_CREDENTIAL in str(credential.get("type")):
             _verify_enveloped(credential, statuses, now)
         else:
             verify_credential(credential, {}, statuses, contexts, now=now)
@@ -129,7 +124,7 @@ def verify_presentation(
 
 def _verify_enveloped(envelope: Mapping[str, Any], statuses: FacadeStatuses, now: datetime) -> None:
     """Verify a ``vc+jwt`` by the key of the DID that issued it. Source: VCDM 2.0, section 4.13.1."""
-    read = read_jwt_vc(parse_jwt(open_envelope(envelope, ENVELOPED_TYPE)))
+    read = read_jwt_vc(parse_jwt(open_envelope(envelope, ENVELOPED_CREDENTIAL)))
     issuer, kid, *_ = read.read_issuer()
     try:
         key = select_verification_key(resolve_did(issuer), kid or "", relationship="assertionMethod")
@@ -171,7 +166,7 @@ def _controller(proof: Proof) -> str:
 def _with_proof_context(credential: Mapping[str, Any]) -> Mapping[str, Any]:
     """Version 1.1's own context knows nothing of Data Integrity. Source: VC Data Integrity 1.0, section 2.4.2."""
     contexts = credential["@context"]
-    if BASE_CONTEXT_1 not in contexts or DATA_INTEGRITY_CONTEXT in contexts:
+    if V1_CONTEXT not in contexts or DATA_INTEGRITY_CONTEXT in contexts:
         return credential
     listed = contexts if isinstance(contexts, list) else [contexts]
     return {**credential, "@context": [*listed, DATA_INTEGRITY_CONTEXT]}

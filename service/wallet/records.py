@@ -12,9 +12,9 @@ from service.credentials.formats import UnverifiedDocument, read_document
 from service.credentials.jose import parse_json, parse_jws
 from service.credentials.jwt_claims import read_period, read_status_claim
 from service.credentials.jwt_vc import UnverifiedJwtVc
-from service.credentials.ldp_vc import UnverifiedLdpVc, read_subject_claims
+from service.credentials.ldp_vc import UnverifiedLdpVc
 from service.credentials.sd_jwt import parse_sd_jwt
-from service.credentials.w3c_document import read_subject
+from service.credentials.w3c_document import read_subject, read_subject_claims
 from service.keys import PublicKey
 
 PLAIN_CLAIMS = frozenset({"iss", "vct", "vct#integrity", "cnf", "status", "iat", "nbf", "exp"})

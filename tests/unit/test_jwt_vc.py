@@ -291,3 +291,8 @@ def test_a_presentation_is_no_credential() -> None:
 def test_an_enveloped_credential_is_opened() -> None:
     assert verify(envelop(issue_v2())).format == "vc+jwt"
     assert verify(issue_v1(status=STATUS | {"more": 1})).statuses
+
+
+def test_the_subject_is_known_by_the_same_name_as_in_linked_data() -> None:
+    named = vc(credentialSubject={"country": "US", "sub": "urn:goodstanding:subject:subject-one"})
+    assert verify(issue_v1(vc=named)).claims == {"country": "US", "sub": "subject-one"}

@@ -7,11 +7,11 @@ import pytest
 
 from service.credentials.sd_jwt_errors import CredentialExpiredError, CredentialNotYetValidError
 from service.credentials.vc_data_model import (
-    BASE_CONTEXT_1,
     check_credential,
     check_envelope,
     check_presentation,
 )
+from service.credentials.w3c_document import V1_CONTEXT
 from service.credentials.w3c_errors import W3cDocumentError
 from tests.unit.linked_data_support import EXAMPLES, NOW, V2, make_credential
 
@@ -108,7 +108,7 @@ def test_no_required_member_may_be_missing(name: str) -> None:
 
 
 def test_version_1_has_other_dates() -> None:
-    old = make_credential(**{"@context": [BASE_CONTEXT_1]})
+    old = make_credential(**{"@context": [V1_CONTEXT]})
     with pytest.raises(W3cDocumentError):
         check_credential(old)
     validity = check_credential(
