@@ -114,6 +114,12 @@ SEEDS: Mapping[str, list[bytes]] = {
             }
         ),
     ],
+    "contexts": [
+        _json({**_LINKED, "@context": [V2, {"@protected": True, "country": "https://a.example/#c"}]}),
+        _json({**_LINKED, "@context": [V2, "https://www.w3.org/ns/credentials/examples/v2"], "x": {"y": [1.5, "z"]}}),
+        _json({"@context": [V2, {"@vocab": None, "a": "b:c", "d": {"@id": "e:f"}}], "a": {"@value": "g"}}),
+        _json({"@context": [V2, {"id": "urn:x", "type": "urn:y"}], "id": "urn:z", "type": "VerifiableCredential"}),
+    ],
     "dcql": [_json(_QUERY), _json(_REQUEST["dcql_query"])],
     "did": [
         _DID.encode(),

@@ -26,6 +26,7 @@ from service.credentials.jose import check_times, jwk_thumbprint, load_key, sign
 from service.credentials.key_proof import verify_key_proof
 from service.credentials.ldp_vc import UnverifiedLdpVc, read_ldp, verify_ldp_vc
 from service.credentials.presentation import verify_presentation
+from service.credentials.rdf import canonicalize_rdf
 from service.credentials.sd_jwt import parse_sd_jwt, read_holder_jwk, read_issuer, verify_sd_jwt_vc
 from service.credentials.status_list import decode_status_list, verify_status_list_token
 from service.credentials.status_list_credential import read_status_list_credential, verify_status_list_credential
@@ -34,7 +35,7 @@ from service.credentials.wallet_attestation import read_attestation, verify_atte
 from service.errors import MalformedError, ServiceError
 from service.issuer.credential_request import read_credential_request
 from service.keys.jwe import decrypt
-from service.linked_data.bundled_contexts import inline_own_contexts, load_contexts
+from service.linked_data.bundled_contexts import inline_own_contexts, load_contexts, load_example_contexts
 from service.wallet.links import read_link
 from service.wallet.offers import read_offer
 from service.wallet.presentation_request import read_reply_address, read_request
@@ -245,6 +246,11 @@ def read_linked_data(data: bytes) -> None:
     inline_own_contexts(document)
 
 
+def read_contexts(data: bytes) -> None:
+    """A document with terms of its own, as the façade takes it for public suites."""
+    canonicalize_rdf(_object(data), load_example_contexts())
+
+
 def read_jwe(data: bytes) -> None:
     """A compact JWE; behind a line feed a header and the plaintext to encrypt under it."""
     header, separator, plaintext = data.partition(b"\n")
@@ -260,6 +266,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "client_assertion": read_client_assertion,
     "compact_sd_jwt": read_compact_sd_jwt,
     "credential_request": read_credential_requests,
+    "contexts": read_contexts,
     "dcql": read_dcql,
     "did": read_did,
     "did_log": read_did_log,
