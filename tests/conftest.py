@@ -15,6 +15,7 @@ from service.keys import FileKeystore
 from service.storage.database import Database
 from service.storage.migrate import upgrade
 from tests.deployment import Deployment
+from tests.foreign_issuer import ForeignIssuer, running_foreign_issuer
 from tests.postgres import PostgresServer, running_postgres
 from tests.prepared import Original, Originals, running_copy
 
@@ -198,3 +199,10 @@ async def sqlite_deployment(
     """A whole deployment on SQLite, for tests of the HTTP surface."""
     async with running_copy(sqlite_original, sqlite_url, tmp_path) as running:
         yield running
+
+
+@pytest.fixture
+async def abroad() -> AsyncIterator[ForeignIssuer]:
+    """An issuer outside the deployment."""
+    async with running_foreign_issuer() as issuer:
+        yield issuer

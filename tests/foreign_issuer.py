@@ -6,15 +6,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from service.credentials.credential_types import CREDENTIAL_TYPES
 from service.credentials.jose import sign_jws
 from service.credentials.sd_jwt import issue_sd_jwt
 from service.credentials.status_list import build_status_list_claims, set_status
+from tests.deployment import running_deployment
 from tests.unit.jose_support import Signer
 from tests.unit.sd_jwt_support import KeyPair, new_key_pair, new_salt
-from tests.verifying_support import CLAIMS
+from tests.verifying_support import CLAIMS, Platform
 
 METADATA_PATH = "/.well-known/jwt-vc-issuer/issuers/abroad"
 LIST_PATH = "/lists/1"
@@ -125,3 +127,10 @@ async def running_foreign_issuer() -> AsyncIterator[ForeignIssuer]:
     issuer.serve_metadata()
     async with server:
         yield issuer
+
+
+@asynccontextmanager
+async def running_platform(database_url: str, folder: Path, abroad: ForeignIssuer) -> AsyncIterator[Platform]:
+    """Run a deployment with one platform until the block ends; it may fetch from this issuer."""
+    async with running_deployment(database_url, folder, fetch_allow=(f"localhost:{abroad.port}",)) as deployment:
+        yield Platform(deployment, await deployment.add_organization("platform", "platform"))

@@ -14,8 +14,8 @@ from service.credentials.encoding import b64url_encode
 from service.credentials.presentation import present_sd_jwt
 from service.web.signing import ISSUER, get_active_key
 from tests.certificate_support import SIGN_USAGE, Authority, load_public_key, new_root, to_pem
-from tests.deployment import START, Deployment, running_deployment
-from tests.foreign_issuer import LIST_PATH, METADATA_PATH, ForeignIssuer, running_foreign_issuer
+from tests.deployment import START, Deployment
+from tests.foreign_issuer import LIST_PATH, METADATA_PATH, ForeignIssuer, running_platform
 from tests.unit.sd_jwt_support import new_key_pair
 from tests.verifying_support import Platform, Wallet, build_scene, failed
 
@@ -25,18 +25,11 @@ INTERMEDIATE = ROOT.delegate()
 
 
 @pytest.fixture
-async def abroad() -> AsyncIterator[ForeignIssuer]:
-    async with running_foreign_issuer() as issuer:
-        yield issuer
-
-
-@pytest.fixture
 async def platform(sqlite_url: str, tmp_path: Path, abroad: ForeignIssuer) -> AsyncIterator[Platform]:
-    async with running_deployment(sqlite_url, tmp_path, fetch_allow=(f"localhost:{abroad.port}",)) as deployment:
-        platform = Platform(deployment, await deployment.add_organization("platform", "platform"))
+    async with running_platform(sqlite_url, tmp_path, abroad) as platform:
         await platform.trust(abroad.identifier, "kyc", x509_anchors=[ROOT.pem])
         certify(abroad)
-        abroad.serve_list(deployment.clock())
+        abroad.serve_list(platform.deployment.clock())
         yield platform
 
 

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from service.credentials.multikey import encode_multikey
-from tests.deployment import Deployment, running_deployment
 from tests.flows.test_foreign_issuers import HOLDER
-from tests.foreign_issuer import ForeignIssuer, running_foreign_issuer
+from tests.foreign_issuer import ForeignIssuer, running_platform
 from tests.unit.jose_support import SIGNERS, Signer
 from tests.unit.webvh_support import KEYS, WebvhLog, multikey
 from tests.verifying_support import Platform, failed
@@ -22,20 +21,9 @@ ES256, EDDSA = SIGNERS["ES256"], SIGNERS["EdDSA"]
 
 
 @pytest.fixture
-async def abroad() -> AsyncIterator[ForeignIssuer]:
-    async with running_foreign_issuer() as issuer:
-        yield issuer
-
-
-@pytest.fixture
-async def deployment(migrated_url: str, tmp_path: Path, abroad: ForeignIssuer) -> AsyncIterator[Deployment]:
-    async with running_deployment(migrated_url, tmp_path, fetch_allow=(f"localhost:{abroad.port}",)) as running:
-        yield running
-
-
-@pytest.fixture
-async def platform(deployment: Deployment) -> Platform:
-    return Platform(deployment, await deployment.add_organization("platform", "platform"))
+async def platform(migrated_url: str, tmp_path: Path, abroad: ForeignIssuer) -> AsyncIterator[Platform]:
+    async with running_platform(migrated_url, tmp_path, abroad) as platform:
+        yield platform
 
 
 def state_of(did: str, *signers: Signer) -> dict[str, Any]:

@@ -16,9 +16,8 @@ from service.storage.held_lists import USELESS_AFTER, forget_useless_lists, list
 from service.storage.tables import StandingStatusList
 from service.verifier.status_schedule import refresh_all_status_lists
 from service.web.instants import format_instant
-from tests.deployment import running_deployment
 from tests.events_support import Hooks
-from tests.foreign_issuer import ForeignIssuer, running_foreign_issuer
+from tests.foreign_issuer import ForeignIssuer, running_platform
 from tests.unit.bitstring_support import entry, list_2021, list_of_messages, list_v2, messages_of, sign_list
 from tests.unit.jwt_vc_support import claims_v1, claims_v2, sign, vc
 from tests.unit.sd_jwt_support import HOLDER_KEYS, KeyPair, new_key_pair
@@ -39,15 +38,8 @@ UNAVAILABLE = {("status", "status_unavailable")}
 
 
 @pytest.fixture
-async def abroad() -> AsyncIterator[ForeignIssuer]:
-    async with running_foreign_issuer() as issuer:
-        yield issuer
-
-
-@pytest.fixture
 async def platform(sqlite_url: str, tmp_path: Path, abroad: ForeignIssuer) -> AsyncIterator[Platform]:
-    async with running_deployment(sqlite_url, tmp_path, fetch_allow=(f"localhost:{abroad.port}",)) as deployment:
-        platform = Platform(deployment, await deployment.add_organization("platform", "platform"))
+    async with running_platform(sqlite_url, tmp_path, abroad) as platform:
         await platform.trust(abroad.identifier, "kyc")
         yield platform
 

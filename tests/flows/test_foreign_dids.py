@@ -9,9 +9,9 @@ import pytest
 
 from service.credentials.did import did_key_from_jwk
 from service.credentials.multikey import encode_base58, encode_multikey
-from tests.deployment import Deployment, running_deployment
+from tests.deployment import running_deployment
 from tests.flows.test_foreign_issuers import HOLDER
-from tests.foreign_issuer import ForeignIssuer, running_foreign_issuer
+from tests.foreign_issuer import ForeignIssuer, running_platform
 from tests.unit.jose_support import SIGNERS
 from tests.verifying_support import Platform, failed
 
@@ -19,20 +19,9 @@ SECP256K1 = "did:key:zQ3shokFTS3brHcDQrn82RUDfCZESWL1ZdCEJwekUDPQiYBme"
 
 
 @pytest.fixture
-async def abroad() -> AsyncIterator[ForeignIssuer]:
-    async with running_foreign_issuer() as issuer:
-        yield issuer
-
-
-@pytest.fixture
-async def deployment(migrated_url: str, tmp_path: Path, abroad: ForeignIssuer) -> AsyncIterator[Deployment]:
-    async with running_deployment(migrated_url, tmp_path, fetch_allow=(f"localhost:{abroad.port}",)) as running:
-        yield running
-
-
-@pytest.fixture
-async def platform(deployment: Deployment, abroad: ForeignIssuer) -> Platform:
-    return Platform(deployment, await deployment.add_organization("platform", "platform"))
+async def platform(migrated_url: str, tmp_path: Path, abroad: ForeignIssuer) -> AsyncIterator[Platform]:
+    async with running_platform(migrated_url, tmp_path, abroad) as platform:
+        yield platform
 
 
 def use_keys(abroad: ForeignIssuer, alg: str) -> None:

@@ -16,8 +16,7 @@ from service.credentials.sd_jwt import disclose
 from service.storage.tables import CachedDocument, HeldStatusList
 from service.storage.trust import hold_max_status_age
 from service.verifier.status_schedule import refresh_all_status_lists
-from tests.deployment import Deployment, running_deployment
-from tests.foreign_issuer import LIST_PATH, METADATA_PATH, ForeignIssuer, running_foreign_issuer
+from tests.foreign_issuer import LIST_PATH, METADATA_PATH, ForeignIssuer, running_platform
 from tests.unit.sd_jwt_support import new_key_pair
 from tests.verifying_support import CLAIMS, Platform, Wallet, failed
 
@@ -25,23 +24,11 @@ HOLDER = new_key_pair()
 
 
 @pytest.fixture
-async def abroad() -> AsyncIterator[ForeignIssuer]:
-    async with running_foreign_issuer() as issuer:
-        yield issuer
-
-
-@pytest.fixture
-async def deployment(migrated_url: str, tmp_path: Path, abroad: ForeignIssuer) -> AsyncIterator[Deployment]:
-    async with running_deployment(migrated_url, tmp_path, fetch_allow=(f"localhost:{abroad.port}",)) as running:
-        abroad.serve_list(running.clock())
-        yield running
-
-
-@pytest.fixture
-async def platform(deployment: Deployment, abroad: ForeignIssuer) -> Platform:
-    platform = Platform(deployment, await deployment.add_organization("platform", "platform"))
-    await platform.trust(abroad.identifier, "kyc")
-    return platform
+async def platform(migrated_url: str, tmp_path: Path, abroad: ForeignIssuer) -> AsyncIterator[Platform]:
+    async with running_platform(migrated_url, tmp_path, abroad) as platform:
+        abroad.serve_list(platform.deployment.clock())
+        await platform.trust(abroad.identifier, "kyc")
+        yield platform
 
 
 async def verify(platform: Platform, abroad: ForeignIssuer, **changes: Any) -> dict[str, Any]:

@@ -14,8 +14,7 @@ from service.storage import held_lists
 from service.storage.held_lists import list_held_lists
 from service.verifier import status_schedule
 from service.verifier.status_schedule import refresh_all_status_lists
-from tests.deployment import running_deployment
-from tests.foreign_issuer import LIST_PATH, ForeignIssuer, running_foreign_issuer
+from tests.foreign_issuer import LIST_PATH, ForeignIssuer, running_platform
 from tests.unit.sd_jwt_support import new_key_pair
 from tests.verifying_support import Platform, Wallet, failed
 
@@ -24,15 +23,8 @@ UNAVAILABLE = {("status", "status_unavailable")}
 
 
 @pytest.fixture
-async def abroad() -> AsyncIterator[ForeignIssuer]:
-    async with running_foreign_issuer() as issuer:
-        yield issuer
-
-
-@pytest.fixture
 async def platform(sqlite_url: str, tmp_path: Path, abroad: ForeignIssuer) -> AsyncIterator[Platform]:
-    async with running_deployment(sqlite_url, tmp_path, fetch_allow=(f"localhost:{abroad.port}",)) as deployment:
-        platform = Platform(deployment, await deployment.add_organization("platform", "platform"))
+    async with running_platform(sqlite_url, tmp_path, abroad) as platform:
         await platform.trust(abroad.identifier, "kyc")
         yield platform
 

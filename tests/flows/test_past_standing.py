@@ -1,6 +1,5 @@
 """What was known when: a question about the past gets the answer that was given then."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,9 @@ import pytest
 from service.storage.tables import Credential, CredentialCopy
 from service.verifier.status_schedule import refresh_all_status_lists
 from service.web.instants import format_instant
-from tests.deployment import START, Deployment, running_deployment
+from tests.deployment import START, Deployment
 from tests.flows.test_standing import KYC_QUERY, coverage_of, present
-from tests.foreign_issuer import LIST_PATH, ForeignIssuer, running_foreign_issuer
+from tests.foreign_issuer import LIST_PATH, ForeignIssuer, running_platform
 from tests.prepared import prepared
 from tests.unit.sd_jwt_support import new_key_pair
 from tests.verifying_support import LIST_ID, Issuer, Platform, Scene, Wallet, build_scene
@@ -209,16 +208,9 @@ async def test_a_refused_answer_leaves_a_record_too(scene: Scene) -> None:
     assert (await ask(scene.platform, scene.deployment.clock())).json() == await scene.platform.read_standing("inv-1")
 
 
-@pytest.fixture
-async def abroad() -> AsyncIterator[ForeignIssuer]:
-    async with running_foreign_issuer() as issuer:
-        yield issuer
-
-
 async def test_what_copies_of_foreign_lists_said(migrated_url: str, tmp_path: Path, abroad: ForeignIssuer) -> None:
-    allowed = (f"localhost:{abroad.port}",)
-    async with running_deployment(migrated_url, tmp_path, fetch_allow=allowed) as deployment:
-        platform = Platform(deployment, await deployment.add_organization("platform", "platform"))
+    async with running_platform(migrated_url, tmp_path, abroad) as platform:
+        deployment = platform.deployment
         await platform.trust(abroad.identifier, "kyc")
         wallet, moments = Wallet(deployment, new_key_pair()), Moments()
         wallet.held = [abroad.issue(wallet.keys, deployment.clock())]

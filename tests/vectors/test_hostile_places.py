@@ -2,12 +2,9 @@
 
 import json
 from base64 import b64encode
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from service.credentials.certificates import write_x5c
 from service.credentials.did import did_jwk_from_jwk
@@ -21,8 +18,8 @@ from service.wallet.errors import NegativeAnswerError
 from service.wallet.trust import VerifierTrust
 from service.web.signing import ACCESS, get_active_key
 from tests.certificate_support import new_root
-from tests.deployment import BASE_URL, START, Deployment, running_deployment
-from tests.foreign_issuer import LIST_PATH, ForeignIssuer, running_foreign_issuer
+from tests.deployment import BASE_URL, START, Deployment
+from tests.foreign_issuer import LIST_PATH, ForeignIssuer, running_platform
 from tests.issuing_support import Wallet, add_issuer, make_offer
 from tests.oauth_support import Party
 from tests.unit.sd_jwt_support import new_key_pair
@@ -32,7 +29,7 @@ from tests.vectors.hostile.headers import list_header_flaws, list_kid_flaws
 from tests.vectors.hostile.keys import list_bad_jwks
 from tests.vectors.hostile.signatures import list_ecdsa_flaws
 from tests.vectors.hostile.tokens import PrivateKey, Sound, new_key
-from tests.verifying_support import Platform, build_scene, failed, seconds
+from tests.verifying_support import build_scene, failed, seconds
 
 HOSTILE_CHAINS: dict[str, Any] = {
     "text": "MIIB",
@@ -57,16 +54,9 @@ USUAL_TYPES = {f"typ {typ!r}" for typ in ("JWT", "jwt", "", ...)}
 FLAWS = [*list_form_flaws(), *list_header_flaws(), *list_ecdsa_flaws("P-256")[::6]]
 
 
-@pytest.fixture
-async def abroad() -> AsyncIterator[ForeignIssuer]:
-    async with running_foreign_issuer() as issuer:
-        yield issuer
-
-
 async def test_status_lists_of_a_trusted_issuer(sqlite_url: str, tmp_path: Path, abroad: ForeignIssuer) -> None:
-    allowed = (f"localhost:{abroad.port}",)
-    async with running_deployment(sqlite_url, tmp_path, fetch_allow=allowed) as deployment:
-        platform = Platform(deployment, await deployment.add_organization("platform", "platform"))
+    async with running_platform(sqlite_url, tmp_path, abroad) as platform:
+        deployment = platform.deployment
         await platform.trust(abroad.identifier, "kyc")
         holder, now = new_key_pair(), deployment.clock()
         abroad.serve_list(now)
@@ -172,8 +162,8 @@ async def test_client_assertions(sqlite_deployment: Deployment) -> None:
 async def test_certificate_chains(sqlite_url: str, tmp_path: Path, abroad: ForeignIssuer) -> None:
     """Whatever stands as ``x5c`` in a credential of an issuer with anchors is judged, and nothing is asked abroad."""
     root = new_root(START)
-    async with running_deployment(sqlite_url, tmp_path, fetch_allow=(f"localhost:{abroad.port}",)) as deployment:
-        platform = Platform(deployment, await deployment.add_organization("platform", "platform"))
+    async with running_platform(sqlite_url, tmp_path, abroad) as platform:
+        deployment = platform.deployment
         await platform.trust(abroad.identifier, "kyc", x509_anchors=[root.pem])
         holder, surprises = new_key_pair(), {}
         for name, chain in HOSTILE_CHAINS.items():
