@@ -157,7 +157,8 @@ _SMALL_ORDER_Y = frozenset({0, 1, _P25519 - 1, _ORDER_8_Y % 2**255, _P25519 - _O
 
 @lru_cache(maxsize=1024)
 def _is_on_ed25519(y: int) -> bool:
-    """Tell whether there is a point with this ``y``: u/v is a square, and so is u·v. Source: RFC 8032, section 5.1.3."""
+    """Tell whether there is a point with this ``y``. Source: RFC 8032, section 5.1.3."""
+    # u/v must be a square, and is one exactly if u·v is.
     u, v = y * y - 1, _D25519 * y * y + 1
     return pow(u * v, (_P25519 - 1) // 2, _P25519) == 1
 
