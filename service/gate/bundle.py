@@ -144,7 +144,7 @@ def _seal_party(party: Party, key: DataKey, pseudonym: str, names: Mapping[str, 
         "salt": _new_salt(),
         "investor_ref": party.ref,
         "subject": party.subject,
-        "credentials": [_name_places(each, names[each.id]) for each in party.credentials],
+        "credentials": [name_places(each, names[each.id]) for each in party.credentials],
     }
     canonical = canonicalize(opening)
     sealed = key.seal(canonical, context=f"bundle {pseudonym}")
@@ -156,7 +156,13 @@ def _seal_party(party: Party, key: DataKey, pseudonym: str, names: Mapping[str, 
     }
 
 
-def _name_places(credential: HeldCredential, name: str) -> dict[str, Any]:
+def name_places(credential: HeldCredential, name: str) -> dict[str, Any]:
+    """Return what leads to a credential: its id, its digest, and its entries in status lists.
+
+    Args:
+        credential: Of a party.
+        name: What the rest of the bundle calls it.
+    """
     places = [{"status_uri": each.uri, "status_index": each.index} for each in credential.statuses]
     first = places[0] if places else {"status_uri": None, "status_index": None}
     opening = {"name": name, "id": credential.id, "digest": credential.digest, **first}

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from service.gate.bundle import name_places
 from service.gate.fact_sheet import FactSheet, decode_facts, encode_facts
 from service.gate.held_credentials import STATUS_ORDER, HeldCredential, worst_status
 from service.gate.party_facts import Party, Question, last_valid_day, put_party
@@ -20,7 +21,7 @@ from service.gate.values import price_per_unit
 from service.gate.verdict import Verdict
 from service.rules import REGIMES
 from service.schema_files import load_reason_codes
-from service.storage.statuses import StatusReading
+from service.storage.statuses import StatusQuery, StatusReading
 
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 QUESTION = Question(
@@ -389,3 +390,12 @@ def test_what_is_asked_of_the_politically_exposed_alone_is_withheld_too() -> Non
 @pytest.mark.parametrize("verdict", [verdict_of("KYC_EXPIRED"), missing("buyer.sanctions"), missing("buyer.pep")])
 def test_what_holds_nothing_back_is_the_same_decision(verdict: Verdict) -> None:
     assert redact(verdict) is verdict
+
+
+def test_a_bundle_names_every_status_entry_of_a_credential() -> None:
+    entries = tuple(StatusQuery("https://issuer.example", f"https://issuer.example/lists/{n}", n) for n in (1, 2, 3))
+    bare = {"name": "c1", "id": "std_kyc", "digest": "sha256:00", "status_uri": None, "status_index": None}
+    first, *more = ({"status_uri": each.uri, "status_index": each.index} for each in entries)
+    assert name_places(held("kyc"), "c1") == bare
+    assert name_places(held("kyc", statuses=entries[:1]), "c1") == bare | first
+    assert name_places(held("kyc", statuses=entries), "c1") == bare | first | {"further_statuses": more}
