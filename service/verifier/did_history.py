@@ -14,11 +14,13 @@ from service.credentials.did_webvh import (
     MAX_LOG_BYTES,
     MAX_WITNESS_BYTES,
     DidLog,
+    DidVersion,
     did_webvh_url,
     verify_did_log,
     verify_witnesses,
 )
-from service.credentials.jose import jwk_thumbprint
+from service.credentials.did_webvh_parameters import DidLogInvalidError
+from service.credentials.jose import VerificationKey, jwk_thumbprint
 from service.errors import MalformedError, VerificationError
 from service.verifier.foreign_documents import fetch_body
 from service.verifier.issuer_keys import DidDeactivatedError, IssuerKeyUnknownError
@@ -65,7 +67,8 @@ async def fetch_did_history(
     last = log.versions[-1]
     if log.deactivated:
         return {"id": did, "versionId": last.version_id, "deactivated": True}, last.version_at
-    return {**last.document, "versionId": last.version_id, "keysSince": _date_keys(log)}, last.version_at
+    since = await asyncio.to_thread(_date_keys, log)
+    return {**last.document, "versionId": last.version_id, "keysSince": since}, last.version_at
 
 
 def check_active(document: Mapping[str, Any]) -> None:
@@ -86,9 +89,16 @@ def read_key_date(document: Mapping[str, Any], thumbprint: str) -> datetime:
 def _date_keys(log: DidLog) -> dict[str, str]:
     since: dict[str, str] = {}
     for version in log.versions:
-        thumbprints = {jwk_thumbprint(key.jwk) for key in list_document_keys(version.document)}
+        thumbprints = {jwk_thumbprint(key.jwk) for key in _list_keys(version)}
         since = {each: since.get(each, version.version_at.isoformat()) for each in thumbprints}
     return since
+
+
+def _list_keys(version: DidVersion) -> list[VerificationKey]:
+    try:
+        return list_document_keys(version.document)
+    except MalformedError as error:
+        raise DidLogInvalidError(f"A document of the log cannot be read: {error.detail}") from error
 
 
 async def _fetch(context: Context, url: str, max_bytes: int) -> bytes:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from service.credentials.did import UnknownKeyError, list_document_keys, select_verification_key
+from service.credentials.did import MAX_KEYS, UnknownKeyError, list_document_keys, select_verification_key
 from service.credentials.jose import VerificationKey, jwk_thumbprint, load_key
 from service.credentials.jwk import check_key_period
 from service.errors import MalformedError
@@ -24,7 +24,6 @@ from service.web.context import Context
 KEYS_MAX_AGE = timedelta(minutes=5)
 # An unknown kid may mean that the issuer has rotated; asking again at once is allowed this often.
 KEYS_RETRY_AFTER = timedelta(seconds=30)
-MAX_KEYS = 100
 
 
 async def find_foreign_key(context: Context, org_id: str, issuer: str, kid: str | None, now: datetime) -> IssuerKey:
@@ -70,6 +69,7 @@ async def _find_published_key(
             if age < KEYS_RETRY_AFTER:
                 raise
     document, issued_at = await _fetch_keys(context, issuer, kept, now)
+    thumbprints = _list_thumbprints(document, issuer)
     async with context.database.transaction() as session:
         body = json.dumps(document)
         await keep_document(session, org_id=org_id, url=url, body=body, issued_at=issued_at, fetched_at=now)
@@ -77,7 +77,7 @@ async def _find_published_key(
             session,
             org_id=org_id,
             issuer=issuer,
-            thumbprints=_list_thumbprints(document, issuer),
+            thumbprints=thumbprints,
             absent_at=None if held is None else held.fetched_at,
             seen_at=now,
         )
@@ -86,7 +86,10 @@ async def _find_published_key(
 
 def _list_thumbprints(document: dict[str, Any], issuer: str) -> set[str]:
     if issuer.startswith("did:"):
-        return {jwk_thumbprint(key.jwk) for key in list_document_keys(document)}
+        try:
+            return {jwk_thumbprint(key.jwk) for key in list_document_keys(document)}
+        except MalformedError as error:
+            raise IssuerKeyUnknownError(f"The issuer's keys cannot be read: {error.detail}") from error
     found = set()
     for jwk in document["keys"]:
         with suppress(MalformedError):

@@ -148,6 +148,9 @@ async def test_a_forged_or_unreadable_log_verifies_nothing_and_is_not_kept(issue
     del issuer.abroad.raw[PATH]
     issuer.publish()
     assert await issuer.verify() == "verified"
+    issuer.update(*[ES256] * 101, days=1)  # each costs as much as a signature to read
+    issuer.later()
+    assert await issuer.verify() == {("issuer", "did_log_invalid")}
 
 
 async def test_the_document_of_an_identifier_that_moved_is_no_longer_this_ones(issuer: Controller) -> None:

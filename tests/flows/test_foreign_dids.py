@@ -126,6 +126,9 @@ async def test_a_did_web_document_elsewhere_is_never_asked_for(platform: Platfor
     del abroad.raw["/.well-known/did.json"]
     abroad.serve("/.well-known/did.json", {**document, "padding": "a" * 100_000})
     assert failed((await verify(platform, abroad, did, method["id"]))["checks"]) == {("issuer", "issuer_unavailable")}
+    many = [method | {"id": f"{did}#{number}"} for number in range(100)]
+    abroad.serve("/.well-known/did.json", {"id": did, "assertionMethod": [method, *many]})
+    assert failed((await verify(platform, abroad, did, method["id"]))["checks"]) == {("issuer", "issuer_key_unknown")}
     abroad.serve("/.well-known/did.json", document)
     assert (await verify(platform, abroad, did, method["id"]))["outcome"] == "verified"
 
