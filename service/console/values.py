@@ -8,7 +8,11 @@ COUNTRIES = frozenset(
     {"countries", "countries_allowed", "countries_blocked", "country", "jurisdiction", "jurisdictions", "nationality"}
 )
 _BY_RULE = frozenset({"category", "regime"})
-_OPTIONS = frozenset({"actions", "attester_class"})
+_AREAS = {
+    "actions": "platform.option",
+    "attester_class": "platform.option",
+    "detail": "platform.detail",
+}
 
 
 def name_value(language: str, name: str, value: Any) -> str:
@@ -35,7 +39,7 @@ def name_jurisdiction(language: str, code: str) -> str:
 
 
 def _name_text(language: str, name: str, text: str) -> str:
-    areas = (f"claims.{name}", f"choices.{name}", *(["platform.option"] if name in _OPTIONS else []))
+    areas = (f"claims.{name}", f"choices.{name}", *([_AREAS[name]] if name in _AREAS else []))
     said = next((word for area in areas if (word := find_text(language, f"{area}.{text}"))), None)
     if said is not None:
         return said

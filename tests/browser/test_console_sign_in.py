@@ -72,7 +72,7 @@ async def test_a_device_that_verifies_nobody(people: People, new_context: NewCon
 
 
 async def test_by_keyboard_in_chinese_on_a_narrow_screen(people: People, new_context: NewContext) -> None:
-    link = await people.add("accreditor", "李雷", "admin", language="zh")
+    link = await people.add("accreditor", "李雷", "admin", "officer", "auditor", language="zh")
     context = await new_context(viewport={"width": 320, "height": 640}, locale="zh-CN")
     page = await context.new_page()
     await page.goto(link)
@@ -80,7 +80,8 @@ async def test_by_keyboard_in_chinese_on_a_narrow_screen(people: People, new_con
         await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/console")
-    for path in ("/console/account", "/console", "/console/accounts"):
+    issuers = ("/console/grants/kyc", "/console/credentials", "/console/calendar", "/console/accesses")
+    for path in ("/console/account", "/console", *issuers, "/console/accounts"):
         await page.goto(path)
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
         assert await find_barriers(page) == [], path

@@ -1,6 +1,7 @@
 """Backups of the web wallet: made, restored in another profile and used there; and what bad ones say."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,8 @@ async def test_what_was_restored_in_a_fresh_profile_is_presented(
     await restore(other.page, file.read_bytes())
     await expect(other.page.locator("#lost")).to_contain_text("screening")
     await expect(other.page.locator("main")).to_contain_text("Credentials restored: 1.")
+    saved_at = "async (load) => (await load('store.js')).setting('backup-saved-at')"
+    assert await other.run(saved_at) == int(datetime.fromisoformat(json.loads(text)["made_at"]).timestamp())
     keys, exported = await other.run(EXPORTS)
     assert keys > 0
     assert exported == 0

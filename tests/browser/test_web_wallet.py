@@ -497,6 +497,7 @@ async def test_a_person_who_agrees_on_the_issuers_page_brings_back_what_is_redee
     page, answers = person.page, []
     page.on("request", lambda request: answers.append(request.url) if "?code=" in request.url else None)
     await visit(person)
+    assert await find_barriers(page) == []
     await page.get_by_role("button", name="Allow").click()
     await expect(page.locator("main")).to_contain_text("You are back from the issuer's page")
     assert "?" not in page.url

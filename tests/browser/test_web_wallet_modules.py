@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc import jwe
 from joserfc.jwk import ECKey
-from playwright.async_api import Browser, Page, Route
+from playwright.async_api import Browser, Page, Route, expect
 
 from service.credentials.certificates import hash_certificate, write_x5c
 from service.credentials.claims_path import select_claims
@@ -25,6 +25,7 @@ from service.credentials.presentation import verify_presentation
 from service.credentials.sd_jwt import issue_sd_jwt
 from service.wallet.text import clean_text
 from service.wallet.web_api import build_policy, load_files
+from tests.browser.web_wallet import address_of
 from tests.certificate_support import new_root
 from tests.unit.test_dcql import AML, FULL_QUERY, KYC
 
@@ -230,6 +231,8 @@ async def test_certified_platforms_are_who_their_certificate_names_and_no_more(p
     assert await run(page, "verifier.js", script, ask_under("x509_hash", leaf, key, **wrong)) == {
         "error": "certificate_hash"
     }
+    await page.goto(ORIGIN + address_of("request", ask_under("x509_san_dns", leaf, key)))
+    await expect(page.locator("#who ~ .bad")).to_contain_text("the name of the one who asks isn't proved")
     for code, stranger in strangers.items():
         link = ask_under("x509_san_dns", stranger, key)
         assert await run(page, "verifier.js", script, link) == {"error": code}, code

@@ -55,6 +55,7 @@ FOUND_BY_NAME = (
     "countries.",
     "purposes.",
     "thresholds.",
+    "platform.detail.",
 )  # their keys come from codes, schemas and rules
 _IN_TEMPLATES = re.compile(r"\bt\('([a-z_0-9]+\.[a-z_0-9.-]+)'(?! ~)")
 _IN_PYTHON = re.compile(r"translate\([\w.]+,\s*\"([a-z_0-9]+\.[a-z_0-9.-]+)\"")

@@ -96,7 +96,7 @@ export async function restoreBackup(file, lock) {
   const { content, backupKey, openKey } = await openBackup(file, lock);
   if ((await setting(BACKUP_KEY)) === null) {
     await setSetting(BACKUP_KEY, backupKey);
-    await setSetting(SAVED_AT, Math.max(0, ...content.credentials.map(({ receivedAt }) => receivedAt))); // the file is at least as new
+    await setSetting(SAVED_AT, Math.floor(Date.parse(backupKey.madeAt) / 1000) || nowSeconds());
   }
   const [keys, credentials] = await Promise.all([all("keys"), all("credentials")]);
   const slots = new Set(keys.map((key) => key.slot));
