@@ -21,15 +21,19 @@ async def read_access_token(request: Request, context: Context, issuer: Issuer) 
     Effects: the DPoP proof is spent.
 
     Raises:
-        ProtocolError: ``invalid_token``, ``invalid_dpop_proof`` or ``use_dpop_nonce``, 401 with a challenge.
+        ProtocolError: ``invalid_token``, ``invalid_dpop_proof`` or ``use_dpop_nonce``, 401 with a challenge, or
+            ``invalid_request``: two tokens, of which whoever stands between may have read the other.
 
     Source: RFC 6750, sections 2.1 and 3; RFC 9449, section 7.
     """
-    header = request.headers.get("authorization")
-    if header is None:  # RFC 6750, section 3.1: a challenge without an error code, as nothing was wrong yet
+    sent = request.headers.getlist("authorization")
+    if len(sent) > 1:
+        challenge = f'Bearer realm="{_REALM}", error="invalid_request"'
+        raise ProtocolError("invalid_request", "The access token must be sent once.", challenge=challenge)
+    if not sent:  # RFC 6750, section 3.1: a challenge without an error code, as nothing was wrong yet
         challenge = f'Bearer realm="{_REALM}", {challenge_dpop(realm=_REALM)}'
         raise ProtocolError("invalid_token", "An access token is needed.", status=401, challenge=challenge)
-    scheme, _, token = header.partition(" ")
+    scheme, _, token = sent[0].partition(" ")
     token = token.strip()
     if scheme.lower() not in ("bearer", "dpop") or not token:
         raise invalid_token("The access token must be sent as a bearer token or with DPoP.")

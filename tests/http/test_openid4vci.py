@@ -434,6 +434,10 @@ async def test_token_faults_are_challenged(wallet: Wallet) -> None:
             challenge = answer.headers["www-authenticate"]
             assert challenge.startswith("Bearer ")
             assert ('error="invalid_token"' in challenge) == (authorization is not None)
+        twice = [("Authorization", f"Bearer {token}") for token in (await get_token(wallet), "guess")]
+        answer = await wallet.deployment.http.post(f"/issuers/kyc/{endpoint}", json=body, headers=twice)
+        assert_error(answer, "invalid_request")
+        assert 'error="invalid_request"' in answer.headers["www-authenticate"]
 
 
 async def test_an_access_token_lives_five_minutes(wallet: Wallet) -> None:
