@@ -110,7 +110,8 @@ def _begins_stream(content: bytes, place: int) -> bool:
 
 def _list_names(text: bytes) -> frozenset[bytes]:
     """Return every name, its escapes undone: ``/J#53`` is ``/JS``."""
-    return frozenset(_undo(name) if b"#" in name else name for name in set(_NAME.findall(text)))
+    names = {found[1] for found in _NAME.finditer(text)}  # name by name, so that other threads have their turn between
+    return frozenset(_undo(name) if b"#" in name else name for name in names)
 
 
 def _undo_escapes(text: bytes) -> bytes:

@@ -20,7 +20,9 @@ _OPENED = re.compile(rb"/OpenAction" + _NEXT + rb"(?!\[|null)")
 _STRING_ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|(\r\n|[\r\n])|(.))", re.DOTALL)
 _SCHEME = re.compile(rb"([a-z][a-z0-9+.-]*):")
 _TAKEN = frozenset({b"http", b"https", b"mailto", b"tel", b"ftp"})
-_READ_BYTES = 512
+_READ_BYTES, _MOST_ADDRESSES = 256, 10_000
+_ENOUGH = 24  # characters in which a scheme would have ended
+_UNUSUAL = "The PDF is packed in an unusual way; print it to a new PDF."
 
 
 def check_links(texts: Sequence[bytes]) -> None:
@@ -33,11 +35,13 @@ def check_links(texts: Sequence[bytes]) -> None:
         EvidenceActiveError: An address of another kind than ``http``, ``mailto`` and such, or one that may be opened
             by itself. Which action it is that comes first is not followed up: links and such an action exclude
             each other.
-        EvidenceUnreadableError: An address that stands elsewhere than where it is named.
+        EvidenceUnreadableError: An address that stands elsewhere than where it is named, or ten thousand of them.
     """
-    for text in texts:
-        for found in _ADDRESS.finditer(text):
-            _check_address(text, found)
+    addresses = ((text, found) for text in texts for found in _ADDRESS.finditer(text))
+    for number, (text, found) in enumerate(addresses):
+        if number == _MOST_ADDRESSES:
+            raise EvidenceUnreadableError(_UNUSUAL)
+        _check_address(text, found)
     if any(_OPENED.search(text) for text in texts) and any(_ACTION.search(text) for text in texts):
         raise EvidenceActiveError("The PDF may open an address by itself; print it to a new PDF.")
 
@@ -45,8 +49,11 @@ def check_links(texts: Sequence[bytes]) -> None:
 def _check_address(text: bytes, found: re.Match[bytes]) -> None:
     raw = text[found.end() : found.end() + _READ_BYTES]
     if found[1] not in (b"(", b"<"):
-        raise EvidenceUnreadableError("The PDF is packed in an unusual way; print it to a new PDF.")
+        raise EvidenceUnreadableError(_UNUSUAL)
     address = _read_literal(raw) if found[1] == b"(" else _read_hex(raw)
+    has_end = (b")" if found[1] == b"(" else b">") in raw
+    if not has_end and len(address) < _ENOUGH:
+        raise EvidenceUnreadableError(_UNUSUAL)
     scheme = _SCHEME.match(address)
     if address.startswith(b"\\") or (scheme is not None and scheme[1] not in _TAKEN):
         raise EvidenceActiveError("A link in the PDF leads elsewhere than to the web; print it to a new PDF.")

@@ -143,6 +143,7 @@ def test_pdfs_that_do_something_are_refused(content: bytes) -> None:
         WHOLE[PDF].replace(b"endstream", b"endstrea_"),
         WHOLE[PDF].replace(b"/Root", b"/Encrypt 8 0 R /Root"),
         add_object(b"<</S/URI/URI 8 0 R>>"),
+        add_object(b"<</S/URI/URI(java" + b"\\\n" * 300 + b"script:alert(1))>>"),
         add_object(b"<</S/URI/URI%x\n(javascript:a)>>"),
         add_object(b"<</Filter/FlateDecode>>%x\nstream  \n" + PACKED_SCRIPT + b"\nendstream"),
         add_object(b"<</Filter/FlateDecode>>" + b" " * 300 + b"stream\n" + PACKED_SCRIPT + b"\nendstream"),
@@ -183,6 +184,7 @@ def test_a_bomb_is_not_unpacked_further_than_there_is_room(monkeypatch: pytest.M
         (b"%PDF-1.4\n", b">>stream ", b"%%EOF"),
         (b"%PDF-1.4\n", b"/URI%/OpenAction ", b"\n%%EOF"),
         (b"%PDF-1.4\n", b" \nstream", b"\n%%EOF"),
+        (b"%PDF-1.4\n", b"/URI(a)", b"\n%%EOF"),
         (b"", make_jpeg(scan=b""), b""),
     ],
 )
@@ -191,7 +193,7 @@ def test_the_time_is_in_proportion_to_the_size(start: bytes, repeated: bytes, en
     began = time.process_time()
     with contextlib.suppress(ServiceError):
         recognize(content)
-    assert time.process_time() - began < 5  # a square would take minutes
+    assert time.process_time() - began < 3  # a square would take minutes
 
 
 @given(st.sampled_from(sorted(WHOLE)), st.data())
