@@ -16,6 +16,7 @@ from service.gate.values import (
     QuantityText,
     Sha256,
     check_year,
+    read_date,
     read_instant,
 )
 from service.web.models import StrictModel
@@ -28,7 +29,7 @@ def _read_as_of(value: Any) -> datetime | date:
     try:
         return read_instant(value)
     except ValueError:
-        return check_year(date.fromisoformat(value)) if isinstance(value, str) else read_instant(value)
+        return check_year(read_date(value))
 
 
 TradeDate = Annotated[CivilDate, AfterValidator(check_year)]

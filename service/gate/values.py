@@ -2,11 +2,13 @@
 
 import re
 import unicodedata
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
+
+from service.web.instants import read_instant as parse_instant
 
 MAX_QUANTITY = 10**30
 SECONDS_PER_HOUR = 3600
@@ -16,7 +18,8 @@ FIRST_YEAR, LAST_YEAR = 1900, 2999
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-def _read_date(value: Any) -> Any:
+def read_date(value: Any) -> date:
+    """Read a civil date."""
     if isinstance(value, str) and _DATE.fullmatch(value):
         return date.fromisoformat(value)
     raise ValueError("must be a civil date, YYYY-MM-DD")
@@ -31,12 +34,14 @@ def check_year(value: date) -> date:
 
 def read_instant(value: Any) -> datetime:
     """Read an RFC 3339 instant as UTC."""
-    if isinstance(value, str):
-        instant = datetime.fromisoformat(value)
-        if instant.tzinfo is not None:
-            check_year(instant)
-            return instant.astimezone(UTC)
-    raise ValueError("must be an RFC 3339 instant with its offset")
+    if not isinstance(value, str):
+        raise ValueError("must be an RFC 3339 instant with its offset")
+    try:
+        instant = parse_instant(value)
+    except OverflowError:
+        raise ValueError("must be an instant of the calendar") from None
+    check_year(instant)
+    return instant
 
 
 def _check_quantity(value: str) -> str:
@@ -57,7 +62,7 @@ def _write_country(code: str) -> str:
     return "GB" if code == "UK" else code
 
 
-CivilDate = Annotated[date, BeforeValidator(_read_date)]
+CivilDate = Annotated[date, BeforeValidator(read_date)]
 Moment = Annotated[datetime, BeforeValidator(read_instant)]
 QuantityText = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,30}$"), AfterValidator(_check_quantity)]
 DecimalText = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,19})(\.[0-9]{1,10})?$")]

@@ -13,7 +13,7 @@ AsOf = Annotated[
 ]
 """Parameter that asks about the past; ``resolve_as_of`` reads it."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})")
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})")
 
 
 class AsOfInvalidError(InvalidInputError):
@@ -38,6 +38,19 @@ def format_optional(instant: datetime | None) -> str | None:
     return None if instant is None else format_instant(instant)
 
 
+def read_instant(text: str) -> datetime:
+    """Read an RFC 3339 instant as UTC; of a second, whatever is finer than a microsecond is left out.
+
+    Raises:
+        ValueError, OverflowError: It is none: the library reads other forms of ISO 8601, too.
+
+    Source: RFC 3339, section 5.6.
+    """
+    if not _INSTANT.fullmatch(text):
+        raise ValueError("must be an RFC 3339 instant with its offset")
+    return datetime.fromisoformat(text.upper()).astimezone(UTC)
+
+
 def resolve_as_of(value: str, now: datetime) -> datetime:
     """Return the instant that a query names: itself, or the end of a UTC day; today's is now.
 
@@ -59,8 +72,7 @@ def _read_as_of(value: str) -> datetime | date:
     try:
         if _DAY.fullmatch(value):
             return date.fromisoformat(value)
-        if _INSTANT.fullmatch(value):
-            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+        return read_instant(value)
     except (ValueError, OverflowError):
         pass
     raise AsOfInvalidError("as_of must be an RFC 3339 instant or a date.")
