@@ -12,7 +12,6 @@ import rfc8785
 
 _AS_THEY_ARE = frozenset((str, bool, int, type(None)))
 _CONTAINERS = frozenset((dict, list, tuple))
-_SIMPLE = _AS_THEY_ARE | _CONTAINERS
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 
 
@@ -50,10 +49,12 @@ def join_members(members: Mapping[str, str]) -> str:
 
 def _are_simple(values: Collection[Any]) -> bool:
     """Tell whether orjson writes all in here as it is written canonically; of large numbers it tells itself."""
-    kinds = set(map(type, values))
-    if kinds <= _AS_THEY_ARE:
+    if _AS_THEY_ARE.issuperset(map(type, values)):
         return True
-    if not kinds <= _SIMPLE:
-        return False
-    below = [each for each in values if type(each) in _CONTAINERS]
-    return all(_are_simple(each.values() if type(each) is dict else each) for each in below)
+    for each in values:
+        kind = type(each)
+        if kind in _AS_THEY_ARE:
+            continue
+        if kind not in _CONTAINERS or not _are_simple(each.values() if kind is dict else each):
+            return False
+    return True
