@@ -101,10 +101,18 @@ def set_limits(head: Head | Security, caps: Mapping[str, int | None]) -> None:
 
 
 def read_category(buyer: Mapping[str, Any]) -> Category:
-    """Return what a buyer counts as, from the facts about them: not accredited, and one owner, unless they say more."""
-    is_looked_through = buyer.get("is_fund") is True and Decimal(buyer["pct_voting_after"]) >= LOOK_THROUGH_PCT
-    owners = max(1, int(buyer["own_owners"])) if is_looked_through else 1
+    """Return what a buyer counts as, from the facts about them: not accredited, and one owner, unless they say more.
+
+    A fund whose owners nobody stated counts as one: where their number matters, the rules ask for it and nothing is
+    reserved.
+    """
+    owners = max(1, int(buyer.get("own_owners", 1))) if _is_looked_through(buyer) else 1
     return Category(accredited=buyer.get("accredited") is True, owners=owners)
+
+
+def _is_looked_through(buyer: Mapping[str, Any]) -> bool:
+    """Source: 15 U.S.C. 80a-3(c)(1)(A)."""
+    return buyer.get("is_fund") is True and Decimal(buyer.get("pct_voting_after", 0)) >= LOOK_THROUGH_PCT
 
 
 def claim_slots(taker: Category, leaving: HolderRow | None) -> Slots:

@@ -1,12 +1,13 @@
 """Bodies of /v1 requests to the verifier."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 
 from service.credentials.certificates import MAX_ANCHORS
+from service.web.instants import read_instant
 from service.web.models import StrictModel
 
 ClientId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
@@ -22,18 +23,14 @@ def _read_date(value: Any) -> date:
 
 
 def _read_instant(value: Any) -> Any:
-    return datetime.fromisoformat(value) if isinstance(value, str) and "T" in value else value
-
-
-def _read_as_utc(value: datetime) -> datetime:
     try:
-        return value.astimezone(UTC)
+        return read_instant(value) if isinstance(value, str) else value
     except OverflowError:
         raise ValueError("must be an instant that UTC can write") from None
 
 
 CivilDate = Annotated[date, BeforeValidator(_read_date)]
-Instant = Annotated[AwareDatetime, BeforeValidator(_read_instant), AfterValidator(_read_as_utc)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_read_instant)]
 
 
 class PresentationRequestBody(StrictModel):

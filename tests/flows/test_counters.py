@@ -168,6 +168,18 @@ async def test_a_fund_counts_as_its_owners_from_a_tenth_of_the_votes(
     assert await counted(market, "beneficial_owners") == (1 + expected, 0)
 
 
+@pytest.mark.parametrize(("exclusion", "missing"), [("3c1", ["INPUT_MISSING"]), (None, [])])
+async def test_a_fund_that_does_not_count_its_owners_is_asked_where_they_matter(
+    market: Market, exclusion: str | None, missing: list[str]
+) -> None:
+    await market.put_security()
+    await market.put_offering("reg-d", REG_D | ({"ica": exclusion} if exclusion else {}))
+    await market.open_lot("bob", 900)
+    decision = await market.decide(market.buy("alice", 100, trade={"buyer": {"is_fund": True}}))
+    assert (decision["outcome"], codes(decision)) == ("deny" if missing else "permit", missing)
+    assert await counted(market, "beneficial_owners") == (1, int(not missing))
+
+
 async def test_a_fund_that_grows_adds_only_what_it_did_not_count_as(market: Market) -> None:
     await market.put_security(caps={"beneficial_owners": 31})
     await market.put_offering("reg-d", REG_D | {"ica": "3c1"})

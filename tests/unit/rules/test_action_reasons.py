@@ -1,5 +1,6 @@
 """What reasons of the actions say besides their code."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -62,3 +63,9 @@ def test_only_who_did_not_act_is_spared() -> None:
 def test_a_taker_who_could_not_buy_holds_only(action: str, accredited: bool | None) -> None:
     evaluation = evaluate_transfer(facts_of("S-LIFE-01", action=action, buyer__accredited=accredited))
     assert [each.code for each in evaluation.obligations] == ([] if accredited else ["OBL_HOLD_ONLY"])
+
+
+def test_a_right_to_acquire_that_cannot_be_worked_out_denies() -> None:
+    facts = facts_of("S-REGS-45")
+    evaluation = evaluate_transfer({**facts, "offering": {**facts["offering"], "dcp_start": date.max}})
+    assert (evaluation.outcome, [each.code for each in evaluation.reasons]) == ("deny", ["RULE_FAILED"])
