@@ -51,7 +51,8 @@ class Pages:
     def decision(self, session: Session, decision: Mapping[str, Any]) -> Response:
         """Show what the gate said."""
         reasons = [self._explain(session, reason) for reason in decision["reasons"]]
-        return self._render("decision.html", session, 200, decision=decision, reasons=reasons)
+        duties = [_name_duty(session, each) for each in decision.get("obligations", ())]
+        return self._render("decision.html", session, 200, decision=decision, reasons=reasons, duties=duties)
 
     def problem(self, session: Session, name: str, *, status: int, back: str = "/") -> Response:
         """Show what went wrong and a way on."""
@@ -85,6 +86,12 @@ class Pages:
             **self._shared, **values, t=t, session=session, instant=_say_instant
         )
         return HTMLResponse(html, status_code=status, headers=self._headers)
+
+
+def _name_duty(session: Session, duty: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what a permit asks of whoever holds; that for which there are no words keeps the API's, in English."""
+    known = load_words(session.language).get(f"duty.{duty['code']}")
+    return {"words": known or duty["message"], "is_known": known is not None}
 
 
 def _say_instant(text: str) -> str:
