@@ -33,8 +33,13 @@ def test_what_no_credential_says_is_asked_of_its_issuer(language: str, asks: str
 def test_what_a_permit_asks_is_said_in_the_language_of_the_page(language: str, says: str) -> None:
     duties = [{"code": "OBL_LEGEND", "message": "Keep it."}, {"code": "OBL_OTHER", "message": "Do it."}]
     decision = {
-        **{"id": "trf_1", "outcome": "permit", "decided_at": "2026-11-23T15:00:00Z", "inputs_sha256": "sha256:0"},
-        **{"versions": {"rules": "1"}, "reasons": [], "obligations": duties},
+        "id": "trf_1",
+        "outcome": "permit",
+        "decided_at": "2026-11-23T15:00:00Z",
+        "inputs_sha256": "sha256:0",
+        "versions": {"rules": "1"},
+        "reasons": [],
+        "obligations": duties,
         "reservation": {"state": "held", "expires_at": "2026-11-23T16:00:00Z"},
     }
     text = bytes(Pages("http://localhost:8000").decision(Session(language), decision).body).decode()
