@@ -107,9 +107,13 @@ def _show_instant(value: datetime) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(value.isoformat(timespec="seconds"), text)
 
 
+def _say_in(wording: str, language: str) -> str:
+    return say_wording(language, wording)
+
+
 def _show_day(value: date) -> Markup:
     return Markup('<time datetime="{0}">{0}</time>').format(value.isoformat())
 
 
 _TEMPLATES.globals["static"] = static_address
-_TEMPLATES.filters |= {"instant": _show_instant, "day": _show_day, "cut": cut}
+_TEMPLATES.filters |= {"instant": _show_instant, "day": _show_day, "cut": cut, "said_in": _say_in}

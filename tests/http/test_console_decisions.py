@@ -7,6 +7,7 @@ import pytest
 
 from service.accounts.accounts import ROLES
 from service.console.platform.decision_search import list_searchable_codes
+from service.console.wordings import say_wording
 from service.log.sequencer import advance_log
 from service.schema_files import load_reason_codes
 from tests.console_support import Browser
@@ -52,7 +53,11 @@ async def test_a_denial_shows_all_of_every_reason(market: Market) -> None:
         decision["reasons"][0]["basis"]
     ] in page
     chinese = await enter(market, "auditor", language="zh")
-    assert "转入方已被冻结" in await show(chinese, f"/console/decisions/{decision['id']}")
+    page = await show(chinese, f"/console/decisions/{decision['id']}")
+    assert "转入方已被冻结" in page
+    for reason in decision["reasons"]:
+        assert say_wording("zh", reason["message"]) in page
+        assert reason["message"] not in page
 
 
 async def test_the_list_finds_by_every_field(market: Market) -> None:

@@ -1,6 +1,7 @@
 """The words of the pages: both languages say everything, and everything that a page says is there."""
 
 import ast
+import importlib
 import json
 import re
 import string
@@ -34,15 +35,17 @@ from service.console.viewer import RoleMissingError
 from service.console.wordings import find_wording, load_wordings, say_step
 from service.credentials.credential_types import CREDENTIAL_TYPES
 from service.errors import ServiceError
+from service.gate.redaction import RESTRICTED
 from service.issuer.case_review import INVESTMENT_LIMIT, QUALIFIED_INVESTOR
 from service.rules import packs
 from service.rules.catalog import LIMITS, TESTS
+from service.rules.codes import MESSAGES, OBLIGATIONS
 from service.rules.computation import assess_investor
 from service.rules.law import CURRENT_LAW
 from service.rules.packs import us_purchaser_tests
 from service.rules.purposes import list_purposes
 from service.rules.schema import Choice
-from service.schema_files import load_claims_schema
+from service.schema_files import load_claims_schema, load_reason_codes
 
 CONSOLE = FOLDER.parent
 JOINT = {"joint_y1": None, "joint_y2": None}
@@ -189,9 +192,24 @@ def list_wordings() -> set[str]:
     return found | {us_purchaser_tests._NET}
 
 
+def list_messages() -> set[str]:
+    """Return every sentence in which a decision states a reason or an obligation."""
+    found = {*MESSAGES.values(), *OBLIGATIONS.values(), f"{load_reason_codes()[RESTRICTED]['title']}."}
+    for module in sorted(Path(packs.__path__[0]).glob("*.py")):
+        constants = vars(importlib.import_module(f"{packs.__name__}.{module.stem}"))
+        nodes = [
+            node for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))) if isinstance(node, ast.keyword)
+        ]
+        found |= {
+            constants[node.value.id] for node in nodes if node.arg == "message" and isinstance(node.value, ast.Name)
+        }
+    return found
+
+
 def test_what_rules_say_in_english_is_said_in_chinese() -> None:
     evidence = set(EVIDENCE)
     wanted = {each for each in list_wordings() if f"figures.{each}" not in load_words("zh")} | evidence | {"y1", "y2"}
+    wanted |= list_messages()
     said = load_wordings("zh")
     assert set(said) == wanted
     assert {each for each in wanted if list_fields(each) != list_fields(said[each])} == set()
